@@ -1,0 +1,133 @@
+//! The memory queue in front of a sink, bounded in bytes.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use crate::component::meters::Meters;
+use crate::component::outlet::Inlet;
+use crate::component::reason::Reason;
+use crate::component::signal::Waiters;
+use crate::event::{Batch, Outcome};
+
+/// What happens to a batch that finds the queue full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// Its stream waits: back-pressure, nothing is lost.
+    #[default]
+    Block,
+    /// It is dropped and counted.
+    DropNewest,
+}
+
+/// A queue of batches. It belongs to the sink's id: a changed sink takes it over.
+#[derive(Debug)]
+pub struct Queue {
+    state: Mutex<State>,
+    room: Waiters,
+    filled: Waiters,
+    meters: Meters,
+}
+
+#[derive(Debug)]
+struct State {
+    batches: VecDeque<(Batch, usize)>,
+    bytes: usize,
+    max_size: usize,
+    when_full: WhenFull,
+    closed: bool,
+}
+
+impl Queue {
+    /// A queue of at most `max_size` bytes, counted as what its batches keep alive.
+    pub fn new(max_size: usize, when_full: WhenFull, meters: Meters) -> Self {
+        let state = State { batches: VecDeque::new(), bytes: 0, max_size, when_full, closed: false };
+        meters.buffer(0, max_size);
+        Self { state: Mutex::new(state), room: Waiters::default(), filled: Waiters::default(), meters }
+    }
+
+    /// Changes bound and policy; what is queued stays.
+    pub fn configure(&self, max_size: usize, when_full: WhenFull) {
+        let mut state = self.lock();
+        (state.max_size, state.when_full) = (max_size, when_full);
+        drop(state);
+        self.room.wake();
+    }
+
+    /// No more batches will come: [`take`](Self::take) ends when what is queued has been taken.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.filled.wake();
+    }
+
+    /// Bytes queued now.
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Takes queued batches of about `bytes` together, at least one; `None` when the queue is closed and empty.
+    /// Cancel-safe.
+    pub async fn take(&self, bytes: usize) -> Option<Vec<Batch>> {
+        poll_fn(|cx| {
+            if let Poll::Ready(taken) = self.try_take(bytes) {
+                return Poll::Ready(taken);
+            }
+            self.filled.leave(cx.waker());
+            self.try_take(bytes)
+        })
+        .await
+    }
+
+    fn try_take(&self, bytes: usize) -> Poll<Option<Vec<Batch>>> {
+        let mut state = self.lock();
+        if state.batches.is_empty() {
+            return if state.closed { Poll::Ready(None) } else { Poll::Pending };
+        }
+        let (mut taken, mut sum) = (Vec::new(), 0);
+        while let Some((batch, weight)) = state.batches.pop_front_if(|(_, weight)| sum == 0 || sum + *weight <= bytes) {
+            sum += weight;
+            taken.push(batch);
+        }
+        state.bytes -= sum;
+        self.meters.buffer(state.bytes, state.max_size);
+        drop(state);
+        self.room.wake();
+        Poll::Ready(Some(taken))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_put(&self, batch: Batch) -> Result<(), Batch> {
+        let (weight, events) = (batch.weight(), batch.len());
+        let mut state = self.lock();
+        if state.bytes > 0 && state.bytes + weight > state.max_size {
+            if state.when_full == WhenFull::Block {
+                return Err(batch);
+            }
+            drop(state);
+            self.meters.discarded(Reason::BufferFull, events);
+            batch.settle(Outcome::Dropped);
+            return Ok(());
+        }
+        state.bytes += weight;
+        state.batches.push_back((batch, weight));
+        self.meters.buffer(state.bytes, state.max_size);
+        drop(state);
+        self.meters.received(events, 0);
+        self.filled.wake();
+        Ok(())
+    }
+}
+
+impl Inlet for Queue {
+    fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
+        let Err(batch) = self.try_put(batch) else { return Ok(()) };
+        self.room.leave(waker);
+        // Room that came between the first try and the registration would wake nobody.
+        self.try_put(batch)
+    }
+}

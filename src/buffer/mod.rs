@@ -1,0 +1,5 @@
+//! What stands before a sink: a queue bounded in bytes.
+
+mod memory;
+
+pub use memory::{Queue, WhenFull};

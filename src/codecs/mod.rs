@@ -1,0 +1,5 @@
+//! Bytes to records and back: compression.
+
+mod compression;
+
+pub use compression::Compression;

@@ -1,0 +1,183 @@
+//! Meters: what each component counts. Names are Vector's with the prefix `levada_`; never a pod or a file as a label.
+
+use std::sync::Arc;
+
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+
+use super::reason::Reason;
+
+const LABELS: [&str; 3] = ["component_id", "component_kind", "component_type"];
+
+/// Whose meters they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// `component_id`.
+    pub id: String,
+    /// `component_kind`: `source`, `transform` or `sink`.
+    pub kind: &'static str,
+    /// `component_type`.
+    pub type_name: &'static str,
+}
+
+/// Every family of figures the process exposes, in one registry.
+#[derive(Clone, Debug)]
+pub struct Families(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    received_events: IntCounterVec,
+    received_bytes: IntCounterVec,
+    sent_events: IntCounterVec,
+    sent_bytes: IntCounterVec,
+    discarded: IntCounterVec,
+    errors: IntCounterVec,
+    buffer_bytes: IntGaugeVec,
+    buffer_max_bytes: IntGaugeVec,
+    utilization: GaugeVec,
+}
+
+impl Default for Families {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, more: &[&str]| {
+            let family = IntCounterVec::new(Opts::new(name, help), &[&LABELS[..], more].concat()).expect("names are constants");
+            registry.register(Box::new(family.clone())).expect("each name once");
+            family
+        };
+        let gauge = |name: &str, help: &str| {
+            let family = IntGaugeVec::new(Opts::new(name, help), &LABELS).expect("names are constants");
+            registry.register(Box::new(family.clone())).expect("each name once");
+            family
+        };
+        let utilization = GaugeVec::new(
+            Opts::new("levada_utilization", "Share of the last interval the component was busy, 0 to 1."),
+            &LABELS,
+        )
+        .expect("names are constants");
+        registry.register(Box::new(utilization.clone())).expect("each name once");
+        Self(Arc::new(Inner {
+            received_events: counter("levada_component_received_events_total", "Records the component took in.", &[]),
+            received_bytes: counter("levada_component_received_bytes_total", "Bytes the source read.", &[]),
+            sent_events: counter("levada_component_sent_events_total", "Records the component passed on or delivered.", &[]),
+            sent_bytes: counter("levada_component_sent_event_bytes_total", "Encoded bytes the sink delivered.", &[]),
+            discarded: counter(
+                "levada_component_discarded_events_total",
+                "Records that went no further, by reason.",
+                &["intentional", "reason"],
+            ),
+            errors: counter("levada_component_errors_total", "Errors, by kind.", &["error_type"]),
+            buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
+            buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
+            utilization,
+            registry,
+        }))
+    }
+}
+
+impl Families {
+    /// The registry, for the metrics door and for gauges of other rooms.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// The meters of one component.
+    pub fn meters(&self, label: &Label) -> Meters {
+        let values = [label.id.as_str(), label.kind, label.type_name];
+        let discarded = Reason::ALL.map(|reason| {
+            let intentional = if reason.is_intentional() { "true" } else { "false" };
+            let labels = [&values[..], &[intentional, reason.name()]].concat();
+            self.0.discarded.with_label_values(&labels)
+        });
+        Meters(Arc::new(Own {
+            received_events: self.0.received_events.with_label_values(&values),
+            received_bytes: self.0.received_bytes.with_label_values(&values),
+            sent_events: self.0.sent_events.with_label_values(&values),
+            sent_bytes: self.0.sent_bytes.with_label_values(&values),
+            discarded,
+            families: self.clone(),
+            label: label.clone(),
+        }))
+    }
+}
+
+/// One component's meters; a clone counts into the same figures. Called once per batch or request, never per record.
+#[derive(Clone, Debug)]
+pub struct Meters(Arc<Own>);
+
+#[derive(Debug)]
+struct Own {
+    received_events: IntCounter,
+    received_bytes: IntCounter,
+    sent_events: IntCounter,
+    sent_bytes: IntCounter,
+    discarded: [IntCounter; Reason::ALL.len()],
+    families: Families,
+    label: Label,
+}
+
+impl Meters {
+    /// Records came in, with the bytes read for them (0 where the component does not read).
+    pub fn received(&self, events: usize, bytes: usize) {
+        self.0.received_events.inc_by(events as u64);
+        self.0.received_bytes.inc_by(bytes as u64);
+    }
+
+    /// Records went on, with their encoded bytes (0 where nothing was encoded).
+    pub fn sent(&self, events: usize, bytes: usize) {
+        self.0.sent_events.inc_by(events as u64);
+        self.0.sent_bytes.inc_by(bytes as u64);
+    }
+
+    /// Records went no further.
+    pub fn discarded(&self, reason: Reason, events: usize) {
+        if events > 0 {
+            self.0.discarded[reason as usize].inc_by(events as u64);
+        }
+    }
+
+    /// Something went wrong; `kind` is one of a handful of fixed words.
+    pub fn error(&self, kind: &'static str) {
+        self.0.families.0.errors.with_label_values(&[self.0.label.id.as_str(), self.0.label.kind, self.0.label.type_name, kind]).inc();
+    }
+
+    /// The buffer holds `bytes` of `limit`.
+    pub fn buffer(&self, bytes: usize, limit: usize) {
+        self.0.families.0.buffer_bytes.with_label_values(&self.values()).set(bytes as i64);
+        self.0.families.0.buffer_max_bytes.with_label_values(&self.values()).set(limit as i64);
+    }
+
+    /// The component was busy for this share (0 to 1) of the last interval.
+    pub fn utilization(&self, share: f64) {
+        self.0.families.0.utilization.with_label_values(&self.values()).set(share);
+    }
+
+    /// How many records came in so far.
+    pub fn received_events(&self) -> u64 {
+        self.0.received_events.get()
+    }
+
+    /// How many bytes were read so far.
+    pub fn received_bytes(&self) -> u64 {
+        self.0.received_bytes.get()
+    }
+
+    /// How many records went on so far.
+    pub fn sent_events(&self) -> u64 {
+        self.0.sent_events.get()
+    }
+
+    /// How many records were discarded for `reason` so far.
+    pub fn discarded_events(&self, reason: Reason) -> u64 {
+        self.0.discarded[reason as usize].get()
+    }
+
+    /// Whose they are.
+    pub fn label(&self) -> &Label {
+        &self.0.label
+    }
+
+    fn values(&self) -> [&str; 3] {
+        [self.0.label.id.as_str(), self.0.label.kind, self.0.label.type_name]
+    }
+}

@@ -1,0 +1,11 @@
+//! The contracts: what a source, a transform and a sink are, and what they share.
+
+pub mod clock;
+pub mod meters;
+pub mod outlet;
+pub mod reason;
+pub mod row;
+pub mod signal;
+pub mod sink;
+pub mod source;
+pub mod transform;

@@ -1,0 +1,51 @@
+//! What a source writes to: lanes that run the compiled chain, and batches that wait for room.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::event::Batch;
+
+/// The way out of a source. Each thread or task that reads takes lanes of its own.
+pub trait Outlet: Send + Sync {
+    /// A lane for an ordered stream of work.
+    fn lane(&self) -> Box<dyn Lane>;
+}
+
+/// Runs batches through the chain of stateless steps, there and then, up to the next queues.
+pub trait Lane: Send {
+    /// Runs `batch` and offers the results at once to every queue that has room. What has none is given back: the
+    /// stream it came from waits with it, the lane goes on with others. `waker` is called when there is room.
+    fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer;
+}
+
+/// The door of a queue.
+pub trait Inlet: Send + Sync {
+    /// Takes `batch`, or gives it back and calls `waker` when there may be room.
+    fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch>;
+}
+
+/// What became of an offer.
+pub enum Offer {
+    /// All of it is in the queues.
+    Taken,
+    /// Some of it waits.
+    Waits(Held),
+}
+
+/// Batches of one stream that wait for room. No later batch of the stream may be offered before they are gone.
+pub struct Held(Vec<(Arc<dyn Inlet>, Batch)>);
+
+impl Offer {
+    /// What an offer comes to, given what did not fit.
+    pub fn of(waiting: Vec<(Arc<dyn Inlet>, Batch)>) -> Self {
+        if waiting.is_empty() { Self::Taken } else { Self::Waits(Held(waiting)) }
+    }
+}
+
+impl Held {
+    /// Offers once more what waits.
+    pub fn retry(self, waker: &Waker) -> Offer {
+        let again = |(inlet, batch): (Arc<dyn Inlet>, Batch)| inlet.offer(batch, waker).err().map(|batch| (inlet, batch));
+        Offer::of(self.0.into_iter().filter_map(again).collect())
+    }
+}

@@ -1,0 +1,123 @@
+//! Rows of the shelves: what the program knows of a kind of component before one is built.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::meters::Meters;
+use crate::event::Budget;
+
+/// The settings of one kind of component: checked without I/O, then built.
+pub trait Settings: DeserializeOwned + JsonSchema + 'static {
+    /// What `build` makes: a source, a transform, a sink with its delivery.
+    type Built;
+
+    /// The `type` in the configuration.
+    const NAME: &'static str;
+
+    /// Names of the outputs besides the default one; a reader takes `ID.NAME` as input.
+    fn outputs(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Faults that the schema cannot tell. Opens nothing, reads nothing.
+    fn check(&self) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// Builds the component. May open files; connects to nothing.
+    fn build(self, context: Context) -> Result<Self::Built, String>;
+}
+
+/// A fault in a component's settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting, as `bulk.index`; empty for the component itself.
+    pub setting: String,
+    /// Bytes of the setting's string that are at fault, if only a part is.
+    pub within: Option<std::ops::Range<usize>>,
+    /// What is wrong: found, expected.
+    pub message: String,
+    /// The next step.
+    pub help: Option<String>,
+    /// Only worth a warning?
+    pub is_warning: bool,
+}
+
+impl Problem {
+    /// An error at `setting`.
+    pub fn new(setting: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { setting: setting.into(), message: message.into(), ..Self::default() }
+    }
+
+    /// With the next step.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// What a component gets to live with.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Its id in the configuration.
+    pub id: String,
+    /// Its figures.
+    pub meters: Meters,
+    /// The process's memory.
+    pub budget: Budget,
+    /// Where it may keep state: a folder of its own, made when first needed.
+    pub state_dir: PathBuf,
+}
+
+/// One row of a shelf.
+pub struct Row<B> {
+    /// The `type` in the configuration.
+    pub name: &'static str,
+    /// JSON Schema of its settings.
+    pub schema: fn() -> serde_json::Value,
+    /// Reads settings that fit the schema.
+    pub read: fn(toml::Table) -> Result<Box<dyn Readied<B>>, String>,
+}
+
+/// Settings that have been read.
+pub trait Readied<B> {
+    /// See [`Settings::outputs`].
+    fn outputs(&self) -> Vec<String>;
+    /// See [`Settings::check`].
+    fn check(&self) -> Vec<Problem>;
+    /// See [`Settings::build`].
+    fn build(self: Box<Self>, context: Context) -> Result<B, String>;
+}
+
+impl<B, S: Settings<Built = B>> Readied<B> for S {
+    fn outputs(&self) -> Vec<String> {
+        Settings::outputs(self)
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        Settings::check(self)
+    }
+
+    fn build(self: Box<Self>, context: Context) -> Result<B, String> {
+        Settings::build(*self, context)
+    }
+}
+
+impl<B: 'static> Row<B> {
+    /// The row of a kind.
+    pub const fn of<S: Settings<Built = B>>() -> Self {
+        Self { name: S::NAME, schema: schema::<S>, read: read::<S> }
+    }
+}
+
+fn schema<S: Settings>() -> serde_json::Value {
+    schemars::schema_for!(S).to_value()
+}
+
+fn read<S: Settings>(table: toml::Table) -> Result<Box<dyn Readied<S::Built>>, String> {
+    let settings: S = table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    Ok(Box::new(settings))
+}

@@ -1,0 +1,107 @@
+//! Signals that threads and tasks both can wait for: the end of a component, room in a queue.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Instant;
+
+/// Wakers of whoever waits for one condition; wakes each once.
+#[derive(Debug, Default)]
+pub struct Waiters(Mutex<Vec<Waker>>);
+
+impl Waiters {
+    /// Leaves `waker`; look at the condition once more afterwards.
+    pub fn leave(&self, waker: &Waker) {
+        let mut waiting = self.lock();
+        if !waiting.iter().any(|other| other.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+
+    /// Wakes all who wait.
+    pub fn wake(&self) {
+        let waiting = std::mem::take(&mut *self.lock());
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A waker that unparks the calling thread.
+pub fn thread_waker() -> Waker {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    Waker::from(Arc::new(Unpark(std::thread::current())))
+}
+
+/// Tells a component to end: take no more, finish what is in hand until the deadline.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<StopState>);
+
+#[derive(Debug, Default)]
+struct StopState {
+    deadline: Mutex<Option<Instant>>,
+    waiting: Waiters,
+}
+
+impl Stop {
+    /// Asks for the end; work in hand may go on until `deadline`. A second call can only bring it nearer.
+    pub fn request(&self, deadline: Instant) {
+        let mut current = self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(current.map_or(deadline, |old| old.min(deadline)));
+        drop(current);
+        self.0.waiting.wake();
+    }
+
+    /// The deadline, once the end has been asked for.
+    pub fn deadline(&self) -> Option<Instant> {
+        *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the end been asked for?
+    pub fn is_requested(&self) -> bool {
+        self.deadline().is_some()
+    }
+
+    /// Wakes `waker` when the end is asked for.
+    pub fn leave(&self, waker: &Waker) {
+        self.0.waiting.leave(waker);
+    }
+
+    /// Waits until the end is asked for. Cancel-safe.
+    pub async fn requested(&self) -> Instant {
+        poll_fn(|cx: &mut Context<'_>| {
+            self.leave(cx.waker());
+            self.deadline().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_stop_wakes_tasks_and_keeps_the_nearest_deadline() {
+        let stop = Stop::default();
+        let waiter = tokio::spawn({
+            let stop = stop.clone();
+            async move { stop.requested().await }
+        });
+        tokio::task::yield_now().await;
+        let soon = Instant::now() + Duration::from_secs(1);
+        stop.request(soon);
+        stop.request(soon + Duration::from_secs(9));
+        assert_eq!(waiter.await.unwrap(), soon);
+        assert_eq!(stop.deadline(), Some(soon));
+    }
+}

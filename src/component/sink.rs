@@ -1,0 +1,117 @@
+//! The contract of sinks: how to encode records into a request, how to send one, and what the answer means.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::event::View;
+
+/// A destination. It encodes and sends; batching, retries, splitting, holding and dead letters are `delivery`'s.
+pub trait Sink: Send + Sync + 'static {
+    /// A new encoder. Encoding is a pure function of the records: a retry must be the same request.
+    fn encoder(&self) -> Box<dyn Encoder>;
+
+    /// Sends one request, once.
+    fn send(&self, request: Payload) -> Sending<'_>;
+
+    /// Must the requests of a partition arrive in order?
+    fn is_ordered(&self) -> bool {
+        false
+    }
+}
+
+/// A request on its way.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// Turns records into the body of a request.
+pub trait Encoder: Send {
+    /// Begins a body.
+    fn begin(&mut self, _body: &mut Vec<u8>) {}
+
+    /// Appends one record. Records of one partition are held together when the destination refuses that
+    /// partition alone (an index, a table, a path).
+    fn encode(&mut self, record: View<'_>, body: &mut Vec<u8>) -> Result<Partition, Refusal>;
+
+    /// Ends a body.
+    fn end(&mut self, _body: &mut Vec<u8>) {}
+}
+
+/// The number an encoder gave a partition; the same for the same name as long as the encoder lives.
+pub type Partition = u32;
+
+/// Why a record cannot be encoded for this destination.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Refusal {
+    /// A fixed word for the dead letter's `code`.
+    pub code: &'static str,
+    /// What a person reads.
+    pub why: String,
+}
+
+/// What `send` gets.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    /// The body, compressed as configured.
+    pub body: Bytes,
+    /// How many records it carries.
+    pub records: usize,
+}
+
+/// What a destination said of a request: a class, not a status code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// All of it is stored.
+    Delivered,
+    /// An earlier attempt of ours won.
+    AlreadyThere,
+    /// Not now, or the outcome is unknown: send the same again.
+    Retry {
+        /// What went wrong, without any record content.
+        why: String,
+        /// When the destination wants to be asked again.
+        after: Option<Duration>,
+    },
+    /// Nothing will pass until a person acts (credentials, quota): keep the data, probe from time to time.
+    Hold {
+        /// What to do about it.
+        why: String,
+    },
+    /// Too large: send it in halves.
+    Split,
+    /// An answer per record: those not named here are stored.
+    Partial(Vec<(usize, Verdict)>),
+    /// Refused for good.
+    Rejected {
+        /// A fixed word or the status code.
+        code: String,
+        /// The destination's reason.
+        why: String,
+    },
+}
+
+/// What a destination said of one record of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// An earlier attempt of ours won: it is stored.
+    AlreadyThere,
+    /// Send it again.
+    Retry {
+        /// What went wrong.
+        why: String,
+    },
+    /// Its partition is refused until a person acts.
+    Hold {
+        /// What to do about it.
+        why: String,
+    },
+    /// Refused for good.
+    Rejected {
+        /// The destination's error type.
+        code: String,
+        /// The destination's reason.
+        why: String,
+    },
+}

@@ -1,0 +1,5 @@
+//! What every sink shares: cutting requests, retries, outcomes, dead letters.
+
+mod cutter;
+mod request;
+mod share;

@@ -1,0 +1,48 @@
+//! Shares: a batch whose records are spread over requests and settle one by one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::event::{Batch, Outcome, View};
+
+/// A batch in delivery. When the last of its records has an outcome its receipts are closed; a share that goes
+/// before that leaves them unsaid, which counts as failed.
+#[derive(Debug)]
+pub(crate) struct Share {
+    batch: Option<Batch>,
+    left: AtomicUsize,
+}
+
+impl Share {
+    pub(crate) fn new(batch: Batch) -> Arc<Self> {
+        Arc::new(Self { left: AtomicUsize::new(batch.len()), batch: Some(batch) })
+    }
+
+    fn batch(&self) -> &Batch {
+        self.batch.as_ref().expect("taken only on drop")
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.batch().len()
+    }
+
+    pub(crate) fn get(&self, record: u32) -> View<'_> {
+        self.batch().get(record as usize)
+    }
+
+    /// `count` of its records met `outcome`.
+    pub(crate) fn note(&self, outcome: Outcome, count: usize) {
+        self.batch().note(outcome, count);
+        self.left.fetch_sub(count, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if *self.left.get_mut() == 0
+            && let Some(batch) = self.batch.take()
+        {
+            batch.close();
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Batches: what moves. Records are rows; everything else about them lies in tables that batches share.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::edit::Editor;
+use super::json;
+use super::origin::Origin;
+use super::receipt::{Outcome, Receipt};
+use super::record::{Form, NONE, Record, flag};
+use super::tables::Tables;
+use super::view::View;
+
+/// Records with the tables they refer to and the receipts they answer to.
+///
+/// Cloning shares the tables; the first writer copies them, never the input. Whoever takes a batch must say what
+/// became of its records ([`settle`](Self::settle)), else they count as failed.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    records: Vec<Record>,
+    tables: Arc<Tables>,
+    receipts: Vec<Receipt>,
+}
+
+/// When and where a record was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Offset in the stream.
+    pub position: u64,
+    /// Nanoseconds since the Unix epoch.
+    pub time: i64,
+}
+
+impl Batch {
+    /// An empty batch over `block`, all of whose records will be of `origin`.
+    pub fn new(block: Bytes, origin: Arc<Origin>, receipt: Receipt) -> Self {
+        let tables = Tables { blocks: vec![block], origins: vec![origin], ..Tables::default() };
+        Self { records: vec![], tables: Arc::new(tables), receipts: vec![receipt] }
+    }
+
+    /// Makes room for `records` with some `members` each.
+    #[must_use]
+    pub fn with_capacity(mut self, records: usize, members: usize) -> Self {
+        self.records.reserve(records);
+        Arc::make_mut(&mut self.tables).members.reserve(records * members);
+        self
+    }
+
+    /// Opens the batch for a source that fills it.
+    pub fn fill(&mut self) -> Filler<'_> {
+        Filler { records: &mut self.records, tables: Arc::make_mut(&mut self.tables) }
+    }
+
+    /// How many records.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// No records?
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The record at `index`.
+    pub fn get(&self, index: usize) -> View<'_> {
+        View { tables: &self.tables, record: &self.records[index] }
+    }
+
+    /// All records in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = View<'_>> {
+        self.records.iter().map(|record| View { tables: &self.tables, record })
+    }
+
+    /// Opens the records for change.
+    pub fn edit(&mut self) -> Editor<'_> {
+        Editor { records: &mut self.records, tables: Arc::make_mut(&mut self.tables) }
+    }
+
+    /// Keeps the records that `keep` likes; returns how many went.
+    pub fn retain(&mut self, mut keep: impl FnMut(View<'_>) -> bool) -> usize {
+        let (before, tables) = (self.records.len(), &self.tables);
+        self.records.retain(|record| keep(View { tables, record }));
+        before - self.records.len()
+    }
+
+    /// Takes the records that `take` names out into a batch of their own, which shares tables and receipts.
+    pub fn extract(&mut self, mut take: impl FnMut(usize, View<'_>) -> bool) -> Self {
+        let tables = &self.tables;
+        let mut at = 0;
+        let taken = self.records.extract_if(.., |record| {
+            at += 1;
+            take(at - 1, View { tables, record })
+        });
+        let records = taken.collect();
+        Self { records, tables: self.tables.clone(), receipts: self.receipts.clone() }
+    }
+
+    /// A batch of the records that `pick` names; these stay here too.
+    pub fn select(&self, mut pick: impl FnMut(usize) -> bool) -> Self {
+        let picked = self.records.iter().enumerate().filter(|(at, _)| pick(*at));
+        let records = picked.map(|(_, record)| *record).collect();
+        Self { records, tables: self.tables.clone(), receipts: self.receipts.clone() }
+    }
+
+    /// Marks all records as having taken `output`: it becomes part of their identity.
+    pub fn took(&mut self, output: u32) {
+        for record in &mut self.records {
+            record.path = mix(record.path, output);
+        }
+    }
+
+    /// Replaces each origin by what `change` makes of it.
+    pub fn map_origins(&mut self, change: impl FnMut(&Arc<Origin>) -> Arc<Origin>) {
+        let origins = self.tables.origins.iter().map(change).collect();
+        Arc::make_mut(&mut self.tables).origins = origins;
+    }
+
+    /// Does any record have an edit, or hide its origin's members?
+    pub fn is_edited(&self) -> bool {
+        self.records.iter().any(|record| record.edits != NONE || record.has(flag::ORIGIN_HIDDEN))
+    }
+
+    /// Notes the outcome of `count` of the records; the rest must follow before the batch goes.
+    pub fn note(&self, outcome: Outcome, count: usize) {
+        for receipt in &self.receipts {
+            receipt.note(outcome, count as u64);
+        }
+    }
+
+    /// Ends the batch: all its records met `outcome`.
+    pub fn settle(self, outcome: Outcome) {
+        if !self.records.is_empty() {
+            self.note(outcome, self.records.len());
+        }
+        self.close();
+    }
+
+    /// Ends the batch: the outcome of each of its records has been noted, or it has none.
+    pub fn close(self) {
+        self.receipts.into_iter().for_each(Receipt::close);
+    }
+
+    /// Bytes this batch keeps alive.
+    pub fn weight(&self) -> usize {
+        self.tables.weight() + self.records.capacity() * size_of::<Record>()
+    }
+}
+
+/// A source's hand in a new batch.
+pub struct Filler<'a> {
+    records: &'a mut Vec<Record>,
+    tables: &'a mut Tables,
+}
+
+impl Filler<'_> {
+    /// Adds bytes `start..start + len` of the block as a raw line.
+    pub fn text(&mut self, start: usize, len: usize, seen: Seen) {
+        let record = self.row(start, len, seen);
+        self.records.push(record);
+    }
+
+    /// Adds bytes `start..start + len` of the block as a JSON object, or nothing if they are none.
+    pub fn json(&mut self, start: usize, len: usize, seen: Seen) -> Result<(), json::Fault> {
+        let mut record = self.row(start, len, seen);
+        let text = &self.tables.blocks[0][start..start + len];
+        let shape = json::index(text, &mut self.tables.members)?;
+        record.become_json(self.tables.members.len(), shape);
+        self.records.push(record);
+        Ok(())
+    }
+
+    /// Marks the record added last as cut at the length limit.
+    pub fn mark_truncated(&mut self) {
+        if let Some(record) = self.records.last_mut() {
+            record.flags |= flag::TRUNCATED;
+        }
+    }
+
+    fn row(&self, start: usize, len: usize, seen: Seen) -> Record {
+        Record {
+            time: seen.time,
+            position: seen.position,
+            keys: 0,
+            start: start as u32,
+            len: len as u32,
+            members: self.tables.members.len() as u32,
+            edits: NONE,
+            sub: 0,
+            path: 0,
+            member_count: 0,
+            block: 0,
+            origin: 0,
+            form: Form::Text,
+            flags: flag::OBSERVED,
+        }
+    }
+}
+
+impl Record {
+    /// Makes this a JSON record whose members end the index at `members_end`.
+    pub(crate) fn become_json(&mut self, members_end: usize, shape: json::Shape) {
+        self.form = Form::Json;
+        self.keys = shape.keys;
+        self.member_count = (members_end - self.members as usize) as u16;
+        if shape.odd {
+            self.flags |= flag::ODD_KEYS;
+        }
+    }
+}
+
+/// Mixes an output's hash into a path (a 32-bit multiply-xor step; the plan fixes both sides).
+pub fn mix(path: u32, output: u32) -> u32 {
+    let mixed = (path ^ output).wrapping_mul(0x9E37_79B1);
+    mixed ^ (mixed >> 15)
+}

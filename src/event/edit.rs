@@ -1,0 +1,198 @@
+//! Changing records: every write goes into the overlay; the input bytes stay as they came.
+
+use std::ops::Range;
+
+use super::json;
+use super::path::Path;
+use super::record::{Form, IN_ARENA, NONE, Record, flag};
+use super::tables::{Span, Tables, Target};
+use super::view::View;
+
+/// The hand that changes the records of a batch.
+pub struct Editor<'a> {
+    pub(crate) records: &'a mut [Record],
+    pub(crate) tables: &'a mut Tables,
+}
+
+impl Editor<'_> {
+    /// How many records.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// No records?
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The record at `index` as it stands.
+    pub fn get(&self, index: usize) -> View<'_> {
+        View { tables: self.tables, record: &self.records[index] }
+    }
+
+    /// Sets what stands at `path` to the JSON text `value`. A set keeps the place; a new key is appended. A path
+    /// that leads into metadata changes nothing: metadata belongs to the origin.
+    pub fn set(&mut self, index: usize, path: &Path, value: &[u8]) {
+        let Some(key) = path.first_key() else {
+            self.replace(index, value);
+            return;
+        };
+        if path.is_metadata() {
+            return;
+        }
+        if path.depth() == 1 {
+            self.set_member(index, key, |out| out.extend_from_slice(value));
+            return;
+        }
+        let whole = self.get(index).member(key).map_or_else(|| b"null".to_vec(), std::borrow::Cow::into_owned);
+        self.set_member(index, key, |out| json::splice_set(&whole, &path.segments_below_first(), value, out));
+    }
+
+    /// Sets the top-level member `key` (decoded) to the JSON text that `write` appends.
+    pub fn set_member(&mut self, index: usize, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        let value = self.tables.append(write);
+        self.put(index, key, Some(value));
+    }
+
+    /// Removes what stands at `path`; tells whether there was anything.
+    pub fn remove(&mut self, index: usize, path: &Path) -> bool {
+        let Some(key) = path.first_key() else {
+            self.replace(index, b"{}");
+            return true;
+        };
+        if path.is_metadata() {
+            return false;
+        }
+        let Some(whole) = self.get(index).member(key) else { return false };
+        if path.depth() == 1 {
+            self.put(index, key, None);
+            return true;
+        }
+        let mut rest = Vec::new();
+        let found = json::splice_remove(&whole, &path.segments_below_first(), &mut rest);
+        if found {
+            self.set_member(index, key, |out| out.extend_from_slice(&rest));
+        }
+        found
+    }
+
+    /// Moves what stands at `from` to `to`; tells whether there was anything.
+    pub fn rename(&mut self, index: usize, from: &Path, to: &Path) -> bool {
+        let Some(value) = self.get(index).get(from).map(std::borrow::Cow::into_owned) else { return false };
+        self.remove(index, from);
+        self.set(index, to, &value);
+        true
+    }
+
+    /// Replaces the whole record by the JSON object `text`; the origin's members are hidden from then on. Text that
+    /// is no JSON object changes nothing and gives `false`.
+    pub fn replace(&mut self, index: usize, text: &[u8]) -> bool {
+        let span = self.tables.append(|out| out.extend_from_slice(text));
+        let at = Range { start: span.start, end: span.end };
+        self.read_as_json(index, IN_ARENA, at)
+    }
+
+    /// Turns a raw line that holds a JSON object into that object over the same bytes, as
+    /// `. = parse_json!(.message)` would. Gives `false`, and changes nothing, for anything else.
+    pub fn parse_message(&mut self, index: usize) -> bool {
+        let record = self.records[index];
+        let touched = View { tables: self.tables, record: &record }.member(TEXT_MESSAGE).is_none()
+            || self.tables.edit_of(&record, 0).is_some();
+        if record.form != Form::Text || touched {
+            return false;
+        }
+        self.read_as_json(index, record.block, record.start..record.start + record.len)
+    }
+
+    fn read_as_json(&mut self, index: usize, block: u16, at: Range<u32>) -> bool {
+        let record = &mut self.records[index];
+        let fresh = Record {
+            block,
+            start: at.start,
+            len: at.end - at.start,
+            members: self.tables.members.len() as u32,
+            edits: NONE,
+            flags: (record.flags & !flag::ODD_KEYS) | flag::ORIGIN_HIDDEN,
+            ..*record
+        };
+        let Tables { blocks, arena, members, .. } = &mut *self.tables;
+        let bytes: &[u8] = if block == IN_ARENA { arena } else { &blocks[usize::from(block)] };
+        let Ok(shape) = json::index(&bytes[at.start as usize..at.end as usize], members) else { return false };
+        *record = fresh;
+        record.become_json(self.tables.members.len(), shape);
+        true
+    }
+
+    /// A write or removal acts on every occurrence of the key and hides the origin's member.
+    fn put(&mut self, index: usize, key: &[u8], value: Option<Span>) {
+        let view = self.get(index);
+        let Some(last) = view.own(key) else {
+            self.put_new(index, key, value);
+            return;
+        };
+        let shadowed: Vec<u16> = match view.record.has(flag::ODD_KEYS) {
+            true => (0..last).filter(|at| json::key_eq(view.own_key(*at), key)).collect(),
+            false => Vec::new(),
+        };
+        self.put_own(index, last, value);
+        for number in shadowed {
+            self.put_own(index, number, None);
+        }
+    }
+
+    fn put_own(&mut self, index: usize, number: u16, value: Option<Span>) {
+        let record = &mut self.records[index];
+        match self.tables.position_of(record, |_, target| target == Target::Own(number)) {
+            Some(at) => self.tables.edits[at].value = value,
+            None => self.tables.push_edit(record, Target::Own(number), value),
+        }
+    }
+
+    fn put_new(&mut self, index: usize, key: &[u8], value: Option<Span>) {
+        let record = &mut self.records[index];
+        let named = |tables: &Tables, target| matches!(target, Target::New(name) if tables.span(name) == key);
+        if let Some(at) = self.tables.position_of(record, named) {
+            self.tables.edits[at].value = value;
+            return;
+        }
+        let name = self.tables.append(|out| out.extend_from_slice(key));
+        self.tables.push_edit(record, Target::New(name), value);
+    }
+
+    /// Drops what the record's overlay says of `key`, so that the origin's member shows. Gives `false` where the
+    /// record hides its origin and the member would not show.
+    pub fn unhide(&mut self, index: usize, key: &[u8]) -> bool {
+        if self.records[index].has(flag::ORIGIN_HIDDEN) {
+            return false;
+        }
+        let view = self.get(index);
+        let own = view.own(key);
+        let is_it = |tables: &Tables, target: Target| match target {
+            Target::Own(number) => Some(number) == own,
+            Target::New(name) => tables.span(name) == key,
+        };
+        let record = &mut self.records[index];
+        if let Some(at) = self.tables.position_of(record, is_it) {
+            self.tables.unlink(record, at as u32);
+        }
+        true
+    }
+}
+
+const TEXT_MESSAGE: &[u8] = b"message";
+
+impl Tables {
+    /// Takes the edit at `at` out of the record's chain.
+    fn unlink(&mut self, record: &mut Record, at: u32) {
+        let after = self.edits[at as usize].next;
+        if record.edits == at {
+            record.edits = after;
+            return;
+        }
+        let mut before = record.edits;
+        while self.edits[before as usize].next != at {
+            before = self.edits[before as usize].next;
+        }
+        self.edits[before as usize].next = after;
+    }
+}

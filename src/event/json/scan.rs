@@ -1,0 +1,292 @@
+//! Finds the few bytes that matter in many that do not, sixteen at a time: this is where the check of a record spends its time.
+//!
+//! On `x86_64` with SSE2, which every such processor has, so there is nothing to detect; elsewhere with eight bytes in a machine word. No load
+//! ever reaches beyond the text: its last bytes are loaded once more, together with those before them, and shifted into place.
+#![allow(unsafe_code)]
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) use portable::{Seen, bracket, nondigits, special};
+#[cfg(target_arch = "x86_64")]
+pub(super) use sse2::{Seen, bracket, nondigits, special};
+
+/// Bytes looked at in one step.
+pub(super) const STEP: usize = 16;
+
+/// Is this one of the bytes that [`special`] finds?
+const fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Is this one of the bytes that [`bracket`] finds?
+const fn is_bracket(byte: u8) -> bool {
+    matches!(byte, b'"' | b'{' | b'}' | b'[' | b']')
+}
+
+#[cfg(target_arch = "x86_64")]
+mod sse2 {
+    use super::{STEP, is_bracket, is_special};
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8, _mm_sub_epi8, _mm_xor_si128,
+    };
+
+    /// Sixteen bytes in a register.
+    #[derive(Clone, Copy)]
+    struct Block(__m128i);
+
+    impl Block {
+        #[inline(always)]
+        fn of(bytes: &[u8; STEP]) -> Self {
+            // SAFETY: the reference is good for sixteen bytes, the load asks for no alignment, and every x86_64 has SSE2.
+            Self(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
+        }
+
+        #[inline(always)]
+        fn all(byte: u8) -> Self {
+            // SAFETY: works on registers alone, and every x86_64 has SSE2; so it is for all below.
+            Self(unsafe { _mm_set1_epi8(byte.cast_signed()) })
+        }
+
+        #[inline(always)]
+        fn or(self, other: Self) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_or_si128(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn flip(self, bits: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_xor_si128(self.0, Self::all(bits).0) })
+        }
+
+        #[inline(always)]
+        fn minus(self, byte: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_sub_epi8(self.0, Self::all(byte).0) })
+        }
+
+        /// All ones in each byte that equals `byte`.
+        #[inline(always)]
+        fn equal(self, byte: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_cmpeq_epi8(self.0, Self::all(byte).0) })
+        }
+
+        /// All ones in each byte that is `limit` or less, unsigned.
+        #[inline(always)]
+        fn at_most(self, limit: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_cmpeq_epi8(_mm_min_epu8(self.0, Self::all(limit).0), self.0) })
+        }
+
+        /// The high bit of each byte, that of the first byte lowest.
+        #[inline(always)]
+        fn mask(self) -> u32 {
+            // SAFETY: as in `all`.
+            unsafe { _mm_movemask_epi8(self.0) }.cast_unsigned()
+        }
+
+        /// A bit for each byte that is a quote, a backslash or a control character.
+        ///
+        /// Flipping bit 1 moves the quote (0x22) right behind the control characters, so that one unsigned comparison finds both.
+        #[inline(always)]
+        fn special(self) -> u32 {
+            self.flip(2).at_most(0x20).or(self.equal(b'\\')).mask()
+        }
+
+        /// A bit for each byte that is a quote or a bracket.
+        ///
+        /// Bit 5 tells the square brackets from the curly ones, so setting it folds four comparisons into two.
+        #[inline(always)]
+        fn bracket(self) -> u32 {
+            let folded = self.or(Self::all(0x20));
+            folded.equal(b'{').or(folded.equal(b'}')).or(self.equal(b'"')).mask()
+        }
+
+        #[inline(always)]
+        fn digits(self) -> u32 {
+            self.minus(b'0').at_most(9).mask()
+        }
+    }
+
+    /// All bytes that went by, or-ed together: enough to tell whether any was not ASCII.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Seen(Block);
+
+    impl Default for Seen {
+        fn default() -> Self {
+            Self(Block::all(0))
+        }
+    }
+
+    impl Seen {
+        /// Was any byte above 0x7f?
+        pub(in super::super) fn any_high(self) -> bool {
+            self.0.mask() != 0
+        }
+
+        #[inline(always)]
+        fn add(&mut self, bytes: Block) {
+            self.0 = self.0.or(bytes);
+        }
+    }
+
+    /// The sixteen bytes at `at`, if the text has that many.
+    #[inline(always)]
+    fn load(text: &[u8], at: usize) -> Option<Block> {
+        let (bytes, _) = text.get(at..)?.split_first_chunk::<STEP>()?;
+        Some(Block::of(bytes))
+    }
+
+    /// The sixteen bytes that end the text, if it has that many, and how many of them lie before `at`.
+    #[inline(always)]
+    fn load_tail(text: &[u8], at: usize) -> Option<(Block, u32)> {
+        let bytes = text.last_chunk::<STEP>()?;
+        Some((Block::of(bytes), (at - (text.len() - STEP)).min(STEP) as u32))
+    }
+
+    /// Offset of the first quote, backslash or control character at or after `from`; the text's length if there is none.
+    #[inline(always)]
+    pub(in super::super) fn special(text: &[u8], from: usize, seen: &mut Seen) -> usize {
+        let mut at = from;
+        while let Some(bytes) = load(text, at) {
+            seen.add(bytes);
+            let found = bytes.special();
+            if found != 0 {
+                return at + found.trailing_zeros() as usize;
+            }
+            at += STEP;
+        }
+        let Some((bytes, before)) = load_tail(text, at) else { return special_short(text, at, seen) };
+        seen.add(bytes);
+        let found = bytes.special() >> before;
+        if found == 0 { text.len() } else { at + found.trailing_zeros() as usize }
+    }
+
+    #[cold]
+    fn special_short(text: &[u8], from: usize, seen: &mut Seen) -> usize {
+        text.iter().for_each(|&byte| seen.add(Block::all(byte)));
+        text.iter().skip(from).position(|&byte| is_special(byte)).map_or(text.len(), |offset| from + offset)
+    }
+
+    /// A bit for each of the sixteen bytes from `at` on that is not a digit; bytes beyond the text, and all higher bits, count as such.
+    #[inline(always)]
+    pub(in super::super) fn nondigits(text: &[u8], at: usize) -> u32 {
+        if let Some(bytes) = load(text, at) {
+            return !bytes.digits();
+        }
+        match load_tail(text, at) {
+            Some((bytes, before)) => !(bytes.digits() >> before),
+            None => nondigits_short(text, at),
+        }
+    }
+
+    #[cold]
+    fn nondigits_short(text: &[u8], at: usize) -> u32 {
+        let digits = text.iter().skip(at).take(STEP).enumerate();
+        !digits.fold(0, |mask, (offset, byte)| mask | (u32::from(byte.is_ascii_digit()) << offset))
+    }
+
+    /// Offset of the first quote or bracket of either kind at or after `from`; the text's length if there is none.
+    #[inline(always)]
+    pub(in super::super) fn bracket(text: &[u8], from: usize) -> usize {
+        let mut at = from;
+        while let Some(bytes) = load(text, at) {
+            let found = bytes.bracket();
+            if found != 0 {
+                return at + found.trailing_zeros() as usize;
+            }
+            at += STEP;
+        }
+        text.iter().skip(at).position(|&byte| is_bracket(byte)).map_or(text.len(), |offset| at + offset)
+    }
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+mod portable {
+    use super::{STEP, is_bracket, is_special};
+
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const WORD: usize = 8;
+
+    /// All bytes that went by, or-ed together: enough to tell whether any was not ASCII.
+    #[derive(Clone, Copy, Default)]
+    pub(in super::super) struct Seen(u64);
+
+    impl Seen {
+        /// Was any byte above 0x7f?
+        pub(in super::super) fn any_high(self) -> bool {
+            self.0 & HIGH != 0
+        }
+    }
+
+    fn load(text: &[u8], at: usize) -> Option<u64> {
+        let (block, _) = text.get(at..)?.split_first_chunk::<WORD>()?;
+        Some(u64::from_le_bytes(*block))
+    }
+
+    /// The high bit of the lowest byte below `limit` (at most 0x80); those above it may be wrong, since the subtraction borrows.
+    fn below(word: u64, limit: u8) -> u64 {
+        word.wrapping_sub(EACH * u64::from(limit)) & !word & HIGH
+    }
+
+    fn equal(word: u64, byte: u8) -> u64 {
+        below(word ^ (EACH * u64::from(byte)), 1)
+    }
+
+    /// Offset of the first quote, backslash or control character at or after `from`; the text's length if there is none.
+    pub(in super::super) fn special(text: &[u8], from: usize, seen: &mut Seen) -> usize {
+        let mut at = from;
+        while let Some(word) = load(text, at) {
+            seen.0 |= word;
+            let found = below(word ^ (EACH * 2), 0x21) | equal(word, b'\\');
+            if found != 0 {
+                return at + (found.trailing_zeros() / 8) as usize;
+            }
+            at += WORD;
+        }
+        let rest = text.get(at..).unwrap_or_default();
+        rest.iter().for_each(|&byte| seen.0 |= u64::from(byte));
+        rest.iter().position(|&byte| is_special(byte)).map_or(text.len(), |offset| at + offset)
+    }
+
+    /// A bit for each of the sixteen bytes from `at` on that is not a digit; bytes beyond the text, and all higher bits, count as such.
+    pub(in super::super) fn nondigits(text: &[u8], at: usize) -> u32 {
+        let digits = text.iter().skip(at).take(STEP).enumerate();
+        !digits.fold(0, |mask, (offset, byte)| mask | (u32::from(byte.is_ascii_digit()) << offset))
+    }
+
+    /// Offset of the first quote or bracket of either kind at or after `from`; the text's length if there is none.
+    pub(in super::super) fn bracket(text: &[u8], from: usize) -> usize {
+        text.iter().skip(from).position(|&byte| is_bracket(byte)).map_or(text.len(), |offset| from + offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn both_ways_find_what_a_plain_loop_finds(text in proptest::collection::vec(prop_oneof![4 => Just(b'a'), 1 => any::<u8>(), 1 => b'0'..=b'9'], 0..80), from in 0_usize..80) {
+            let from = from.min(text.len());
+            let expected = text[from..].iter().position(|&b| is_special(b)).map_or(text.len(), |o| from + o);
+            let (mut seen, mut word_seen) = (Seen::default(), portable::Seen::default());
+            prop_assert_eq!(special(&text, from, &mut seen), expected);
+            prop_assert_eq!(portable::special(&text, from, &mut word_seen), expected);
+            let high = text[from..expected].iter().any(|b| !b.is_ascii());
+            prop_assert!(!high || (seen.any_high() && word_seen.any_high()));
+            prop_assert!(text.iter().any(|b| !b.is_ascii()) || !(seen.any_high() || word_seen.any_high()));
+
+            let expected = text[from..].iter().position(|&b| is_bracket(b)).map_or(text.len(), |o| from + o);
+            prop_assert_eq!(portable::bracket(&text, from), expected);
+            if !text.contains(&0x02) {
+                prop_assert_eq!(bracket(&text, from), expected);
+            }
+            let expected = (0..STEP).filter(|o| !text.get(from + o).is_some_and(u8::is_ascii_digit)).fold(!0xffff_u32, |m, o| m | (1 << o));
+            prop_assert_eq!(nondigits(&text, from), expected);
+            prop_assert_eq!(portable::nondigits(&text, from), expected);
+        }
+    }
+}

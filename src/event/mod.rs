@@ -1,0 +1,33 @@
+//! What moves through Levada: batches of records that stay the bytes they came as.
+//!
+//! Reading order: [`Record`] (a row), [`Batch`] (rows and the tables behind them), [`View`] (reading), [`Editor`]
+//! (the overlay), `write` (splicing it all out), [`Origin`] (what records share), [`Receipt`] (what the source
+//! learns), [`Budget`] (what it all may weigh). Nothing here does I/O, reads a clock or is async.
+
+mod batch;
+mod block;
+mod edit;
+mod identity;
+pub mod json;
+mod origin;
+mod path;
+mod receipt;
+mod record;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod time;
+mod tracker;
+mod view;
+mod write;
+
+pub use batch::{Batch, Filler, Seen, mix};
+pub use block::{Budget, Permit};
+pub use edit::Editor;
+pub use identity::Identity;
+pub use origin::{Origin, Shared, StreamKey};
+pub use path::{BadPath, Path};
+pub use receipt::{Outcome, Receipt, Resolution, Resolve};
+pub use record::{Form, Record};
+pub use tracker::Tracker;
+pub use view::View;

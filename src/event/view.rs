@@ -1,0 +1,208 @@
+//! Reading a record: its members wherever they lie (overlay, own bytes, origin).
+
+use std::borrow::Cow;
+
+use super::identity::Identity;
+use super::json;
+use super::origin::Origin;
+use super::path::Path;
+use super::record::{Form, Record, flag};
+use super::tables::{Target, Tables, range};
+use super::time;
+
+/// A record as it stands: its bytes, with the overlay and its origin's members.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub(crate) tables: &'a Tables,
+    pub(crate) record: &'a Record,
+}
+
+/// The virtual members of a raw line.
+pub(crate) const TEXT_KEYS: [&[u8]; 2] = [b"message", b"timestamp"];
+
+impl<'a> View<'a> {
+    /// How the bytes are to be read.
+    pub fn form(self) -> Form {
+        self.record.form
+    }
+
+    /// The bytes it came as.
+    pub fn text(self) -> &'a [u8] {
+        self.tables.text(self.record)
+    }
+
+    /// What it shares with others.
+    pub fn origin(self) -> &'a Origin {
+        self.tables.origin(self.record)
+    }
+
+    /// Was the line cut at the length limit?
+    pub fn is_truncated(self) -> bool {
+        self.record.has(flag::TRUNCATED)
+    }
+
+    /// Its identity, which a re-read reproduces.
+    pub fn identity(self) -> Identity {
+        let Record { position, sub, path, .. } = *self.record;
+        Identity { stream: self.origin().stream(), position, sub, path }
+    }
+
+    /// Nanoseconds since the Unix epoch, and whether that is only the time of reading: the record's own time is
+    /// looked up among the members its origin names.
+    pub fn time(self) -> (i64, bool) {
+        if !self.record.has(flag::OBSERVED) {
+            return (self.record.time, false);
+        }
+        let told = self.origin().timestamp_keys().iter().find_map(|key| {
+            let value = self.member(key.as_bytes())?;
+            time::parse_json(&value)
+        });
+        told.map_or((self.record.time, true), |time| (time, false))
+    }
+
+    /// Number of its own member `key` (the last, if there are several).
+    pub(crate) fn own(self, key: &[u8]) -> Option<u16> {
+        if self.record.form == Form::Text {
+            return TEXT_KEYS.iter().position(|name| *name == key).map(|at| at as u16);
+        }
+        let odd = self.record.has(flag::ODD_KEYS);
+        if !odd && self.record.keys & json::key_bit(key) == 0 {
+            return None;
+        }
+        let text = self.text();
+        let found = self.tables.members(self.record).iter().rposition(|member| {
+            let raw = &text[range(member.key, member.key_end)];
+            raw == key || (odd && json::key_eq(raw, key))
+        });
+        found.map(|at| at as u16)
+    }
+
+    /// JSON text of its own member `number`, edits not seen.
+    pub(crate) fn own_value(self, number: u16) -> Cow<'a, [u8]> {
+        if self.record.form == Form::Json {
+            let member = self.tables.members(self.record)[usize::from(number)];
+            return Cow::Borrowed(&self.text()[range(member.value, member.value_end)]);
+        }
+        let mut value = Vec::new();
+        self.write_virtual(number, &mut value);
+        Cow::Owned(value)
+    }
+
+    pub(crate) fn write_virtual(self, number: u16, out: &mut Vec<u8>) {
+        out.push(b'"');
+        if number == 0 {
+            json::escape(self.text(), out);
+        } else {
+            time::write_rfc3339(self.record.time, out);
+        }
+        out.push(b'"');
+    }
+
+    pub(crate) fn own_count(self) -> u16 {
+        if self.record.form == Form::Text { TEXT_KEYS.len() as u16 } else { self.record.member_count }
+    }
+
+    /// Raw (still escaped) key of its own member `number`.
+    pub(crate) fn own_key(self, number: u16) -> &'a [u8] {
+        if self.record.form == Form::Text {
+            return TEXT_KEYS[usize::from(number)];
+        }
+        let member = self.tables.members(self.record)[usize::from(number)];
+        &self.text()[range(member.key, member.key_end)]
+    }
+
+    /// JSON text of the top-level member `key` (decoded), as a reader of the written record would see it.
+    pub fn member(self, key: &[u8]) -> Option<Cow<'a, [u8]>> {
+        let own = self.own(key);
+        let edit = match own {
+            Some(number) => self.tables.edit_of(self.record, number),
+            None => self.tables.edit_named(self.record, key),
+        };
+        if let Some(edit) = edit {
+            return edit.value.map(|value| Cow::Borrowed(self.tables.span(value)));
+        }
+        match self.shared(key) {
+            Some(value) => Some(Cow::Borrowed(value)),
+            None => own.map(|number| self.own_value(number)),
+        }
+    }
+
+    /// The origin's member `key`, if this record still shows it.
+    pub(crate) fn shared(self, key: &[u8]) -> Option<&'a [u8]> {
+        if self.record.has(flag::ORIGIN_HIDDEN) { None } else { self.origin().member(key) }
+    }
+
+    /// JSON text of what stands at `path`; metadata paths read the origin's metadata.
+    pub fn get(self, path: &Path) -> Option<Cow<'a, [u8]>> {
+        let Some(key) = path.first_key() else {
+            let mut whole = Vec::new();
+            self.write_json(&mut whole);
+            return Some(Cow::Owned(whole));
+        };
+        let top = match path.is_metadata() {
+            true => Cow::Borrowed(self.origin().metadata(key)?),
+            false => self.member(key)?,
+        };
+        if path.depth() == 1 {
+            return Some(top);
+        }
+        let at = json::seek(&top, &path.segments_below_first())?;
+        Some(match top {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[at]),
+            Cow::Owned(text) => Cow::Owned(text[at].to_vec()),
+        })
+    }
+
+    /// All top-level keys (decoded) and values, as a reader of the written record would see them.
+    pub fn for_each_member(self, mut visit: impl FnMut(&[u8], &[u8])) {
+        let mut key = Vec::new();
+        for number in (0..self.own_count()).filter(|number| !self.is_shadowed(*number)) {
+            key.clear();
+            json::unescape(self.own_key(number), &mut key);
+            if let Some(value) = self.shown_own(number, &key) {
+                visit(&key, &value);
+            }
+        }
+        for edit in self.tables.edits(self.record) {
+            if let (Target::New(name), Some(value)) = (edit.target, edit.value) {
+                visit(self.tables.span(name), self.tables.span(value));
+            }
+        }
+        for shared in self.shown_shared() {
+            visit(shared.key.as_bytes(), &shared.value);
+        }
+    }
+
+    /// The value that is shown at the place of its own member `number`.
+    fn shown_own(self, number: u16, key: &[u8]) -> Option<Cow<'a, [u8]>> {
+        match self.tables.edit_of(self.record, number) {
+            Some(edit) => edit.value.map(|value| Cow::Borrowed(self.tables.span(value))),
+            None if self.shared(key).is_some() => None,
+            None => Some(self.own_value(number)),
+        }
+    }
+
+    /// Does a later member have the same key?
+    pub(crate) fn is_shadowed(self, number: u16) -> bool {
+        if !self.record.has(flag::ODD_KEYS) {
+            return false;
+        }
+        let mut key = Vec::new();
+        json::unescape(self.own_key(number), &mut key);
+        self.own(&key) != Some(number)
+    }
+
+    /// The origin's members that no edit of this record hides.
+    pub(crate) fn shown_shared(self) -> impl Iterator<Item = &'a super::origin::Shared> {
+        let hidden = self.record.has(flag::ORIGIN_HIDDEN);
+        let members = if hidden { &[] } else { self.origin().members() };
+        members.iter().filter(move |member| !self.hides(member.key.as_bytes()))
+    }
+
+    fn hides(self, key: &[u8]) -> bool {
+        match self.own(key) {
+            Some(number) => self.tables.edit_of(self.record, number).is_some(),
+            None => self.tables.edit_named(self.record, key).is_some(),
+        }
+    }
+}
