@@ -1,7 +1,15 @@
 //! Levada carries telemetry as bytes.
 
 pub mod buffer;
+pub mod cli;
 pub mod codecs;
 pub mod component;
+pub mod config;
 pub mod delivery;
+pub mod diagnostic;
 pub mod event;
+pub mod lang;
+pub mod sinks;
+pub mod sources;
+pub mod topology;
+pub mod transforms;

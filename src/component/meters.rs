@@ -32,6 +32,7 @@ struct Inner {
     sent_bytes: IntCounterVec,
     discarded: IntCounterVec,
     errors: IntCounterVec,
+    scrubbed: IntCounterVec,
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
     utilization: GaugeVec,
@@ -41,7 +42,8 @@ impl Default for Families {
     fn default() -> Self {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, more: &[&str]| {
-            let family = IntCounterVec::new(Opts::new(name, help), &[&LABELS[..], more].concat()).expect("names are constants");
+            let family =
+                IntCounterVec::new(Opts::new(name, help), &[&LABELS[..], more].concat()).expect("names are constants");
             registry.register(Box::new(family.clone())).expect("each name once");
             family
         };
@@ -59,7 +61,11 @@ impl Default for Families {
         Self(Arc::new(Inner {
             received_events: counter("levada_component_received_events_total", "Records the component took in.", &[]),
             received_bytes: counter("levada_component_received_bytes_total", "Bytes the source read.", &[]),
-            sent_events: counter("levada_component_sent_events_total", "Records the component passed on or delivered.", &[]),
+            sent_events: counter(
+                "levada_component_sent_events_total",
+                "Records the component passed on or delivered.",
+                &[],
+            ),
             sent_bytes: counter("levada_component_sent_event_bytes_total", "Encoded bytes the sink delivered.", &[]),
             discarded: counter(
                 "levada_component_discarded_events_total",
@@ -67,6 +73,7 @@ impl Default for Families {
                 &["intentional", "reason"],
             ),
             errors: counter("levada_component_errors_total", "Errors, by kind.", &["error_type"]),
+            scrubbed: counter("levada_scrubbed_values_total", "Values masked, by detector.", &["detector"]),
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
             utilization,
@@ -138,7 +145,16 @@ impl Meters {
 
     /// Something went wrong; `kind` is one of a handful of fixed words.
     pub fn error(&self, kind: &'static str) {
-        self.0.families.0.errors.with_label_values(&[self.0.label.id.as_str(), self.0.label.kind, self.0.label.type_name, kind]).inc();
+        let [id, kind_of, type_name] = self.values();
+        self.0.families.0.errors.with_label_values(&[id, kind_of, type_name, kind]).inc();
+    }
+
+    /// Values were masked because of `detector`.
+    pub fn scrubbed(&self, detector: &str, values: u64) {
+        if values > 0 {
+            let [id, kind, type_name] = self.values();
+            self.0.families.0.scrubbed.with_label_values(&[id, kind, type_name, detector]).inc_by(values);
+        }
     }
 
     /// The buffer holds `bytes` of `limit`.

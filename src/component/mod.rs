@@ -1,6 +1,9 @@
 //! The contracts: what a source, a transform and a sink are, and what they share.
 
+pub mod auth;
 pub mod clock;
+pub mod health;
+pub mod machine;
 pub mod meters;
 pub mod outlet;
 pub mod reason;
@@ -8,4 +11,5 @@ pub mod row;
 pub mod signal;
 pub mod sink;
 pub mod source;
+pub mod tls;
 pub mod transform;

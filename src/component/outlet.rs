@@ -45,7 +45,8 @@ impl Offer {
 impl Held {
     /// Offers once more what waits.
     pub fn retry(self, waker: &Waker) -> Offer {
-        let again = |(inlet, batch): (Arc<dyn Inlet>, Batch)| inlet.offer(batch, waker).err().map(|batch| (inlet, batch));
+        let again =
+            |(inlet, batch): (Arc<dyn Inlet>, Batch)| inlet.offer(batch, waker).err().map(|batch| (inlet, batch));
         Offer::of(self.0.into_iter().filter_map(again).collect())
     }
 }

@@ -16,9 +16,9 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
     /// The `type` in the configuration.
     const NAME: &'static str;
 
-    /// Names of the outputs besides the default one; a reader takes `ID.NAME` as input.
-    fn outputs(&self) -> Vec<String> {
-        Vec::new()
+    /// The outputs, in the order of their numbers: `None` is the main one (`ID`), others have names (`ID.NAME`).
+    fn outputs(&self) -> Vec<Option<String>> {
+        vec![None]
     }
 
     /// Faults that the schema cannot tell. Opens nothing, reads nothing.
@@ -78,14 +78,14 @@ pub struct Row<B> {
     pub name: &'static str,
     /// JSON Schema of its settings.
     pub schema: fn() -> serde_json::Value,
+    /// The outputs that settings give it; see [`Settings::outputs`]. None for settings that cannot be read.
+    pub outputs: fn(&toml::Table) -> Vec<Option<String>>,
     /// Reads settings that fit the schema.
     pub read: fn(toml::Table) -> Result<Box<dyn Readied<B>>, String>,
 }
 
 /// Settings that have been read.
 pub trait Readied<B> {
-    /// See [`Settings::outputs`].
-    fn outputs(&self) -> Vec<String>;
     /// See [`Settings::check`].
     fn check(&self) -> Vec<Problem>;
     /// See [`Settings::build`].
@@ -93,10 +93,6 @@ pub trait Readied<B> {
 }
 
 impl<B, S: Settings<Built = B>> Readied<B> for S {
-    fn outputs(&self) -> Vec<String> {
-        Settings::outputs(self)
-    }
-
     fn check(&self) -> Vec<Problem> {
         Settings::check(self)
     }
@@ -109,12 +105,16 @@ impl<B, S: Settings<Built = B>> Readied<B> for S {
 impl<B: 'static> Row<B> {
     /// The row of a kind.
     pub const fn of<S: Settings<Built = B>>() -> Self {
-        Self { name: S::NAME, schema: schema::<S>, read: read::<S> }
+        Self { name: S::NAME, schema: schema::<S>, outputs: outputs::<S>, read: read::<S> }
     }
 }
 
 fn schema<S: Settings>() -> serde_json::Value {
     schemars::schema_for!(S).to_value()
+}
+
+fn outputs<S: Settings>(table: &toml::Table) -> Vec<Option<String>> {
+    table.clone().try_into().map_or_else(|_| Vec::new(), |settings: S| settings.outputs())
 }
 
 fn read<S: Settings>(table: toml::Table) -> Result<Box<dyn Readied<S::Built>>, String> {

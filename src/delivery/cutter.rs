@@ -18,6 +18,9 @@ pub(crate) struct Limits {
     pub(crate) compression: Compression,
 }
 
+/// Bytes reserved for a new body at most; a larger one grows.
+const MAX_RESERVE: usize = 8 << 20;
+
 /// A body in the making.
 pub(crate) struct Cutter {
     encoder: Box<dyn Encoder>,
@@ -59,8 +62,8 @@ impl Cutter {
 
     fn push_one(&mut self, share: &Arc<Share>, record: u32, cut: &mut Cut) {
         if self.body.is_empty() {
-            // Room for what follows the limit by one record, so that a body grows once.
-            self.body.reserve(self.limits.bytes.saturating_add(self.limits.bytes / 16));
+            // The last record may pass the limit: a body grows once at most.
+            self.body.reserve(self.limits.bytes.min(MAX_RESERVE));
             self.encoder.begin(&mut self.body);
         }
         let before = self.body.len();

@@ -1,5 +1,138 @@
-//! What every sink shares: cutting requests, retries, outcomes, dead letters.
+//! What every sink shares: cutting requests, retries, outcomes, holds, dead letters.
+//!
+//! A sink says how to encode and how to send. The [`Delivery`] of its id owns the queue in front of it and
+//! everything between: `pump` (the loop) has `cutter` make requests, and a `courier` carries each to its end.
 
+mod backoff;
+mod courier;
 mod cutter;
+mod dead_letter;
+pub mod http;
+mod pump;
 mod request;
+pub mod settings;
 mod share;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use crate::buffer::Queue;
+use crate::codecs::Compression;
+use crate::component::health::Health;
+use crate::component::meters::Meters;
+use crate::component::signal::Stop;
+use crate::component::sink::Sink;
+use crate::component::source::Running;
+
+use backoff::Backoff;
+use courier::{Attempts, Courier};
+use cutter::Limits;
+use pump::{Pace, Pump};
+
+pub use dead_letter::DeadLetters;
+
+/// A sink as its settings make it: the destination and how records are delivered to it.
+pub struct Delivery {
+    /// Encodes and sends.
+    pub sink: Arc<dyn Sink>,
+    /// How requests are cut and sent.
+    pub plan: DeliveryPlan,
+}
+
+/// How requests are cut, sent and buffered, with every default filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveryPlan {
+    /// Encoded bytes of a request, before compression.
+    pub max_bytes: usize,
+    /// Records of a request.
+    pub max_events: usize,
+    /// How long a request may wait to be filled.
+    pub linger: Duration,
+    /// How bodies are compressed.
+    pub compression: Compression,
+    /// How requests are sent.
+    pub request: settings::RequestSettings,
+    /// What stands before the sink.
+    pub buffer: settings::BufferSettings,
+}
+
+impl DeliveryPlan {
+    /// The plan of a sink whose requests are by default `max_bytes` long and wait for one second.
+    pub fn new(batch: &settings::BatchSettings, max_bytes: usize) -> Self {
+        Self {
+            max_bytes: batch.max_bytes.unwrap_or(max_bytes),
+            max_events: batch.max_events.unwrap_or(usize::MAX),
+            linger: Duration::from_secs_f64(batch.timeout_secs.unwrap_or(1.0)),
+            compression: Compression::None,
+            request: settings::RequestSettings::default(),
+            buffer: settings::BufferSettings::default(),
+        }
+    }
+}
+
+/// What a delivery works with besides the sink.
+#[derive(Clone)]
+pub struct Bench {
+    /// The queue in front of the sink; it belongs to the sink's id.
+    pub queue: Arc<Queue>,
+    /// The sink's figures.
+    pub meters: Meters,
+    /// The sink's health.
+    pub health: Health,
+    /// Where refused records go.
+    pub dead_letters: Arc<DeadLetters>,
+}
+
+/// What takes records out of a sink's queue.
+pub trait Drain: Send {
+    /// Works until the queue is closed and empty, or until `stop`: then it takes no more and finishes what it has
+    /// until the deadline.
+    fn run(self: Box<Self>, bench: Bench, stop: Stop) -> Running;
+
+    /// Must a new instance wait until this one has ended?
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
+    /// What stands before it.
+    fn buffer(&self) -> &settings::BufferSettings;
+}
+
+impl Drain for Delivery {
+    fn run(self: Box<Self>, bench: Bench, stop: Stop) -> Running {
+        Box::pin(self.deliver(bench, stop))
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.sink.is_ordered()
+    }
+
+    fn buffer(&self) -> &settings::BufferSettings {
+        &self.plan.buffer
+    }
+}
+
+impl Delivery {
+    async fn deliver(self: Box<Self>, bench: Bench, stop: Stop) {
+        let Self { sink, plan } = *self;
+        let limits = Limits { bytes: plan.max_bytes, records: plan.max_events, compression: plan.compression };
+        let request = &plan.request;
+        let backoff = Backoff {
+            initial: Duration::from_secs_f64(request.retry_initial_backoff_secs),
+            max: Duration::from_secs_f64(request.retry_max_duration_secs),
+        };
+        let attempts = Attempts {
+            timeout: request.timeout(),
+            backoff,
+            retries: request.retry_attempts,
+            limits,
+            max_held_bytes: plan.buffer.max_size / 4,
+        };
+        let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
+        let Bench { queue, meters, health, dead_letters } = bench;
+        let courier = Courier { sink, attempts, meters, health, dead_letters, held: AtomicUsize::new(0) };
+        let pace = Pace { limits, linger: plan.linger, concurrency };
+        Pump::new(Arc::new(courier), queue, pace).run(stop).await;
+    }
+}

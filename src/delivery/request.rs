@@ -64,6 +64,13 @@ impl Load {
         }
     }
 
+    /// Adds the records of `more`.
+    pub(crate) fn join(&mut self, more: Self) {
+        let offset = self.shares.len() as u32;
+        self.shares.extend(more.shares);
+        self.items.extend(more.items.into_iter().map(|item| Item { share: item.share + offset, ..item }));
+    }
+
     /// Parts the items that `take` names (by their place) from the others.
     pub(crate) fn part(self, mut take: impl FnMut(usize, &Item) -> bool) -> (Self, Self) {
         let mut at = 0;

@@ -202,7 +202,7 @@ impl Record {
     pub(crate) fn become_json(&mut self, members_end: usize, shape: json::Shape) {
         self.form = Form::Json;
         self.keys = shape.keys;
-        self.member_count = (members_end - self.members as usize) as u16;
+        self.member_count = (members_end - self.members as usize) as u32;
         if shape.odd {
             self.flags |= flag::ODD_KEYS;
         }
@@ -213,4 +213,9 @@ impl Record {
 pub fn mix(path: u32, output: u32) -> u32 {
     let mixed = (path ^ output).wrapping_mul(0x9E37_79B1);
     mixed ^ (mixed >> 15)
+}
+
+/// A 32-bit hash of a name, the same in every build (FNV-1a).
+pub fn hash32(name: &[u8]) -> u32 {
+    name.iter().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::json;
 use super::path::Path;
-use super::record::{Form, IN_ARENA, NONE, Record, flag};
+use super::record::{IN_ARENA, NONE, Record, flag};
 use super::tables::{Span, Tables, Target};
 use super::view::View;
 
@@ -96,12 +96,20 @@ impl Editor<'_> {
     /// `. = parse_json!(.message)` would. Gives `false`, and changes nothing, for anything else.
     pub fn parse_message(&mut self, index: usize) -> bool {
         let record = self.records[index];
-        let touched = View { tables: self.tables, record: &record }.member(TEXT_MESSAGE).is_none()
-            || self.tables.edit_of(&record, 0).is_some();
-        if record.form != Form::Text || touched {
+        if self.get(index).untouched_line().is_none() {
             return false;
         }
         self.read_as_json(index, record.block, record.start..record.start + record.len)
+    }
+
+    /// The record's row as it stands, for [`restore`](Self::restore).
+    pub(crate) fn row(&self, index: usize) -> Record {
+        self.records[index]
+    }
+
+    /// Takes back what was done to a record since its row was taken; nothing in the tables refers to it.
+    pub(crate) fn restore(&mut self, index: usize, row: Record) {
+        self.records[index] = row;
     }
 
     fn read_as_json(&mut self, index: usize, block: u16, at: Range<u32>) -> bool {
@@ -123,6 +131,55 @@ impl Editor<'_> {
         true
     }
 
+    /// Shows `change` every value of the record (its own, shadowed duplicates too, and those added since) with its
+    /// raw key, and replaces those for which it writes a new one and returns true.
+    pub fn rewrite(&mut self, index: usize, mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
+        let mut new = Vec::new();
+        for number in 0..self.get(index).own_count() {
+            self.rewrite_own(index, number, &mut new, &mut change);
+        }
+        let mut at = self.records[index].edits;
+        while at != NONE {
+            let edit = self.tables.edits[at as usize];
+            if let (Target::New(key), Some(value)) = (edit.target, edit.value) {
+                new.clear();
+                if change(self.tables.span(key), self.tables.span(value), &mut new) {
+                    let value = self.tables.append(|out| out.extend_from_slice(&new));
+                    self.tables.edits[at as usize].value = Some(value);
+                }
+            }
+            at = edit.next;
+        }
+    }
+
+    /// [`rewrite`](Self::rewrite) for the top-level member `key` alone.
+    pub fn rewrite_member(&mut self, index: usize, key: &[u8], mut change: impl FnMut(&[u8], &mut Vec<u8>) -> bool) {
+        let view = self.get(index);
+        if let Some(number) = view.own(key)
+            && !view.record.has(flag::ODD_KEYS)
+        {
+            self.rewrite_own(index, number, &mut Vec::new(), &mut |_, value, out| change(value, out));
+            return;
+        }
+        self.rewrite(index, |raw, value, out| json::key_eq(raw, key) && change(value, out));
+    }
+
+    fn rewrite_own(
+        &mut self,
+        index: usize,
+        number: u32,
+        new: &mut Vec<u8>,
+        change: &mut impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool,
+    ) {
+        let view = self.get(index);
+        let Some(value) = view.value_at(number) else { return };
+        new.clear();
+        if change(view.own_key(number), &value, new) {
+            let value = self.tables.append(|out| out.extend_from_slice(new));
+            self.put_own(index, number, Some(value));
+        }
+    }
+
     /// A write or removal acts on every occurrence of the key and hides the origin's member.
     fn put(&mut self, index: usize, key: &[u8], value: Option<Span>) {
         let view = self.get(index);
@@ -130,7 +187,7 @@ impl Editor<'_> {
             self.put_new(index, key, value);
             return;
         };
-        let shadowed: Vec<u16> = match view.record.has(flag::ODD_KEYS) {
+        let shadowed: Vec<u32> = match view.record.has(flag::ODD_KEYS) {
             true => (0..last).filter(|at| json::key_eq(view.own_key(*at), key)).collect(),
             false => Vec::new(),
         };
@@ -140,7 +197,7 @@ impl Editor<'_> {
         }
     }
 
-    fn put_own(&mut self, index: usize, number: u16, value: Option<Span>) {
+    fn put_own(&mut self, index: usize, number: u32, value: Option<Span>) {
         let record = &mut self.records[index];
         match self.tables.position_of(record, |_, target| target == Target::Own(number)) {
             Some(at) => self.tables.edits[at].value = value,
@@ -178,8 +235,6 @@ impl Editor<'_> {
         true
     }
 }
-
-const TEXT_MESSAGE: &[u8] = b"message";
 
 impl Tables {
     /// Takes the edit at `at` out of the record's chain.

@@ -64,7 +64,9 @@ mod tests {
     #[test]
     fn ids_sort_as_positions_and_differ_by_every_part() {
         let at = |position, sub, path| Identity { stream: StreamKey(u128::MAX / 3), position, sub, path }.id();
-        assert!(at(9, 0, 0) < at(10, 0, 0) && at(31, 0, 0) < at(32, 0, 0) && at(u64::MAX - 1, 0, 0) < at(u64::MAX, 0, 0));
+        assert!(
+            at(9, 0, 0) < at(10, 0, 0) && at(31, 0, 0) < at(32, 0, 0) && at(u64::MAX - 1, 0, 0) < at(u64::MAX, 0, 0)
+        );
         let all = [at(1, 0, 0), at(1, 1, 0), at(1, 0, 1), at(2, 0, 0), at(1, 0, u32::MAX)];
         let distinct: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());

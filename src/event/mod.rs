@@ -21,7 +21,7 @@ mod tracker;
 mod view;
 mod write;
 
-pub use batch::{Batch, Filler, Seen, mix};
+pub use batch::{Batch, Filler, Seen, hash32, mix};
 pub use block::{Budget, Permit};
 pub use edit::Editor;
 pub use identity::Identity;

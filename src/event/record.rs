@@ -46,7 +46,7 @@ pub struct Record {
     pub(crate) sub: u32,
     /// Hash of the outputs taken, fixed by the plan.
     pub(crate) path: u32,
-    pub(crate) member_count: u16,
+    pub(crate) member_count: u32,
     pub(crate) block: u16,
     pub(crate) origin: u16,
     pub(crate) form: Form,

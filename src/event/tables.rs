@@ -34,7 +34,7 @@ pub(crate) struct Edit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The record's own member of this number: its place is kept.
-    Own(u16),
+    Own(u32),
     /// A key the record's bytes do not have (decoded, in the arena): appended.
     New(Span),
 }
@@ -55,7 +55,7 @@ impl Tables {
 
     pub(crate) fn members(&self, record: &Record) -> &[Member] {
         let first = record.members as usize;
-        &self.members[first..first + usize::from(record.member_count)]
+        &self.members[first..first + record.member_count as usize]
     }
 
     pub(crate) fn origin(&self, record: &Record) -> &Arc<Origin> {
@@ -77,7 +77,7 @@ impl Tables {
     }
 
     /// The edit of the record's own member `number`.
-    pub(crate) fn edit_of(&self, record: &Record, number: u16) -> Option<&Edit> {
+    pub(crate) fn edit_of(&self, record: &Record, number: u32) -> Option<&Edit> {
         self.edits(record).find(|edit| edit.target == Target::Own(number))
     }
 

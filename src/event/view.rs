@@ -7,7 +7,7 @@ use super::json;
 use super::origin::Origin;
 use super::path::Path;
 use super::record::{Form, Record, flag};
-use super::tables::{Target, Tables, range};
+use super::tables::{Tables, Target, range};
 use super::time;
 
 /// A record as it stands: its bytes, with the overlay and its origin's members.
@@ -24,6 +24,17 @@ impl<'a> View<'a> {
     /// How the bytes are to be read.
     pub fn form(self) -> Form {
         self.record.form
+    }
+
+    /// Is it a raw line?
+    pub fn is_text(self) -> bool {
+        self.record.form == Form::Text
+    }
+
+    /// The raw line, if `message` still reads as it.
+    pub fn untouched_line(self) -> Option<&'a [u8]> {
+        let is_message = self.is_text() && self.tables.edit_of(self.record, 0).is_none();
+        (is_message && self.shared(TEXT_KEYS[0]).is_none()).then(|| self.text())
     }
 
     /// The bytes it came as.
@@ -61,9 +72,9 @@ impl<'a> View<'a> {
     }
 
     /// Number of its own member `key` (the last, if there are several).
-    pub(crate) fn own(self, key: &[u8]) -> Option<u16> {
+    pub(crate) fn own(self, key: &[u8]) -> Option<u32> {
         if self.record.form == Form::Text {
-            return TEXT_KEYS.iter().position(|name| *name == key).map(|at| at as u16);
+            return TEXT_KEYS.iter().position(|name| *name == key).map(|at| at as u32);
         }
         let odd = self.record.has(flag::ODD_KEYS);
         if !odd && self.record.keys & json::key_bit(key) == 0 {
@@ -74,13 +85,13 @@ impl<'a> View<'a> {
             let raw = &text[range(member.key, member.key_end)];
             raw == key || (odd && json::key_eq(raw, key))
         });
-        found.map(|at| at as u16)
+        found.map(|at| at as u32)
     }
 
     /// JSON text of its own member `number`, edits not seen.
-    pub(crate) fn own_value(self, number: u16) -> Cow<'a, [u8]> {
+    pub(crate) fn own_value(self, number: u32) -> Cow<'a, [u8]> {
         if self.record.form == Form::Json {
-            let member = self.tables.members(self.record)[usize::from(number)];
+            let member = self.tables.members(self.record)[number as usize];
             return Cow::Borrowed(&self.text()[range(member.value, member.value_end)]);
         }
         let mut value = Vec::new();
@@ -88,7 +99,16 @@ impl<'a> View<'a> {
         Cow::Owned(value)
     }
 
-    pub(crate) fn write_virtual(self, number: u16, out: &mut Vec<u8>) {
+    /// The value at the place of its own member `number`: an edit's, else its own, whether the origin overrides it
+    /// or not. `None`: removed.
+    pub(crate) fn value_at(self, number: u32) -> Option<Cow<'a, [u8]>> {
+        match self.tables.edit_of(self.record, number) {
+            Some(edit) => edit.value.map(|value| Cow::Borrowed(self.tables.span(value))),
+            None => Some(self.own_value(number)),
+        }
+    }
+
+    pub(crate) fn write_virtual(self, number: u32, out: &mut Vec<u8>) {
         out.push(b'"');
         if number == 0 {
             json::escape(self.text(), out);
@@ -98,16 +118,16 @@ impl<'a> View<'a> {
         out.push(b'"');
     }
 
-    pub(crate) fn own_count(self) -> u16 {
-        if self.record.form == Form::Text { TEXT_KEYS.len() as u16 } else { self.record.member_count }
+    pub(crate) fn own_count(self) -> u32 {
+        if self.record.form == Form::Text { TEXT_KEYS.len() as u32 } else { self.record.member_count }
     }
 
     /// Raw (still escaped) key of its own member `number`.
-    pub(crate) fn own_key(self, number: u16) -> &'a [u8] {
+    pub(crate) fn own_key(self, number: u32) -> &'a [u8] {
         if self.record.form == Form::Text {
-            return TEXT_KEYS[usize::from(number)];
+            return TEXT_KEYS[number as usize];
         }
-        let member = self.tables.members(self.record)[usize::from(number)];
+        let member = self.tables.members(self.record)[number as usize];
         &self.text()[range(member.key, member.key_end)]
     }
 
@@ -174,7 +194,7 @@ impl<'a> View<'a> {
     }
 
     /// The value that is shown at the place of its own member `number`.
-    fn shown_own(self, number: u16, key: &[u8]) -> Option<Cow<'a, [u8]>> {
+    fn shown_own(self, number: u32, key: &[u8]) -> Option<Cow<'a, [u8]>> {
         match self.tables.edit_of(self.record, number) {
             Some(edit) => edit.value.map(|value| Cow::Borrowed(self.tables.span(value))),
             None if self.shared(key).is_some() => None,
@@ -183,7 +203,7 @@ impl<'a> View<'a> {
     }
 
     /// Does a later member have the same key?
-    pub(crate) fn is_shadowed(self, number: u16) -> bool {
+    pub(crate) fn is_shadowed(self, number: u32) -> bool {
         if !self.record.has(flag::ODD_KEYS) {
             return false;
         }

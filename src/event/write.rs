@@ -67,7 +67,7 @@ impl View<'_> {
         let (text, members) = (self.text(), self.tables.members(self.record));
         let mut run: Option<(u32, u32)> = None;
         for (number, member) in members.iter().enumerate() {
-            let number = number as u16;
+            let number = number as u32;
             let edit = self.tables.edit_of(self.record, number);
             let gone = match edit {
                 Some(edit) => edit.value.is_none(),
@@ -121,7 +121,7 @@ impl View<'_> {
     }
 
     /// Does the origin have a member of the same name?
-    fn is_overridden(self, number: u16) -> bool {
+    fn is_overridden(self, number: u32) -> bool {
         let raw = self.own_key(number);
         let odd = self.record.has(flag::ODD_KEYS);
         if self.record.has(flag::ORIGIN_HIDDEN) || (!odd && self.origin().keys() & json::key_bit(raw) == 0) {

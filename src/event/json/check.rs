@@ -2,9 +2,13 @@
 //!
 //! A fault costs whatever it costs; text without one is the case that counts. So the paths of a string without escapes and of a number of up to sixteen characters are
 //! inlined, and everything rarer (whitespace, escapes, exponents, faults) is called.
+#![allow(
+    clippy::inline_always,
+    reason = "the hot loop is one function on purpose: a few per cent faster than leaving it to the compiler, and no caller can change that"
+)]
 
 use super::fault::{Fault, FaultKind};
-use super::scan::{self, STEP, Seen};
+use super::scan::{self, Seen};
 
 /// How many containers may lie inside one another; the outermost one is level 1.
 pub const MAX_DEPTH: usize = 128;
@@ -22,7 +26,7 @@ pub fn check(text: &[u8]) -> Result<(), Fault> {
 
 /// A text on its way through the check.
 pub(super) struct Checker<'a> {
-    text: &'a [u8],
+    pub(super) text: &'a [u8],
     seen: Seen,
 }
 
@@ -69,7 +73,11 @@ impl<'a> Checker<'a> {
     /// The fault `kind` at `at`, or the unexpected end if the text is over there.
     #[cold]
     pub(super) fn fault(&self, at: usize, kind: FaultKind) -> Fault {
-        if at < self.text.len() { Fault { at, kind } } else { Fault { at: self.text.len(), kind: FaultKind::UnexpectedEnd } }
+        if at < self.text.len() {
+            Fault { at, kind }
+        } else {
+            Fault { at: self.text.len(), kind: FaultKind::UnexpectedEnd }
+        }
     }
 
     /// Offset of the closing quote of the string whose content begins at `from`, and whether it has escapes.
@@ -155,57 +163,11 @@ impl<'a> Checker<'a> {
     #[cold]
     fn broken_literal(&self, at: usize, word: &[u8]) -> Fault {
         let rest = &self.text[at..];
-        if word.starts_with(rest) { self.fault(self.text.len(), FaultKind::UnexpectedEnd) } else { Fault { at, kind: FaultKind::ExpectedValue } }
-    }
-
-    /// Offset behind the number whose first digit should be at `at`.
-    #[inline(always)]
-    fn number(&self, at: usize) -> Result<usize, Fault> {
-        let nondigits = scan::nondigits(self.text, at);
-        let mut length = nondigits.trailing_zeros() as usize;
-        if length == 0 || (length > 1 && self.byte(at) == b'0') {
-            return Err(self.fault(at, if length == 0 { FaultKind::ExpectedDigit } else { FaultKind::LeadingZero }));
+        if word.starts_with(rest) {
+            self.fault(self.text.len(), FaultKind::UnexpectedEnd)
+        } else {
+            Fault { at, kind: FaultKind::ExpectedValue }
         }
-        if self.byte(at + length) == b'.' {
-            let whole = length;
-            length = (nondigits & (nondigits - 1)).trailing_zeros() as usize;
-            if length == whole + 1 {
-                return if length < STEP { Err(self.fault(at + length, FaultKind::ExpectedDigit)) } else { self.long_number(at) };
-            }
-        }
-        if length >= STEP || matches!(self.byte(at + length), b'e' | b'E') {
-            return self.long_number(at);
-        }
-        Ok(at + length)
-    }
-
-    /// The same, digit by digit, for numbers that are long or have an exponent.
-    #[inline(never)]
-    fn long_number(&self, from: usize) -> Result<usize, Fault> {
-        if self.byte(from) == b'0' && self.byte(from + 1).is_ascii_digit() {
-            return Err(Fault { at: from, kind: FaultKind::LeadingZero });
-        }
-        let mut at = self.digits(from)?;
-        if self.byte(at) == b'.' {
-            at = self.digits(at + 1)?;
-        }
-        if matches!(self.byte(at), b'e' | b'E') {
-            at += 1;
-            if matches!(self.byte(at), b'+' | b'-') {
-                at += 1;
-            }
-            at = self.digits(at)?;
-        }
-        Ok(at)
-    }
-
-    /// Offset behind the digits, at least one, that begin at `from`.
-    fn digits(&self, from: usize) -> Result<usize, Fault> {
-        let mut at = from;
-        while self.byte(at).is_ascii_digit() {
-            at += 1;
-        }
-        if at == from { Err(self.fault(at, FaultKind::ExpectedDigit)) } else { Ok(at) }
     }
 
     /// Offset behind the container that opens at `open`, inside `outer` others.
@@ -311,6 +273,6 @@ fn utf8(text: &[u8]) -> Result<(), Fault> {
     if simdutf8::basic::from_utf8(text).is_ok() {
         return Ok(());
     }
-    let at = std::str::from_utf8(text).map_or_else(|fault| fault.valid_up_to(), |valid| valid.len());
+    let at = std::str::from_utf8(text).map_or_else(|fault| fault.valid_up_to(), str::len);
     Err(Fault { at, kind: FaultKind::InvalidUtf8 })
 }

@@ -55,7 +55,9 @@ impl fmt::Display for FaultKind {
         f.write_str(match self {
             Self::NotAnObject => "expected an object, found something that does not begin with `{`",
             Self::UnexpectedEnd => "expected more, found the end of the text",
-            Self::ExpectedValue => "expected a value: an object, an array, a string, a number, `true`, `false` or `null`",
+            Self::ExpectedValue => {
+                "expected a value: an object, an array, a string, a number, `true`, `false` or `null`"
+            }
             Self::ExpectedKey => "expected a key in double quotes",
             Self::ExpectedColon => "expected `:` after the key",
             Self::ExpectedCommaOrBrace => "expected `,` or `}` after the member",

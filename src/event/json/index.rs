@@ -1,4 +1,8 @@
 //! The index of a record: where its top-level members lie, and what its keys have in common, found in the pass that checks it.
+#![allow(
+    clippy::inline_always,
+    reason = "the hot loop is one function on purpose: a few per cent faster than leaving it to the compiler, and no caller can change that"
+)]
 
 use super::check::{Checker, expected_after_value};
 use super::fault::{Fault, FaultKind};
@@ -35,7 +39,8 @@ pub struct Shape {
 /// One of 64 bits for the raw bytes of a key, from its length and three of its bytes.
 pub const fn key_bit(key: &[u8]) -> u64 {
     let [.., last] = key else { return 1 };
-    let mixed = key.len() as u32 ^ ((key[0] as u32) << 8) ^ ((*last as u32) << 16) ^ ((key[key.len() / 2] as u32) << 24);
+    let mixed =
+        key.len() as u32 ^ ((key[0] as u32) << 8) ^ ((*last as u32) << 16) ^ ((key[key.len() / 2] as u32) << 24);
     1 << (mixed.wrapping_mul(0x9e37_79b1) >> 26)
 }
 
@@ -106,7 +111,8 @@ impl Shape {
 /// Do two members have the same raw key?
 #[inline(never)]
 fn any_twice(text: &[u8], members: &[Member]) -> bool {
-    let mut keys: Vec<(u64, &[u8])> = members.iter().map(|member| member.key_in(text)).map(|key| (leading_bytes(key), key)).collect();
+    let mut keys: Vec<(u64, &[u8])> =
+        members.iter().map(|member| member.key_in(text)).map(|key| (leading_bytes(key), key)).collect();
     keys.sort_unstable();
     keys.windows(2).any(|pair| pair[0] == pair[1])
 }

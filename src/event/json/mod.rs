@@ -17,9 +17,9 @@
 
 mod check;
 mod cursor;
-mod decoded;
 mod fault;
 mod index;
+mod number;
 #[cfg(any(test, fuzzing))]
 pub mod probe;
 mod scan;
@@ -31,10 +31,9 @@ mod text;
 mod walk;
 
 pub use check::{MAX_DEPTH, check};
-pub use decoded::Decoded;
 pub use fault::{Fault, FaultKind};
 pub use index::{Member, Shape, index, key_bit};
 pub use seek::{Segment, seek};
 pub use splice::{splice_remove, splice_set};
-pub use text::{escape, key_eq, unescape};
+pub use text::{Decoded, escape, key_eq, unescape};
 pub use walk::{Visitor, Walk, walk};

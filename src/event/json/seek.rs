@@ -23,7 +23,9 @@ pub fn seek(value: &[u8], path: &[Segment<'_>]) -> Option<Range<usize>> {
 /// The value that `segment` leads to from the container that opens at `open`.
 pub(super) fn step(text: &[u8], open: usize, segment: Segment<'_>) -> Option<Range<usize>> {
     match segment {
-        Segment::Field(key) => members(text, open).filter(|entry| key_eq(&text[entry.key.clone()], key)).last().map(|entry| entry.value),
+        Segment::Field(key) => {
+            members(text, open).filter(|entry| key_eq(&text[entry.key.clone()], key)).last().map(|entry| entry.value)
+        }
         Segment::Index(index) => elements(text, open).nth(place(text, open, index)?),
     }
 }

@@ -17,7 +17,9 @@ pub fn splice_set(value: &[u8], path: &[Segment<'_>], new: &[u8], out: &mut Vec<
     for (depth, segment) in path.iter().enumerate() {
         let inner = match *segment {
             Segment::Field(key) => copy.only_member(here.start, key),
-            Segment::Index(index) => place(value, here.start, index).and_then(|place| elements(value, here.start).nth(place)),
+            Segment::Index(index) => {
+                place(value, here.start, index).and_then(|place| elements(value, here.start).nth(place))
+            }
         };
         match inner {
             Some(inner) => here = inner,
@@ -121,7 +123,9 @@ impl<'a> Copy<'a> {
                     build(rest, new, out);
                 });
             }
-            (Segment::Index(index), b'[') => self.extend_array(here.start, index, |out| build(rest, new, out)),
+            (Segment::Index(index), b'[') => {
+                self.extend_array(here.start, index, |out| build(rest, new, out));
+            }
             _ => self.change(here, |out| build(path, new, out)),
         }
         self.finish();
@@ -150,12 +154,22 @@ impl<'a> Copy<'a> {
         let text = self.text;
         match path[0] {
             Segment::Field(key) => {
-                let items = self.members_at(open, key).map(|(entry, hit)| Item { whole: entry.whole(), value: entry.value.start, hit });
+                let items = self.members_at(open, key).map(|(entry, hit)| Item {
+                    whole: entry.whole(),
+                    value: entry.value.start,
+                    hit,
+                });
                 self.remove_items(items, &path[1..])
             }
             Segment::Index(index) => {
-                let Some(wanted) = place(text, open, index) else { return false };
-                let items = elements(text, open).enumerate().map(|(at, range)| Item { value: range.start, whole: range, hit: at == wanted });
+                let Some(wanted) = place(text, open, index) else {
+                    return false;
+                };
+                let items = elements(text, open).enumerate().map(|(at, range)| Item {
+                    value: range.start,
+                    whole: range,
+                    hit: at == wanted,
+                });
                 self.remove_items(items, &path[1..])
             }
         }

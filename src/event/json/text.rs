@@ -2,6 +2,7 @@
 
 use super::scan::{self, Seen};
 use memchr::memchr;
+use std::ops::Range;
 
 /// Appends `text` as the content of a JSON string, without quotes. Invalid UTF-8 becomes U+FFFD, one for each sequence as the Unicode Standard counts them
 /// (section 3.9, substitution of maximal subparts). Returns how many sequences were replaced.
@@ -77,27 +78,97 @@ pub fn key_eq(raw: &[u8], decoded: &[u8]) -> bool {
     let (mut raw, mut decoded) = (raw, decoded);
     while let Some(at) = memchr(b'\\', raw) {
         let escape = Escape::first_of(&raw[at..]);
-        let Some(after) = decoded.strip_prefix(&raw[..at]).and_then(|tail| tail.strip_prefix(escape.decoded())) else { return false };
+        let Some(after) = decoded.strip_prefix(&raw[..at]).and_then(|tail| tail.strip_prefix(escape.decoded())) else {
+            return false;
+        };
         raw = &raw[at + escape.raw_len..];
         decoded = after;
     }
     raw == decoded
 }
 
+/// Decoded text with the way back to its raw bytes: what is found in the one can be cut from the other.
+#[derive(Clone, Debug, Default)]
+pub struct Decoded {
+    /// The decoded text.
+    pub text: Vec<u8>,
+    escapes: Vec<Place>,
+    raw_len: usize,
+}
+
+/// Where an escape begins and ends, in the decoded text and in the raw bytes.
+#[derive(Clone, Debug)]
+struct Place {
+    decoded: Range<usize>,
+    raw: Range<usize>,
+}
+
+impl Decoded {
+    /// Takes the raw content of a valid JSON string, without quotes, in place of what was here; the buffers are used again.
+    pub fn decode(&mut self, raw: &[u8]) {
+        self.text.clear();
+        self.escapes.clear();
+        self.raw_len = raw.len();
+        let mut from = 0;
+        while let Some(offset) = memchr(b'\\', &raw[from..]) {
+            let at = from + offset;
+            self.text.extend_from_slice(&raw[from..at]);
+            let escape = Escape::first_of(&raw[at..]);
+            let start = self.text.len();
+            self.text.extend_from_slice(escape.decoded());
+            from = at + escape.raw_len;
+            self.escapes.push(Place { decoded: start..self.text.len(), raw: at..from });
+        }
+        self.text.extend_from_slice(&raw[from..]);
+    }
+
+    /// The raw bytes that `decoded` comes from. A range that begins or ends inside what one escape stands for takes in the whole escape, both halves of a surrogate pair
+    /// included. An empty range gives an empty one, before the escape it may lie in. What lies beyond the text is cut off.
+    pub fn raw_range(&self, decoded: Range<usize>) -> Range<usize> {
+        let start = self.raw_start(decoded.start);
+        let end = if decoded.is_empty() { start } else { self.raw_end(decoded.end) };
+        start..end.max(start)
+    }
+
+    fn raw_start(&self, at: usize) -> usize {
+        let before = self.escapes.partition_point(|place| place.decoded.end <= at);
+        match self.escapes.get(before) {
+            Some(place) if place.decoded.start <= at => place.raw.start,
+            _ => self.behind(before, at),
+        }
+    }
+
+    fn raw_end(&self, at: usize) -> usize {
+        let before = self.escapes.partition_point(|place| place.decoded.start < at);
+        match before.checked_sub(1).map(|last| &self.escapes[last]) {
+            Some(place) if at < place.decoded.end => place.raw.end,
+            _ => self.behind(before, at),
+        }
+    }
+
+    /// The raw offset of `at`, which lies behind the first `before` escapes and inside none.
+    fn behind(&self, before: usize, at: usize) -> usize {
+        let Some(last) = before.checked_sub(1).map(|last| &self.escapes[last]) else {
+            return at.min(self.raw_len);
+        };
+        (last.raw.end + (at - last.decoded.end)).min(self.raw_len)
+    }
+}
+
 /// One escape: what it stands for, in UTF-8, and how many raw bytes it takes.
-pub(super) struct Escape {
+struct Escape {
     bytes: [u8; 4],
     len: usize,
-    pub(super) raw_len: usize,
+    raw_len: usize,
 }
 
 impl Escape {
-    pub(super) fn decoded(&self) -> &[u8] {
+    fn decoded(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
     /// The escape that begins with the backslash at the start of `raw`.
-    pub(super) fn first_of(raw: &[u8]) -> Self {
+    fn first_of(raw: &[u8]) -> Self {
         let short = match raw.get(1) {
             Some(b'n') => '\n',
             Some(b'r') => '\r',
@@ -112,7 +183,9 @@ impl Escape {
     }
 
     fn unicode(raw: &[u8]) -> Self {
-        let Some(unit) = hex(raw, 2) else { return Self::of('\\', 1) };
+        let Some(unit) = hex(raw, 2) else {
+            return Self::of('\\', 1);
+        };
         let low = if raw.get(6..8) == Some(b"\\u") { hex(raw, 8) } else { None };
         match (unit, low) {
             (0xd800..0xdc00, Some(low @ 0xdc00..0xe000)) => {

@@ -1,0 +1,64 @@
+//! Puts the phases together: from files to a plan, past every fault.
+
+use super::catalogue::{Budget, Kind};
+use super::document::{self, Document, Soundness};
+use super::draft::{self, Draft};
+use super::plan::{Component, OutputRef, Plan};
+use super::quantity::show_size;
+use super::{Rules, graph, interpolate, merge};
+use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
+
+/// The plan of some files; None if something is missing from it, which is then in the report.
+pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report, rules: Rules<'_>) -> Option<Plan> {
+    let files_lost = report.has_errors();
+    let documents = files.iter().map(|file| document(*file, sources, report, rules)).collect();
+    let merged = merge::merge(documents, report)?;
+    let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
+    let globals = draft::section(merged.globals, rules.catalogue.globals(), "the global settings", report);
+    let tests: Vec<_> =
+        merged.tests.into_iter().map(|test| draft::section(test, rules.catalogue.tests(), "a test", report)).collect();
+    let drafts: Vec<_> =
+        merged.components.into_iter().map(|declared| draft::draft(declared, rules.catalogue, report)).collect();
+    let inputs = graph::connect(&drafts, soundness, report);
+    let components: Vec<_> = drafts.into_iter().zip(inputs).map(|(draft, inputs)| component(draft, inputs)).collect();
+    let gaps = components.iter().any(Option::is_none) || tests.iter().any(Option::is_none);
+    let mut of_kind: Vec<_> = components.into_iter().flatten().collect();
+    let sinks = of_kind.split_off(of_kind.partition_point(|component| component.kind < Kind::Sink));
+    let transforms = of_kind.split_off(of_kind.partition_point(|component| component.kind < Kind::Transform));
+    let plan =
+        Plan { globals: globals?, sources: of_kind, transforms, sinks, tests: tests.into_iter().flatten().collect() };
+    within_budget(&plan, rules.budget, report);
+    (!gaps).then_some(plan)
+}
+
+/// One file with its variables filled in. What a file with syntax errors seems to hold is not judged any further.
+fn document(file: FileId, sources: &Sources, report: &mut Report, rules: Rules<'_>) -> Document {
+    let mut document = document::parse(file, sources, report);
+    let mut silent = Report::default();
+    let faults = if document.soundness == Soundness::Whole { report } else { &mut silent };
+    interpolate::interpolate(&mut document.root, rules.environment, sources, faults);
+    document
+}
+
+fn component(draft: Draft, inputs: Vec<OutputRef>) -> Option<Component> {
+    let checked = draft.checked?;
+    Some(Component { id: draft.id, kind: draft.kind, type_name: checked.type_name, section: checked.section, inputs })
+}
+
+/// Whether the queues in front of all sinks together fit into the memory of the process.
+fn within_budget(plan: &Plan, budget: &dyn Budget, report: &mut Report) {
+    let limit = budget.memory_limit(&plan.globals);
+    let sizes: Vec<_> = plan.sinks.iter().map(|sink| (sink, budget.buffer_bytes(sink))).collect();
+    let sum = sizes.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+    let Some((largest, bytes)) = sizes.iter().max_by_key(|(_, bytes)| bytes).filter(|_| sum > limit) else {
+        return;
+    };
+    let place = |sink: &Component| sink.section.place_of(&["buffer", "max_size"]).clone();
+    let share = |sink: &Component, bytes: u64| format!("`{}` may hold {}", sink.id, show_size(bytes));
+    let (sum, limit) = (show_size(sum), show_size(limit));
+    let message = format!("the buffers of all sinks hold up to {sum}, and `memory_limit` is {limit}");
+    let fault = Diagnostic::new(Code::BuffersTooLarge, message).at(&place(largest), share(largest, *bytes));
+    let others = sizes.iter().filter(|(sink, bytes)| sink.id != largest.id && *bytes > 0);
+    let fault = others.fold(fault, |fault, (sink, bytes)| fault.also(&place(sink), share(sink, *bytes)));
+    report.push(fault.help("lower `buffer.max_size` or raise `memory_limit`"));
+}

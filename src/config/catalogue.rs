@@ -1,0 +1,74 @@
+//! What this room must be told from outside: the component types, their settings, and what they hold in memory.
+
+use super::plan::{Component, Section};
+use serde_json::Value as Json;
+
+/// The part a component plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Takes records in from outside.
+    Source,
+    /// Changes, drops or directs records.
+    Transform,
+    /// Sends records out.
+    Sink,
+}
+
+impl Kind {
+    /// All kinds, in the order a record meets them.
+    pub const ALL: [Self; 3] = [Self::Source, Self::Transform, Self::Sink];
+
+    /// The table that declares components of this kind.
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::Source => "sources",
+            Self::Transform => "transforms",
+            Self::Sink => "sinks",
+        }
+    }
+
+    /// The word for one component of this kind.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Transform => "transform",
+            Self::Sink => "sink",
+        }
+    }
+}
+
+/// The outputs that settings give a component: None is the main one (`ID`), the others have names (`ID.dropped`).
+pub type Outputs = fn(&toml::Table) -> Vec<Option<String>>;
+
+/// A row of the tables of kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct ComponentType<'c> {
+    /// JSON Schema of the settings, without `type` and `inputs`.
+    pub schema: &'c Json,
+    /// The outputs, named after the settings where a user names them. Called only with settings that satisfy the schema.
+    pub outputs: Outputs,
+}
+
+/// The component types and the shapes of everything that is not a component.
+pub trait Catalogue {
+    /// The type with this name.
+    fn find(&self, kind: Kind, type_name: &str) -> Option<ComponentType<'_>>;
+
+    /// The names of all types of a kind, for suggestions.
+    fn names(&self, kind: Kind) -> Vec<&str>;
+
+    /// JSON Schema of the root table without the components and the tests.
+    fn globals(&self) -> &Json;
+
+    /// JSON Schema of one entry of `[[tests]]`.
+    fn tests(&self) -> &Json;
+}
+
+/// What the plan may hold in memory.
+pub trait Budget {
+    /// The limit of the whole process in bytes.
+    fn memory_limit(&self, globals: &Section) -> u64;
+
+    /// The bytes that the queue in front of a sink may hold in memory.
+    fn buffer_bytes(&self, sink: &Component) -> u64;
+}

@@ -1,0 +1,71 @@
+//! Settings that belong to no component.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
+use super::quantity::parse_size;
+
+/// Settings of the process.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Globals {
+    /// Where positions, buffers and dead letters are kept; one process at a time.
+    pub data_dir: PathBuf,
+    /// Bytes of records the process may hold at once; by default a quarter of what the cgroup or the machine has, at
+    /// most 512 MiB.
+    pub memory_limit: Option<ByteSize>,
+    /// The door for probes and metrics.
+    pub api: Option<ApiSettings>,
+    /// Seconds that records in hand have to arrive after SIGTERM.
+    #[schemars(range(min = 0.0))]
+    pub graceful_shutdown_limit_secs: f64,
+}
+
+impl Default for Globals {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("/var/lib/levada"),
+            memory_limit: None,
+            api: None,
+            graceful_shutdown_limit_secs: 60.0,
+        }
+    }
+}
+
+/// The door for probes and metrics: read-only, no content, no paths.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiSettings {
+    /// Address and port to listen on.
+    #[schemars(with = "String")]
+    pub address: SocketAddr,
+}
+
+/// A number of bytes: a whole number, or text such as `"64MiB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteSize(pub u64);
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = toml::Value::deserialize(deserializer)?;
+        let size = match &value {
+            toml::Value::Integer(bytes) => u64::try_from(*bytes).ok(),
+            toml::Value::String(text) => parse_size(text),
+            _ => None,
+        };
+        size.map(Self).ok_or_else(|| serde::de::Error::custom("expected a number of bytes or a size such as `64MiB`"))
+    }
+}
+
+impl JsonSchema for ByteSize {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ByteSize".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["integer", "string"], "format": "byte-size", "minimum": 1 })
+    }
+}

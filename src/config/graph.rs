@@ -1,0 +1,152 @@
+//! Which output feeds which input, and what is wrong with the whole.
+
+use super::catalogue::Kind;
+use super::document::Soundness;
+use super::draft::{Draft, Input};
+use super::plan::OutputRef;
+use crate::diagnostic::{Code, Diagnostic, Report};
+use glob::Pattern;
+use std::collections::{HashMap, HashSet};
+
+mod cycle;
+
+/// Faults' records leave by this output; a pattern never means it.
+const DEAD_LETTER: &str = "dead_letter";
+
+/// The inputs of each draft, in the order of the drafts. Faults go to the report.
+/// `soundness` tells whether whole components may be lost.
+pub(super) fn connect(drafts: &[Draft], soundness: Soundness, report: &mut Report) -> Vec<Vec<OutputRef>> {
+    let graph =
+        Graph { drafts, by_id: drafts.iter().enumerate().map(|(index, draft)| (draft.id.as_str(), index)).collect() };
+    let inputs: Vec<_> = drafts.iter().map(|draft| graph.inputs(draft, report)).collect();
+    cycle::find(&graph, &inputs, report);
+    let lost = drafts.iter().any(|draft| draft.inputs_soundness == Soundness::Broken);
+    let unknown = report.diagnostics().iter().any(|fault| fault.code == Code::UnknownInput);
+    // A misspelt or lost input may be the use of any output.
+    if soundness == Soundness::Whole && !lost && !unknown {
+        graph.unused(&inputs, report);
+    }
+    inputs
+}
+
+struct Graph<'d> {
+    drafts: &'d [Draft],
+    by_id: HashMap<&'d str, usize>,
+}
+
+impl Graph<'_> {
+    fn inputs(&self, draft: &Draft, report: &mut Report) -> Vec<OutputRef> {
+        let mut silent = Report::default();
+        let report = if draft.soundness == Soundness::Whole { report } else { &mut silent };
+        let mut taken = Vec::new();
+        let mut written = HashSet::new();
+        for input in &draft.inputs {
+            if !written.insert(input.name.as_str()) {
+                let fault =
+                    Diagnostic::new(Code::InputTwice, format!("{} lists `{}` twice", draft.subject(), input.name));
+                report.push(
+                    fault.at(&input.place, "listed again here").help("remove one: it would take each record twice"),
+                );
+                continue;
+            }
+            for output in self.resolve(draft, input, report) {
+                if !taken.contains(&output) {
+                    taken.push(output);
+                }
+            }
+        }
+        taken
+    }
+
+    fn resolve(&self, draft: &Draft, input: &Input, report: &mut Report) -> Vec<OutputRef> {
+        if let Some(output) = self.exact(&input.name) {
+            return vec![output];
+        }
+        let is_pattern = input.name.contains(['*', '?', '[']);
+        let pattern = Pattern::new(&input.name).ok().filter(|_| is_pattern);
+        let matches: Vec<_> = pattern.map(|pattern| self.matching(draft, &pattern)).unwrap_or_default();
+        if matches.is_empty() && !self.could_exist(input) {
+            report.push(self.unknown(draft, input));
+        }
+        matches
+    }
+
+    fn exact(&self, name: &str) -> Option<OutputRef> {
+        let all = self.drafts.iter().filter(|draft| name.starts_with(&draft.id)).flat_map(outputs);
+        let known = all.into_iter().find(|output| output.to_string() == name);
+        // A faulty component may have any output: its own fault is told, not what follows from it.
+        known.or_else(|| {
+            let (id, port) = name.split_once('.').map_or((name, None), |(id, port)| (id, Some(port)));
+            let draft = self.drafts.get(*self.by_id.get(id)?)?;
+            draft.checked.is_none().then(|| OutputRef { component: id.to_owned(), port: port.map(str::to_owned) })
+        })
+    }
+
+    fn could_exist(&self, input: &Input) -> bool {
+        // A pattern may be meant for the outputs of a component that is faulty itself.
+        input.name.contains(['*', '?', '[']) && self.drafts.iter().any(|draft| draft.checked.is_none())
+    }
+
+    /// What a pattern means: all outputs of sources and transforms but the component's own and dead letters.
+    fn matching(&self, draft: &Draft, pattern: &Pattern) -> Vec<OutputRef> {
+        let others = self.drafts.iter().filter(|other| other.id != draft.id && other.kind != Kind::Sink);
+        others
+            .flat_map(outputs)
+            .filter(|output| output.port.as_deref() != Some(DEAD_LETTER) && pattern.matches(&output.to_string()))
+            .collect()
+    }
+
+    fn unknown(&self, draft: &Draft, input: &Input) -> Diagnostic {
+        let fault =
+            Diagnostic::new(Code::UnknownInput, format!("unknown input `{}` of {}", input.name, draft.subject()));
+        let id = input.name.split('.').next().unwrap_or_default();
+        if let Some(known) = self.by_id.get(id).map(|index| &self.drafts[*index]) {
+            let names: Vec<_> = outputs(known).iter().map(|output| format!("`{output}`")).collect();
+            let help = if names.is_empty() {
+                "it has no outputs".to_owned()
+            } else {
+                format!("its outputs are {}", names.join(", "))
+            };
+            return fault.at(&input.place, format!("{} has no such output", known.subject())).help(help);
+        }
+        let fault = fault.at(&input.place, "no component and no output has this name");
+        let candidates: Vec<_> = self
+            .drafts
+            .iter()
+            .filter(|other| other.id != draft.id)
+            .flat_map(outputs)
+            .map(|output| output.to_string())
+            .collect();
+        let hinted = fault.suggest(&input.name, candidates.iter().map(String::as_str));
+        if hinted.help.is_empty() && candidates.len() <= 12 && !candidates.is_empty() {
+            let list: Vec<_> = candidates.iter().map(|name| format!("`{name}`")).collect();
+            return hinted.help(format!("the outputs are {}", list.join(", ")));
+        }
+        hinted
+    }
+
+    fn unused(&self, inputs: &[Vec<OutputRef>], report: &mut Report) {
+        let used: HashSet<_> = inputs.iter().flatten().collect();
+        for draft in self.drafts.iter().filter(|draft| draft.kind != Kind::Sink && draft.checked.is_some()) {
+            let mut offered = outputs(draft);
+            if offered.iter().any(|output| output.port.is_none()) {
+                offered.retain(|output| output.port.is_none());
+            }
+            if offered.iter().any(|output| used.contains(output)) {
+                continue;
+            }
+            let names: Vec<_> = offered.iter().map(|output| format!("`{output}`")).collect();
+            let fault = Diagnostic::new(Code::UnusedOutput, format!("nobody takes what {} sends out", draft.subject()));
+            report.push(
+                fault
+                    .at(&draft.place, "its records go nowhere")
+                    .help(format!("add {} to the `inputs` of a sink", names.join(" or "))),
+            );
+        }
+    }
+}
+
+fn outputs(draft: &Draft) -> Vec<OutputRef> {
+    let ports = draft.checked.as_ref().map(|checked| checked.outputs.as_slice()).unwrap_or_default();
+    ports.iter().map(|port| OutputRef { component: draft.id.clone(), port: port.clone() }).collect()
+}

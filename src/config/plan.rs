@@ -1,0 +1,110 @@
+//! What the files say, once nothing is wrong with them: typed by schemas, named, connected, and still able to point into the files.
+
+use super::catalogue::Kind;
+use super::literal;
+use super::tree::{Node, Value};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, Sources};
+use serde::de::DeserializeOwned;
+use std::ops::Range;
+
+/// A table of settings that satisfied its schema.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Interpolated and coerced values, ready for serde.
+    pub settings: toml::Table,
+    pub(super) node: Node,
+}
+
+impl Section {
+    /// The header, or what stands for it.
+    pub const fn place(&self) -> &Place {
+        &self.node.place
+    }
+
+    /// The value at a path of keys and list indexes, such as `["bulk", "index"]`; the closest table around it, if it is not written.
+    pub fn place_of(&self, path: &[&str]) -> &Place {
+        let longest = (0..=path.len()).rev().find_map(|length| self.node.find(&path[..length]));
+        longest.map_or(&self.node.place, |node| &node.place)
+    }
+
+    /// A stretch (bytes) of the string at a path: for faults inside a program or a template. The whole value, if it is not a string.
+    pub fn place_in(&self, path: &[&str], stretch: Range<usize>, sources: &Sources) -> Place {
+        match self.node.find(path) {
+            Some(Node { place, value: Value::Text(text) }) => literal::place_in(sources, place, text, stretch),
+            _ => self.place_of(path).clone(),
+        }
+    }
+
+    /// The settings as their type. A refusal of serde becomes a fault at the header; it never shows the value of a variable.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Report> {
+        self.settings.clone().try_into().map_err(|error: toml::de::Error| {
+            let refused = Diagnostic::new(Code::Refused, "the settings contradict each other");
+            let mut report = Report::default();
+            report.push(refused.at(&self.node.place, self.without_variables(error.message())));
+            report
+        })
+    }
+
+    fn without_variables(&self, message: &str) -> String {
+        let mut shows_variable = false;
+        self.node.for_each_text(&mut |text| {
+            shows_variable |= !text.splices.is_empty() && !text.content.is_empty() && message.contains(&text.content);
+        });
+        if shows_variable { "a value from the environment is refused".to_owned() } else { message.to_owned() }
+    }
+}
+
+/// One output of a component, as an input of another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutputRef {
+    /// The component.
+    pub component: String,
+    /// The name of the output; None is the main one.
+    pub port: Option<String>,
+}
+
+impl std::fmt::Display for OutputRef {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.port {
+            None => formatter.write_str(&self.component),
+            Some(port) => write!(formatter, "{}.{port}", self.component),
+        }
+    }
+}
+
+/// A component with its settings and connections.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// The name the user gave it.
+    pub id: String,
+    /// The part it plays.
+    pub kind: Kind,
+    /// The `type`.
+    pub type_name: String,
+    /// The settings, without `type` and `inputs`.
+    pub section: Section,
+    /// What it reads, in the order written; a pattern stands for its matches in the order of the plan. Empty for a source.
+    pub inputs: Vec<OutputRef>,
+}
+
+/// A configuration without faults.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The settings that belong to no component.
+    pub globals: Section,
+    /// The sources, in the order of the files.
+    pub sources: Vec<Component>,
+    /// The transforms, in the order of the files.
+    pub transforms: Vec<Component>,
+    /// The sinks, in the order of the files.
+    pub sinks: Vec<Component>,
+    /// The entries of `[[tests]]`, in the order of the files.
+    pub tests: Vec<Section>,
+}
+
+impl Plan {
+    /// All components: sources, transforms, sinks.
+    pub fn components(&self) -> impl Iterator<Item = &Component> {
+        self.sources.iter().chain(&self.transforms).chain(&self.sinks)
+    }
+}

@@ -1,0 +1,80 @@
+//! The component types of this program, for the rooms that check a configuration.
+
+use std::sync::LazyLock;
+
+use serde_json::Value as Json;
+
+use super::catalogue::{Budget, Catalogue, ComponentType, Kind, Outputs};
+use super::globals::Globals;
+use super::plan::{Component, Section};
+use crate::component::row::Row;
+use crate::{sinks, sources, transforms};
+
+/// Everything on the shelves.
+#[derive(Debug, Default)]
+pub struct Shelves;
+
+struct Known {
+    kind: Kind,
+    name: &'static str,
+    schema: Json,
+    outputs: Outputs,
+}
+
+static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    let mut known = rows(Kind::Source, sources::ROWS);
+    known.extend(rows(Kind::Transform, transforms::ROWS));
+    known.extend(rows(Kind::Sink, sinks::ROWS).into_iter().map(|known| Known { outputs: |_| Vec::new(), ..known }));
+    known
+});
+
+static GLOBALS: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(Globals).to_value());
+
+/// A test is not looked into yet: whatever stands there is accepted.
+static TESTS: LazyLock<Json> = LazyLock::new(|| serde_json::json!({ "type": "object", "additionalProperties": true }));
+
+fn rows<B>(kind: Kind, rows: &[Row<B>]) -> Vec<Known> {
+    rows.iter().map(|row| Known { kind, name: row.name, schema: (row.schema)(), outputs: row.outputs }).collect()
+}
+
+impl Catalogue for Shelves {
+    fn find(&self, kind: Kind, type_name: &str) -> Option<ComponentType<'_>> {
+        let known = KNOWN.iter().find(|known| known.kind == kind && known.name == type_name)?;
+        Some(ComponentType { schema: &known.schema, outputs: known.outputs })
+    }
+
+    fn names(&self, kind: Kind) -> Vec<&str> {
+        KNOWN.iter().filter(|known| known.kind == kind).map(|known| known.name).collect()
+    }
+
+    fn globals(&self) -> &Json {
+        &GLOBALS
+    }
+
+    fn tests(&self) -> &Json {
+        &TESTS
+    }
+}
+
+/// The memory that a configuration asks for.
+#[derive(Debug)]
+pub struct Memory {
+    /// What is used where `memory_limit` is not set, in bytes.
+    pub default_limit: u64,
+}
+
+impl Budget for Memory {
+    fn memory_limit(&self, globals: &Section) -> u64 {
+        globals
+            .read::<Globals>()
+            .ok()
+            .and_then(|globals| globals.memory_limit)
+            .map_or(self.default_limit, |limit| limit.0)
+    }
+
+    fn buffer_bytes(&self, sink: &Component) -> u64 {
+        let written = sink.section.settings.get("buffer").and_then(|buffer| buffer.get("max_size")?.as_integer());
+        let default = || crate::delivery::settings::BufferSettings::default().max_size as u64;
+        written.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_else(default)
+    }
+}

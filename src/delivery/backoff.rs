@@ -1,0 +1,46 @@
+//! Pauses between attempts: exponential with full jitter, and what the destination asks for where it asks.
+
+use std::time::Duration;
+
+/// The longest pause a destination may ask for.
+const MAX_ASKED: Duration = Duration::from_mins(5);
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    pub(crate) initial: Duration,
+    pub(crate) max: Duration,
+}
+
+impl Backoff {
+    /// The pause after failed attempt number `attempt` (from 0).
+    pub(crate) fn pause(self, attempt: u32, asked: Option<Duration>) -> Duration {
+        match asked {
+            Some(asked) => asked.min(MAX_ASKED),
+            None => self.ceiling(attempt).mul_f64(fastrand::f64()),
+        }
+    }
+
+    fn ceiling(self, attempt: u32) -> Duration {
+        self.initial.saturating_mul(2_u32.saturating_pow(attempt)).min(self.max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grows_to_the_cap_and_obeys_the_destination() {
+        let backoff = Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(30) };
+        assert_eq!(
+            [0, 1, 4, 5, 40, u32::MAX].map(|attempt| backoff.ceiling(attempt).as_secs()),
+            [1, 2, 16, 30, 30, 30]
+        );
+        for attempt in 0..50 {
+            assert!(backoff.pause(attempt, None) <= backoff.ceiling(attempt));
+        }
+        assert_eq!(backoff.pause(0, Some(Duration::from_secs(7))), Duration::from_secs(7));
+        assert_eq!(backoff.pause(0, Some(Duration::from_secs(9_999))), MAX_ASKED);
+    }
+}

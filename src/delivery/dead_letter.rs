@@ -1,0 +1,179 @@
+//! Dead letters: records that were refused for good, kept where a person can read and replay them.
+//!
+//! One JSON line each, durable before the receipt resolves, bounded in bytes and age from the first day.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use serde::Serialize;
+
+use crate::component::clock;
+use crate::component::meters::Meters;
+use crate::component::reason::Reason;
+use crate::event::{Batch, Outcome, View};
+
+/// Bytes all dead letters may take together.
+const MAX_BYTES: u64 = 256 << 20;
+/// How long a dead letter is kept.
+const MAX_AGE: Duration = Duration::from_hours(7 * 24);
+/// A file is closed at this size and the next begun, so that old ones can go.
+const FILE_BYTES: u64 = 16 << 20;
+
+/// The dead-letter folder.
+#[derive(Debug)]
+pub struct DeadLetters {
+    dir: PathBuf,
+    max_bytes: u64,
+    open: Mutex<Option<Open>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    bytes: u64,
+}
+
+/// One dead letter, as it stands in the file.
+#[derive(Debug, Serialize)]
+struct Letter<'a> {
+    time: String,
+    component: &'a str,
+    code: &'a str,
+    reason: &'a str,
+    identity: String,
+    kind: &'static str,
+    encoding: &'static str,
+    payload: String,
+}
+
+impl DeadLetters {
+    /// Dead letters in `dir`, which is made when the first one comes.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir, max_bytes: MAX_BYTES, open: Mutex::new(None) }
+    }
+
+    /// With another bound in bytes.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Writes all records of `batch`, as they stand, and counts them for the component of `meters`. Gives the
+    /// outcome for their receipts: [`Outcome::Failed`] where the disk refuses, so that the source offers them again.
+    /// Blocks until they are on disk.
+    pub fn write(&self, batch: &Batch, code: &str, reason: &str, meters: &Meters) -> Outcome {
+        self.write_views(batch.iter(), code, reason, meters)
+    }
+
+    /// See [`write`](Self::write).
+    pub fn write_views<'a>(
+        &self,
+        views: impl Iterator<Item = View<'a>>,
+        code: &str,
+        reason: &str,
+        meters: &Meters,
+    ) -> Outcome {
+        let mut lines = Vec::new();
+        let mut count = 0;
+        for view in views {
+            let letter = Letter::of(view, code, reason, &meters.label().id);
+            serde_json::to_writer(&mut lines, &letter).expect("strings are JSON");
+            lines.push(b'\n');
+            count += 1;
+        }
+        match self.append(&lines) {
+            Ok(true) => {
+                meters.discarded(Reason::Rejected, count);
+                Outcome::DeadLettered
+            }
+            Ok(false) => {
+                meters.discarded(Reason::DeadLetterLost, count);
+                tracing::error!(component_id = meters.label().id, count, "dead letters are full: records dropped");
+                Outcome::Dropped
+            }
+            Err(error) => {
+                meters.error("dead_letter_write");
+                tracing::error!(%error, dir = %self.dir.display(), "cannot write dead letters; the records will be offered again");
+                Outcome::Failed
+            }
+        }
+    }
+
+    fn append(&self, lines: &[u8]) -> io::Result<bool> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.as_ref().is_none_or(|open| open.bytes + lines.len() as u64 > FILE_BYTES) {
+            *open = None;
+            self.make_room()?;
+        }
+        if self.size()? + lines.len() as u64 > self.max_bytes {
+            return Ok(false);
+        }
+        let current = match open.as_mut() {
+            Some(open) => open,
+            None => open.insert(self.begin()?),
+        };
+        let written = current.file.write_all(lines).and_then(|()| current.file.sync_data());
+        if written.is_err() {
+            // A torn line must not be continued.
+            *open = None;
+        } else if let Some(open) = open.as_mut() {
+            open.bytes += lines.len() as u64;
+        }
+        written.map(|()| true)
+    }
+
+    fn begin(&self) -> io::Result<Open> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        let path = self.dir.join(format!("{:020}.jsonl", clock::now()));
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        File::open(&self.dir)?.sync_all()?;
+        Ok(Open { bytes: file.metadata()?.len(), file })
+    }
+
+    /// Removes files that are past their age.
+    fn make_room(&self) -> io::Result<()> {
+        let oldest = clock::now() - MAX_AGE.as_nanos() as i64;
+        for path in self.files()? {
+            let begun = path.file_stem().and_then(|stem| stem.to_str()?.parse::<i64>().ok());
+            if begun.is_some_and(|begun| begun < oldest) {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        let size = |path: PathBuf| path.metadata().map(|meta| meta.len());
+        self.files()?.into_iter().map(size).sum()
+    }
+
+    fn files(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        files.retain(|path| path.extension() == Some(Path::new("jsonl").as_os_str()));
+        files.sort();
+        Ok(files)
+    }
+}
+
+impl<'a> Letter<'a> {
+    fn of(view: View<'_>, code: &'a str, reason: &'a str, component: &'a str) -> Self {
+        let mut json = Vec::new();
+        view.write_json(&mut json);
+        let (encoding, payload) = match String::from_utf8(json) {
+            Ok(text) => ("json", text),
+            Err(raw) => ("base64", base64::engine::general_purpose::STANDARD.encode(raw.as_bytes())),
+        };
+        let time = chrono::DateTime::from_timestamp_nanos(clock::now()).to_rfc3339();
+        Self { time, component, code, reason, identity: view.identity().id(), kind: "log", encoding, payload }
+    }
+}

@@ -1,0 +1,153 @@
+//! The pump of a sink: takes batches from its queue, has them cut into requests, keeps so many under way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::courier::{Courier, Left};
+use super::cutter::{Cut, Cutter, Limits};
+use super::request::{Load, Request};
+use super::share::Share;
+use crate::buffer::Queue;
+use crate::component::signal::Stop;
+use crate::event::Batch;
+
+/// How one sink's records are cut and sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) limits: Limits,
+    /// How long a request may wait to be filled.
+    pub(crate) linger: Duration,
+    /// Requests under way at once.
+    pub(crate) concurrency: usize,
+}
+
+pub(crate) struct Pump {
+    courier: Arc<Courier>,
+    queue: Arc<Queue>,
+    pace: Pace,
+    cutter: Option<Cutter>,
+    /// When the open body must go.
+    due: Option<Instant>,
+    ready: VecDeque<Request>,
+    under_way: JoinSet<Left>,
+    held: JoinSet<()>,
+}
+
+impl Pump {
+    pub(crate) fn new(courier: Arc<Courier>, queue: Arc<Queue>, pace: Pace) -> Self {
+        let cutter = Some(Cutter::new(courier.sink().encoder(), pace.limits));
+        let (under_way, held) = (JoinSet::new(), JoinSet::new());
+        Self { courier, queue, pace, cutter, due: None, ready: VecDeque::new(), under_way, held }
+    }
+
+    /// Runs until the queue is closed and empty, or until `stop`: then it takes no more. What is not settled by the
+    /// deadline counts as failed, and its source offers it again.
+    pub(crate) async fn run(mut self, stop: Stop) {
+        let mut ending = false;
+        while !(ending && self.is_done()) {
+            tokio::select! {
+                taken = self.queue.take(self.pace.limits.bytes), if !ending && self.ready.is_empty() => match taken {
+                    Some(batches) => self.cut(batches).await,
+                    None => ending = true,
+                },
+                () = at(self.due) => self.flush().await,
+                Some(done) = self.under_way.join_next() => self.landed(done),
+                Some(_) = self.held.join_next() => {}
+                _ = stop.requested(), if !ending => ending = true,
+                () = at(stop.deadline().map(Instant::from)), if ending => return,
+            }
+            if ending && self.due.is_some() {
+                self.flush().await;
+            }
+            self.launch();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.ready.is_empty() && self.under_way.is_empty() && self.held.is_empty() && self.due.is_none()
+    }
+
+    fn launch(&mut self) {
+        while self.under_way.len() < self.pace.concurrency {
+            let Some(request) = self.ready.pop_front() else { return };
+            let courier = self.courier.clone();
+            self.under_way.spawn(async move { courier.deliver(request).await });
+        }
+    }
+
+    fn landed(&mut self, done: Result<Left, tokio::task::JoinError>) {
+        let left = match done {
+            Ok(left) => left,
+            Err(error) => {
+                // The requests went with the panic: their receipts say failed.
+                tracing::error!(component_id = self.courier.id(), %error, "delivery of a request ended early");
+                return;
+            }
+        };
+        for (load, why) in left.held {
+            let courier = self.courier.clone();
+            self.held.spawn(async move { courier.hold(load, why).await });
+        }
+    }
+
+    /// Encoding does not run on the threads that serve sockets.
+    async fn cut(&mut self, batches: Vec<Batch>) {
+        self.with_cutter(move |cutter, cut| {
+            for batch in batches {
+                if batch.is_empty() {
+                    batch.close();
+                } else {
+                    cutter.push(&Share::new(batch), cut);
+                }
+            }
+        })
+        .await;
+    }
+
+    async fn flush(&mut self) {
+        self.with_cutter(|cutter, cut| cut.requests.extend(cutter.close())).await;
+    }
+
+    async fn with_cutter(&mut self, work: impl FnOnce(&mut Cutter, &mut Cut) + Send + 'static) {
+        let Some(mut cutter) = self.cutter.take() else { return };
+        let courier = self.courier.clone();
+        let worked = tokio::task::spawn_blocking(move || {
+            let mut cut = Cut::default();
+            work(&mut cutter, &mut cut);
+            for (load, refusal) in cut.refused.drain(..) {
+                courier.bury_blocking(load, refusal.code, &refusal.why);
+            }
+            (cutter, cut.requests)
+        });
+        let fresh = || Cutter::new(self.courier.sink().encoder(), self.pace.limits);
+        let (cutter, requests) = match worked.await {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(component_id = self.courier.id(), %error, "encoding ended early");
+                (fresh(), Vec::new())
+            }
+        };
+        self.ready.extend(requests);
+        self.due = match (cutter.has_open(), self.due) {
+            (true, Some(due)) => Some(due),
+            (true, None) => Some(Instant::now() + self.pace.linger),
+            (false, _) => None,
+        };
+        self.cutter = Some(cutter);
+    }
+}
+
+/// Waits until then; for ever if there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Records that wait for their partition, with the reason.
+pub(crate) type HeldLoad = (Load, String);

@@ -1,0 +1,78 @@
+//! Settings that every sink has: how requests are cut, sent, retried and buffered. Names and meanings are Vector's.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::buffer::WhenFull;
+
+/// When a request is closed and sent.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchSettings {
+    /// Encoded bytes of a request before compression. Each sink has a default of its own.
+    #[schemars(range(min = 1))]
+    pub max_bytes: Option<usize>,
+    /// Records of a request.
+    #[schemars(range(min = 1))]
+    pub max_events: Option<usize>,
+    /// Seconds after which a request is sent even if it is not full.
+    #[schemars(range(min = 0.001))]
+    pub timeout_secs: Option<f64>,
+}
+
+/// How requests are sent.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestSettings {
+    /// Requests under way at once.
+    pub concurrency: NonZeroUsize,
+    /// Seconds until a request counts as lost; its outcome is unknown then, and the same is sent again.
+    #[schemars(range(min = 0.001))]
+    pub timeout_secs: f64,
+    /// Attempts after the first one before a request becomes dead letters; unlimited if not set.
+    pub retry_attempts: Option<usize>,
+    /// Seconds of the first pause; each further one may be twice as long (full jitter: a random part of it).
+    #[schemars(range(min = 0.001))]
+    pub retry_initial_backoff_secs: f64,
+    /// Seconds of the longest pause.
+    #[schemars(range(min = 0.001))]
+    pub retry_max_duration_secs: f64,
+}
+
+impl Default for RequestSettings {
+    fn default() -> Self {
+        Self {
+            concurrency: NonZeroUsize::new(4).expect("not zero"),
+            timeout_secs: 60.0,
+            retry_attempts: None,
+            retry_initial_backoff_secs: 1.0,
+            retry_max_duration_secs: 30.0,
+        }
+    }
+}
+
+/// What stands before the sink.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BufferSettings {
+    /// Bytes of memory it may hold.
+    #[schemars(range(min = 1))]
+    pub max_size: usize,
+    /// What happens to records that find it full.
+    pub when_full: WhenFull,
+}
+
+impl Default for BufferSettings {
+    fn default() -> Self {
+        Self { max_size: 4 << 20, when_full: WhenFull::Block }
+    }
+}
+
+impl RequestSettings {
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.timeout_secs)
+    }
+}

@@ -1,0 +1,30 @@
+//! Programs and templates over records.
+//!
+//! VRL runs on records that are bytes: [`compile`] makes a [`Program`], a [`Runner`] (one per lane) runs it on anything that implements [`Fields`]. Only what the program
+//! reads is parsed, only what it changed is written back, and only when it ended well; everything else keeps its bytes. [`Template`] fills names and dates into text.
+
+mod compile;
+mod constant;
+mod dropped;
+mod fault;
+mod fields;
+mod json;
+mod plane;
+mod row;
+mod runner;
+mod scan;
+mod shortcut;
+mod splice;
+mod target;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use compile::{Condition, Program, compile, compile_condition};
+pub use dropped::{Dropped, mark_dropped};
+pub use fault::{Fault, Label};
+pub use fields::{Fields, FieldsMut, Member, Side};
+pub use row::Row;
+pub use runner::{Outcome, Runner};
+pub use template::{Missing, Template, TemplateError};
+pub use vrl::compiler::TimeZone;

@@ -1,0 +1,115 @@
+//! What Elasticsearch and OpenSearch say of a bulk request: an answer per item, in request order.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::component::sink::{Answer, Verdict};
+use crate::delivery::http::Reply;
+
+/// The parts of the answer we ask for (`filter_path`). Successful items stay in: their places are the only key
+/// back to the records.
+pub(super) const FILTER_PATH: &str =
+    "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store";
+
+/// All items stored: the answer begins so, and need not be read further.
+const ALL_STORED: &[u8] = b"{\"errors\":false";
+
+#[derive(Deserialize)]
+struct Bulk<'a> {
+    errors: bool,
+    #[serde(borrow, default)]
+    items: Vec<Item<'a>>,
+}
+
+/// One key, the action's name.
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(borrow, alias = "create", alias = "update", alias = "delete")]
+    index: Action<'a>,
+}
+
+#[derive(Deserialize)]
+struct Action<'a> {
+    status: u16,
+    #[serde(borrow)]
+    error: Option<Error<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Error<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    reason: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Refused<'a> {
+    #[serde(borrow)]
+    error: Error<'a>,
+}
+
+/// Reads the reply to a bulk request of `records` items.
+pub(super) fn read(reply: &Reply, records: usize) -> Answer {
+    match reply.status.as_u16() {
+        200 if reply.body.starts_with(ALL_STORED) => Answer::Delivered,
+        200 => items(&reply.body, records),
+        401 | 403 => Answer::Hold {
+            why: format!(
+                "Elasticsearch refuses our credentials ({}): check `auth` and what its user or key may do",
+                explain(reply)
+            ),
+        },
+        404 => Answer::Hold {
+            why: format!("Elasticsearch answers {}: does the index or data stream exist?", explain(reply)),
+        },
+        413 => Answer::Split,
+        _ => reply.class_with(explain(reply)),
+    }
+}
+
+/// Status and error type; its reason too where it cannot quote a document.
+fn explain(reply: &Reply) -> String {
+    let status = reply.status.as_u16();
+    match serde_json::from_slice::<Refused<'_>>(&reply.body) {
+        Ok(refused) if matches!(status, 401 | 403 | 404 | 429) => {
+            format!("{status} {}: {}", refused.error.kind, refused.error.reason)
+        }
+        Ok(refused) => format!("{status} {}", refused.error.kind),
+        Err(_) => status.to_string(),
+    }
+}
+
+fn items(body: &[u8], records: usize) -> Answer {
+    let Ok(bulk) = serde_json::from_slice::<Bulk<'_>>(body) else {
+        return Answer::Retry {
+            why: "the answer is no bulk answer of Elasticsearch; the outcome is unknown".to_owned(),
+            after: None,
+        };
+    };
+    if !bulk.errors {
+        return Answer::Delivered;
+    }
+    if bulk.items.len() != records {
+        let why =
+            format!("the answer tells of {} items, sent were {records}; the outcome is unknown", bulk.items.len());
+        return Answer::Retry { why, after: None };
+    }
+    let verdicts = bulk.items.into_iter().enumerate().filter_map(|(at, item)| Some((at, verdict(item.index)?)));
+    Answer::Partial(verdicts.collect())
+}
+
+/// `None`: stored.
+fn verdict(action: Action<'_>) -> Option<Verdict> {
+    let status = action.status;
+    let (kind, reason) = action.error.map_or_else(Default::default, |error| (error.kind, error.reason));
+    Some(match status {
+        200..=299 => return None,
+        // `create` with an id of our own: an earlier attempt won.
+        409 if kind == "version_conflict_engine_exception" => Verdict::AlreadyThere,
+        429 | 500..=599 => Verdict::Retry { why: format!("Elasticsearch answers {status} {kind} for some records") },
+        403 | 404 => Verdict::Hold { why: format!("Elasticsearch answers {status} {kind} for an index: {reason}") },
+        _ => Verdict::Rejected { code: kind.into_owned(), why: reason.into_owned() },
+    })
+}

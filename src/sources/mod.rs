@@ -1,0 +1,7 @@
+//! The shelf of sources: one row each.
+
+use crate::component::row::Row;
+use crate::component::source::Source;
+
+/// Every kind of source.
+pub const ROWS: &[Row<Box<dyn Source>>] = &[];

@@ -1,0 +1,74 @@
+//! From the plan's edges to chains: everything stateless behind a source, up to the next queues.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::chain::{Chain, Edge, Edges, Step};
+use crate::component::meters::Meters;
+use crate::component::outlet::Inlet;
+use crate::component::transform::Transform;
+use crate::config::{OutputRef, Plan};
+use crate::delivery::DeadLetters;
+use crate::event::hash32;
+
+/// A transform as built, shared by all chains it is part of.
+#[derive(Clone)]
+pub(super) struct BuiltStep {
+    pub(super) transform: Arc<Mutex<Box<dyn Transform>>>,
+    pub(super) meters: Meters,
+    pub(super) outputs: Vec<Option<String>>,
+}
+
+/// What chains are made of.
+pub(super) struct Compiler<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) steps: &'a HashMap<String, BuiltStep>,
+    pub(super) doors: &'a HashMap<String, Arc<dyn Inlet>>,
+    pub(super) dead_letters: &'a Arc<DeadLetters>,
+}
+
+const DEAD_LETTER: &str = "dead_letter";
+
+impl Compiler<'_> {
+    /// The chain behind the source `id`.
+    pub(super) fn chain(&self, id: &str, meters: Meters) -> Chain {
+        let numbers = self.numbers();
+        let steps = self.plan.transforms.iter().filter_map(|transform| self.step(&transform.id, &numbers)).collect();
+        let entry = self.edges(id, None, &numbers);
+        Chain { steps, entry, source: meters, dead_letters: self.dead_letters.clone() }
+    }
+
+    /// The number of each transform: its place in the plan. A chain has all of them; those it does not reach cost
+    /// nothing but a copy for each lane.
+    fn numbers(&self) -> HashMap<&str, usize> {
+        self.plan.transforms.iter().enumerate().map(|(number, transform)| (transform.id.as_str(), number)).collect()
+    }
+
+    fn step(&self, id: &str, numbers: &HashMap<&str, usize>) -> Option<Step> {
+        let built = self.steps.get(id)?.clone();
+        let outputs = built.outputs.iter().map(|port| self.edges(id, port.as_deref(), numbers)).collect();
+        Some(Step {
+            transform: built.transform,
+            meters: built.meters,
+            outputs,
+            main: built.outputs.iter().position(Option::is_none),
+            rejects: self.edges(id, Some(DEAD_LETTER), numbers),
+        })
+    }
+
+    /// What reads an output. Where it is not the only way on, the way taken becomes part of a record's path.
+    fn edges(&self, id: &str, port: Option<&str>, numbers: &HashMap<&str, usize>) -> Edges {
+        let output = OutputRef { component: id.to_owned(), port: port.map(str::to_owned) };
+        let readers: Vec<_> = self.plan.components().filter(|component| component.inputs.contains(&output)).collect();
+        let is_only_way = readers.len() == 1 && port.is_none();
+        let edge = |reader: &&crate::config::Component| {
+            let edge = match numbers.get(reader.id.as_str()) {
+                Some(number) => Edge::Step(*number),
+                None => Edge::Queue(self.doors.get(&reader.id)?.clone()),
+            };
+            let way = if is_only_way { 0 } else { hash32(format!("{output}>{}", reader.id).as_bytes()).max(1) };
+            Some((edge, way))
+        };
+        readers.iter().filter_map(edge).collect()
+    }
+}

@@ -1,0 +1,23 @@
+//! The door of a sink's queue, as chains hold it.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::buffer::Queue;
+use crate::component::outlet::Inlet;
+use crate::event::Batch;
+
+/// Closes the queue when the last chain that can write to it is gone.
+pub(super) struct Door(pub(super) Arc<Queue>);
+
+impl Inlet for Door {
+    fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
+        self.0.offer(batch, waker)
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

@@ -1,0 +1,55 @@
+//! From a checked plan to running tasks: `build` makes components, `compile` joins the stateless ones into chains,
+//! `running` starts, swaps and ends them. Only this room knows ids and edges, and only it starts components.
+
+mod build;
+mod chain;
+mod compile;
+mod door;
+mod running;
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::component::meters::Families;
+use crate::delivery::DeadLetters;
+use crate::event::Budget;
+
+pub use build::BuildError;
+pub use running::{Leftover, Topology};
+
+/// The folder that is this process's alone.
+#[derive(Debug)]
+pub struct DataDir {
+    path: Arc<Path>,
+    /// Holds the lock.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder (mode 0700) and locks it against other processes.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let shown = path.display();
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
+            format!("cannot make `data_dir` `{shown}`: {error}; set `data_dir` to a folder this user may write")
+        })?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path.join("lock"))
+            .map_err(|error| format!("cannot write in `data_dir` `{shown}`: {error}"))?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| format!("`data_dir` `{shown}` is in use by another process; two agents on one state would repeat and lose records"))?;
+        Ok(Self { path: path.into(), _lock: lock })
+    }
+}
+
+impl Topology {
+    /// Nothing runs yet; [`apply`](Self::apply) starts a plan.
+    pub fn idle(data_dir: &DataDir, families: Families, budget: Budget) -> Self {
+        let dead_letters = Arc::new(DeadLetters::new(data_dir.path.join("dead_letters")));
+        Self::new(build::Ground { families, budget, data_dir: data_dir.path.clone() }, dead_letters)
+    }
+}

@@ -1,0 +1,224 @@
+//! Covers what the detectors find inside a JSON value: matches are cut out of the raw bytes and written over.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::{Found, KeyNames, Replacement, Scanner, Shape};
+use crate::component::meters::Meters;
+use crate::event::json::{self, Decoded, Visitor, Walk};
+use crate::event::{Editor, Path};
+
+/// What to look for and what to put in its place.
+pub(super) struct Cover {
+    scanner: Scanner,
+    names: KeyNames,
+    replacement: Replacement,
+    labels: Vec<&'static str>,
+}
+
+/// Counts of a batch, and the buffers of a lane.
+#[derive(Default)]
+pub(super) struct Tally {
+    by_detector: Vec<u64>,
+    by_name: u64,
+    found: Found,
+    decoded: Decoded,
+    cuts: Vec<Cut>,
+    texts: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+/// Raw bytes of a value to be written over by a range of `Tally::texts`.
+struct Cut {
+    raw: Range<usize>,
+    text: Range<usize>,
+}
+
+impl Tally {
+    pub(super) fn report(&mut self, cover: &Cover, meters: &Meters) {
+        for (count, label) in self.by_detector.iter_mut().zip(&cover.labels) {
+            meters.scrubbed(label, std::mem::take(count));
+        }
+        meters.scrubbed("key_name", std::mem::take(&mut self.by_name));
+    }
+}
+
+impl Cover {
+    pub(super) fn new(scanner: Scanner, names: KeyNames, replacement: Replacement) -> Self {
+        let labels = scanner.detectors().iter().map(super::Detector::name).collect();
+        Self { scanner, names, replacement, labels }
+    }
+
+    /// Covers what stands at `path`; its last key counts as a name.
+    pub(super) fn at(&self, records: &mut Editor<'_>, index: usize, path: &Path, tally: &mut Tally) {
+        let Some(key) = path.first_key() else {
+            records.rewrite(index, |key, value, out| self.member(key, value, out, tally));
+            return;
+        };
+        if path.depth() == 1 && key == b"message" && records.get(index).is_text() {
+            self.line(records, index, tally);
+            return;
+        }
+        records.rewrite_member(index, key, |whole, out| {
+            if path.depth() == 1 {
+                return self.value(whole, 0..whole.len(), out, tally);
+            }
+            json::seek(whole, &path.segments_below_first()).is_some_and(|at| self.value(whole, at, out, tally))
+        });
+    }
+
+    /// Covers the raw line of a text record, which is decoded text as it stands.
+    pub(super) fn line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
+        let Some(line) = records.get(index).untouched_line() else { return };
+        tally.cuts.clear();
+        tally.texts.clear();
+        let mut from = 0;
+        tally.plain.clear();
+        for found in self.scanner.scan(line, &mut tally.found) {
+            count(&mut tally.by_detector, found.detector);
+            tally.plain.extend_from_slice(&line[from..found.span.start]);
+            self.replacement.write(found.shape, &line[found.span.clone()], &mut tally.plain);
+            from = found.span.end;
+        }
+        if from == 0 {
+            return;
+        }
+        tally.plain.extend_from_slice(&line[from..]);
+        let plain = std::mem::take(&mut tally.plain);
+        records.set_member(index, b"message", |out| {
+            out.push(b'"');
+            json::escape(&plain, out);
+            out.push(b'"');
+        });
+        tally.plain = plain;
+    }
+
+    /// Covers the value of a member; one with a telling name goes whole. Tells whether `out` holds a new value.
+    pub(super) fn member(&self, key: &[u8], value: &[u8], out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+        if self.is_telling(key, tally) && value != b"null" {
+            tally.by_name += 1;
+            self.write_opaque(out);
+            return true;
+        }
+        self.value(value, 0..value.len(), out, tally)
+    }
+
+    /// Covers what lies in `at` of `whole`.
+    fn value(&self, whole: &[u8], at: Range<usize>, out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+        tally.cuts.clear();
+        tally.texts.clear();
+        match whole.get(at.start) {
+            Some(b'"') => self.string(whole, at.start + 1..at.end - 1, tally),
+            Some(b'{' | b'[') => {
+                let mut inside = Inside { cover: self, base: at.start, tally };
+                json::walk(&whole[at], &mut inside);
+            }
+            _ => return false,
+        }
+        if tally.cuts.is_empty() {
+            return false;
+        }
+        let mut from = 0;
+        for cut in &tally.cuts {
+            out.extend_from_slice(&whole[from..cut.raw.start]);
+            out.extend_from_slice(&tally.texts[cut.text.clone()]);
+            from = cut.raw.end;
+        }
+        out.extend_from_slice(&whole[from..]);
+        true
+    }
+
+    /// Finds what to cover in the string content `at` of `whole`.
+    fn string(&self, whole: &[u8], at: Range<usize>, tally: &mut Tally) {
+        let raw = &whole[at.clone()];
+        if memchr(b'\\', raw).is_none() {
+            self.scanner.scan(raw, &mut tally.found);
+            for found in tally.found.matches() {
+                count(&mut tally.by_detector, found.detector);
+                let text = write(&mut tally.texts, &mut tally.plain, |plain| {
+                    self.replacement.write(found.shape, &raw[found.span.clone()], plain);
+                });
+                tally.cuts.push(Cut { raw: at.start + found.span.start..at.start + found.span.end, text });
+            }
+        } else if self.scanner.raw_gate(raw) {
+            self.escaped_string(raw, at.start, tally);
+        }
+    }
+
+    fn escaped_string(&self, raw: &[u8], base: usize, tally: &mut Tally) {
+        tally.decoded.decode(raw);
+        self.scanner.scan(&tally.decoded.text, &mut tally.found);
+        for found in tally.found.matches() {
+            count(&mut tally.by_detector, found.detector);
+            let text = write(&mut tally.texts, &mut tally.plain, |plain| {
+                self.replacement.write(found.shape, &tally.decoded.text[found.span.clone()], plain);
+            });
+            let span = tally.decoded.raw_range(found.span.clone());
+            tally.cuts.push(Cut { raw: base + span.start..base + span.end, text });
+        }
+    }
+
+    fn is_telling(&self, raw: &[u8], tally: &mut Tally) -> bool {
+        if memchr(b'\\', raw).is_none() {
+            return self.names.matches(raw);
+        }
+        tally.plain.clear();
+        json::unescape(raw, &mut tally.plain);
+        self.names.matches(&tally.plain)
+    }
+
+    fn write_opaque(&self, out: &mut Vec<u8>) {
+        let mut plain = Vec::new();
+        self.replacement.write(Shape::Opaque, b"", &mut plain);
+        out.push(b'"');
+        json::escape(&plain, out);
+        out.push(b'"');
+    }
+}
+
+/// Appends the escaped form of what `fill` writes to `texts`.
+fn write(texts: &mut Vec<u8>, plain: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+    let start = texts.len();
+    plain.clear();
+    fill(plain);
+    json::escape(plain, texts);
+    start..texts.len()
+}
+
+fn count(by_detector: &mut Vec<u64>, detector: usize) {
+    if by_detector.len() <= detector {
+        by_detector.resize(detector + 1, 0);
+    }
+    by_detector[detector] += 1;
+}
+
+/// Walks through objects and arrays; `base` is where they begin in the whole value.
+struct Inside<'a> {
+    cover: &'a Cover,
+    base: usize,
+    tally: &'a mut Tally,
+}
+
+impl Visitor for Inside<'_> {
+    fn member(&mut self, text: &[u8], key: Range<usize>, value: Range<usize>) -> Walk {
+        if !self.cover.is_telling(&text[key], self.tally) || &text[value.clone()] == b"null" {
+            return Walk::Into;
+        }
+        self.tally.by_name += 1;
+        let start = self.tally.texts.len();
+        self.cover.write_opaque(&mut self.tally.texts);
+        let text = start..self.tally.texts.len();
+        self.tally.cuts.push(Cut { raw: self.base + value.start..self.base + value.end, text });
+        Walk::Skip
+    }
+
+    fn string(&mut self, text: &[u8], content: Range<usize>) {
+        let before = self.tally.cuts.len();
+        self.cover.string(text, content, self.tally);
+        for cut in &mut self.tally.cuts[before..] {
+            cut.raw.start += self.base;
+            cut.raw.end += self.base;
+        }
+    }
+}

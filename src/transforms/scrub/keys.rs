@@ -1,0 +1,199 @@
+//! Names of members whose value is covered whole, whatever it holds.
+//!
+//! Names are compared without regard to case and to `_`, `-` and `.`: `api_key` also means `apiKey`, `API-Key` and
+//! `api.key`. They are whole names: `password` does not mean `password_changed_at`.
+
+use std::{error, fmt};
+
+/// Bytes of the longest name, folded.
+const LONGEST: usize = 63;
+
+/// The names that stand for secrets and personal data wherever they occur.
+#[rustfmt::skip]
+pub const DEFAULT_NAMES: &[&str] = &[
+    // Passwords
+    "password", "passwd", "passphrase", "passcode", "pwd", "pin", "otp", "user_password", "db_password", "пароль",
+    // Tokens and keys
+    "secret", "client_secret", "app_secret", "secret_key", "secret_access_key", "aws_secret_access_key", "token",
+    "access_token", "refresh_token", "id_token", "auth_token", "api_token", "bearer_token", "session_token",
+    "csrf_token", "xsrf_token", "jwt", "api_key", "x_api_key", "access_key", "private_key", "signing_key",
+    "encryption_key", "credential", "credentials",
+    // Headers, also as semantic conventions name them
+    "authorization", "proxy_authorization", "x_auth_token", "cookie", "set_cookie",
+    "http.request.header.authorization", "http.request.header.cookie", "http.response.header.set_cookie",
+    // Cards
+    "card_number", "card_no", "pan", "credit_card", "credit_card_number", "cc_number", "cvv", "cvv2", "cvc", "cvc2",
+    "card_cvv", "card_cvc", "security_code",
+    // Persons
+    "email", "email_address", "user_email", "customer_email", "phone", "phone_number", "user_phone", "customer_phone",
+    "mobile", "mobile_phone", "mobile_number", "msisdn", "telephone", "tel", "телефон", "date_of_birth", "birth_date",
+    "dob", "ssn", "social_security_number", "passport", "passport_number", "паспорт", "snils", "снилс", "inn", "инн",
+    "tax_id",
+];
+
+/// A set of names.
+#[derive(Debug, Clone)]
+pub struct KeyNames {
+    /// Folded, sorted.
+    names: Vec<Box<[u8]>>,
+    /// For each first byte of a folded name: which lengths and which last bytes are in use.
+    hints: Box<[Hint; 256]>,
+}
+
+/// What the names with one first byte have in common; turns most keys away before they are folded.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hint {
+    /// A bit for each length.
+    lengths: u64,
+    /// A bit for each value of the low five bits of the last byte: those do not differ by case.
+    endings: u32,
+}
+
+impl Hint {
+    fn ending(byte: u8) -> u32 {
+        1 << (byte & 31)
+    }
+}
+
+/// Why a name cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameFault {
+    /// Nothing but `_`, `-` and `.`.
+    Empty(String),
+    /// More than 63 bytes.
+    TooLong(String),
+}
+
+impl fmt::Display for NameFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty(name) => {
+                write!(out, "key name `{name}` has no letter or digit, expected a name such as `api_key`")
+            }
+            Self::TooLong(name) => write!(out, "key name `{name}` is longer than {LONGEST} bytes"),
+        }
+    }
+}
+
+impl error::Error for NameFault {}
+
+impl Default for KeyNames {
+    /// [`DEFAULT_NAMES`].
+    fn default() -> Self {
+        Self::new(DEFAULT_NAMES).expect("the names of the table are neither empty nor too long")
+    }
+}
+
+impl KeyNames {
+    /// The set of `names`. To extend the default list, chain it with the user's.
+    pub fn new<Name: AsRef<str>>(names: impl IntoIterator<Item = Name>) -> Result<Self, NameFault> {
+        let mut set = Self { names: Vec::new(), hints: Box::new([Hint::default(); 256]) };
+        for name in names {
+            let name = name.as_ref();
+            let mut folded = Folded::default();
+            if !folded.take(name.as_bytes()) {
+                return Err(NameFault::TooLong(name.into()));
+            }
+            let (Some(&first), Some(&last)) = (folded.bytes().first(), folded.bytes().last()) else {
+                return Err(NameFault::Empty(name.into()));
+            };
+            let hint = &mut set.hints[usize::from(first)];
+            hint.lengths |= 1 << folded.length;
+            hint.endings |= Hint::ending(last);
+            set.names.push(folded.bytes().into());
+        }
+        set.names.sort_unstable();
+        set.names.dedup();
+        Ok(set)
+    }
+
+    /// Whether the decoded member name `key` is one of the names. Allocates only for a name that is not UTF-8.
+    pub fn matches(&self, key: &[u8]) -> bool {
+        if !self.may_match(key) {
+            return false;
+        }
+        let mut folded = Folded::default();
+        folded.take(key) && self.has(folded.bytes())
+    }
+
+    /// What the first byte, the last byte and the length tell of a key.
+    fn may_match(&self, key: &[u8]) -> bool {
+        let first = key.iter().find(|&&byte| !is_ignored(byte));
+        let last = key.iter().rfind(|&&byte| !is_ignored(byte));
+        let (Some(first), Some(last)) = (first, last) else {
+            return false;
+        };
+        if !first.is_ascii() || !last.is_ascii() {
+            return true;
+        }
+        let hint = self.hints[usize::from(first.to_ascii_lowercase())];
+        // Lower case makes a character longer by half at most (U+0130 and its like), so never a key by twice.
+        hint.endings & Hint::ending(*last) != 0 && hint.lengths.trailing_zeros() as usize <= 2 * key.len()
+    }
+
+    fn has(&self, folded: &[u8]) -> bool {
+        let Some(&first) = folded.first() else {
+            return false;
+        };
+        self.hints[usize::from(first)].lengths & 1 << folded.len() != 0
+            && self.names.binary_search_by(|name| name.as_ref().cmp(folded)).is_ok()
+    }
+}
+
+fn is_ignored(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// A name in lower case without the ignored bytes, on the stack.
+struct Folded {
+    room: [u8; LONGEST],
+    length: usize,
+}
+
+impl Default for Folded {
+    fn default() -> Self {
+        Self { room: [0; LONGEST], length: 0 }
+    }
+}
+
+impl Folded {
+    fn bytes(&self) -> &[u8] {
+        &self.room[..self.length]
+    }
+
+    /// Folds `name` in; `false` if it does not fit.
+    fn take(&mut self, name: &[u8]) -> bool {
+        if name.is_ascii() {
+            return self.take_ascii(name);
+        }
+        let mut scratch = [0; 4];
+        String::from_utf8_lossy(name)
+            .chars()
+            .flat_map(char::to_lowercase)
+            .filter(|&character| !character.is_ascii() || !is_ignored(character as u8))
+            .all(|character| self.push(character.encode_utf8(&mut scratch).as_bytes()))
+    }
+
+    fn take_ascii(&mut self, name: &[u8]) -> bool {
+        for &byte in name.iter().filter(|&&byte| !is_ignored(byte)) {
+            let Some(room) = self.room.get_mut(self.length) else {
+                return false;
+            };
+            *room = byte.to_ascii_lowercase();
+            self.length += 1;
+        }
+        true
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        let Some(room) = self.room.get_mut(self.length..self.length + bytes.len()) else {
+            return false;
+        };
+        room.copy_from_slice(bytes);
+        self.length += bytes.len();
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;
