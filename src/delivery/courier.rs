@@ -13,7 +13,6 @@ use super::pump::HeldLoad;
 use super::request::{Load, Request};
 use crate::component::health::Health;
 use crate::component::meters::Meters;
-use crate::component::reason::Reason;
 use crate::component::sink::{Answer, Payload, Sink, Verdict};
 use crate::event::Outcome;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::lang::{Fields, Member, Side};
+use crate::lang::{Fields, FieldsMut, Member, Side};
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Document {
@@ -103,6 +103,9 @@ impl Fields for Document {
         out.extend_from_slice(format!("{{{}}}", all.join(",")).as_bytes());
     }
 
+}
+
+impl FieldsMut for Document {
     fn set(&mut self, side: Side, key: &str, json: &[u8]) {
         let json = String::from_utf8(json.to_vec()).unwrap();
         let all = self.side_mut(side);
@@ -139,7 +142,4 @@ impl Fields for Document {
         self.line = Some(serde_json::from_str(&raw).unwrap());
     }
 
-    fn time(&self) -> i64 {
-        0
-    }
 }

@@ -111,7 +111,7 @@ fn record() -> impl Strategy<Value = Document> {
         1 => "[ -~]{0,12}".prop_map(|text| Document::text(&text)),
         2 => object(json(), 0..5).prop_map(|text| {
             let mut record = Document::json(&text);
-            crate::lang::Fields::set(&mut record, crate::lang::Side::Event, "message", serde_json::to_string(&text).unwrap().as_bytes());
+            crate::lang::FieldsMut::set(&mut record, crate::lang::Side::Event, "message", serde_json::to_string(&text).unwrap().as_bytes());
             record
         }),
     ]

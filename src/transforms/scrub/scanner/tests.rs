@@ -3,7 +3,7 @@ use std::{fmt::Write, ops::Range};
 use proptest::prelude::*;
 
 use super::{Found, Match, Scanner};
-use crate::scrub::{Detector, Pattern, Replacement, Shape};
+use crate::transforms::scrub::{Detector, Pattern, Replacement, Shape};
 
 fn pattern(expression: &str) -> Detector {
     Detector::Pattern(Pattern::new(expression).expect("a valid pattern"))
