@@ -11,5 +11,7 @@ pub mod row;
 pub mod signal;
 pub mod sink;
 pub mod source;
+#[cfg(test)]
+pub(crate) mod test_kit;
 pub mod tls;
 pub mod transform;

@@ -102,7 +102,6 @@ impl Fields for Document {
             .collect();
         out.extend_from_slice(format!("{{{}}}", all.join(",")).as_bytes());
     }
-
 }
 
 impl FieldsMut for Document {
@@ -141,5 +140,4 @@ impl FieldsMut for Document {
         self.event.clear();
         self.line = Some(serde_json::from_str(&raw).unwrap());
     }
-
 }
