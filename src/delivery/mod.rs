@@ -4,6 +4,7 @@
 //! everything between: `pump` (the loop) has `cutter` make requests, and a `courier` carries each to its end.
 
 mod backoff;
+mod body;
 mod courier;
 mod cutter;
 mod dead_letter;
@@ -131,7 +132,7 @@ impl Delivery {
         };
         let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
         let Bench { queue, meters, health, dead_letters } = bench;
-        let courier = Courier { sink, attempts, meters, health, dead_letters, held: AtomicUsize::new(0) };
+        let courier = Courier { sink, attempts, meters, health, dead_letters, bodies: body::Bodies::default(), held: AtomicUsize::new(0) };
         let pace = Pace { limits, linger: plan.linger, concurrency };
         Pump::new(Arc::new(courier), queue, pace).run(stop).await;
     }
