@@ -10,7 +10,7 @@ use std::task::Waker;
 use bytes::Bytes;
 
 /// How many idle buffers a [`Budget`] keeps for reuse.
-const SPARE_BUFFERS: usize = 4;
+const SPARE_BUFFERS: usize = 16;
 
 /// Bytes that may be held at once; cheap to clone.
 ///
