@@ -5,3 +5,4 @@ pub mod codecs;
 pub mod component;
 pub mod delivery;
 pub mod event;
+pub mod sources;

@@ -1,5 +1,9 @@
-//! Bytes to records and back: compression.
+//! Bytes to records and back: lines, decoding, compression.
 
 mod compression;
+mod decoder;
+mod lines;
 
 pub use compression::Compression;
+pub use decoder::{Codec, Counts, Decoder, Decoding, Piece};
+pub use lines::{head, lines};

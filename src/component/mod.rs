@@ -8,4 +8,6 @@ pub mod row;
 pub mod signal;
 pub mod sink;
 pub mod source;
+#[cfg(test)]
+pub(crate) mod test_kit;
 pub mod transform;

@@ -1,0 +1,89 @@
+//! What a file is known by: a hash of how it begins, and of the bytes just before an offset.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use serde::{Deserialize, Serialize};
+
+/// How many first bytes a fingerprint covers at most.
+pub(super) const FINGERPRINT_BYTES: usize = 1024;
+/// How many bytes before an offset are remembered.
+pub(super) const GUARD_BYTES: usize = 64;
+
+/// FNV-1a, 64 bits: stable between versions, since it is stored.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3))
+}
+
+/// Hash of a file's first bytes. It grows with the file, so that a file of one byte has one too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fingerprint {
+    pub(super) len: usize,
+    pub(super) hash: u64,
+}
+
+impl Default for Fingerprint {
+    fn default() -> Self {
+        Self { len: 0, hash: hash(&[]) }
+    }
+}
+
+impl Fingerprint {
+    /// Does it cover as much as it can?
+    pub(super) fn is_full(self) -> bool {
+        self.len == FINGERPRINT_BYTES
+    }
+
+    /// The fingerprint of `file` as it is now, or `None` if the file does not begin as this one tells.
+    pub(super) fn grow(self, file: &File) -> io::Result<Option<Self>> {
+        let mut first = [0; FINGERPRINT_BYTES];
+        let got = read_at(file, &mut first, 0)?;
+        let is_same = self.len <= got && hash(&first[..self.len]) == self.hash;
+        Ok(is_same.then(|| Self { len: got, hash: hash(&first[..got]) }))
+    }
+}
+
+/// Hash of the bytes of a file before an offset, as many as [`guard_len`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Guard(u64);
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self(hash(&[]))
+    }
+}
+
+/// How many bytes the guard of `offset` covers.
+pub(super) fn guard_len(offset: u64) -> usize {
+    offset.min(GUARD_BYTES as u64) as usize
+}
+
+impl Guard {
+    /// The guard of an offset, given the bytes before it: all of them, or at least [`GUARD_BYTES`].
+    pub(super) fn of(before: &[u8]) -> Self {
+        Self(hash(&before[before.len().saturating_sub(GUARD_BYTES)..]))
+    }
+
+    /// The guard that `file` has at `offset`; `None` if it is shorter.
+    pub(super) fn read(file: &File, offset: u64) -> io::Result<Option<Self>> {
+        let mut bytes = [0; GUARD_BYTES];
+        let bytes = &mut bytes[..guard_len(offset)];
+        let got = read_at(file, bytes, offset - bytes.len() as u64)?;
+        Ok((got == bytes.len()).then(|| Self(hash(bytes))))
+    }
+}
+
+/// Fills `buffer` from `offset` on; returns less than its length only at the end of the file.
+pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut got = 0;
+    while got < buffer.len() {
+        match file.read_at(&mut buffer[got..], offset + got as u64) {
+            Ok(0) => break,
+            Ok(more) => got += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(got)
+}

@@ -1,0 +1,136 @@
+//! Settings of the `file` source.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::source::FileSource;
+use crate::codecs::{Codec, Decoding};
+use crate::component::row::{Context, Problem, Settings};
+use crate::component::source::Source;
+
+/// Where to begin with a file that has no position yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadFrom {
+    /// At its first byte.
+    #[default]
+    Beginning,
+    /// At its end, if it is there when the source starts; a file that appears later is read from its beginning.
+    End,
+}
+
+/// Reads lines from files and follows them: as they grow, are rotated, are truncated.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileSettings {
+    /// Files to read: paths or globs (`*`, `?`, `[a-z]`, `**` for any number of folders).
+    pub include: Vec<String>,
+    /// Files not to read, of those that `include` finds.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Where to begin with a file that has no position yet.
+    #[serde(default)]
+    pub read_from: ReadFrom,
+    /// Leaves out files that were last written longer ago than this many seconds.
+    #[serde(default)]
+    pub ignore_older_secs: Option<u64>,
+    /// Longest line in bytes. A longer one is cut at this length, on a character, and marked; its rest is skipped.
+    #[serde(default = "max_line_bytes")]
+    pub max_line_bytes: usize,
+    /// Bytes that one file may take before it is the next file's turn.
+    #[serde(default = "max_read_bytes")]
+    pub max_read_bytes: usize,
+    /// How often to look for new files, in milliseconds, besides being told of them by the kernel.
+    #[serde(default = "glob_minimum_cooldown_ms")]
+    pub glob_minimum_cooldown_ms: u64,
+    /// Member that gets the file's path: `file` if the codec is `bytes`, none if it is `json`. Empty for none.
+    #[serde(default)]
+    pub file_key: Option<String>,
+    /// Member that gets the host's name: `host` if the codec is `bytes`, none if it is `json`. Empty for none.
+    #[serde(default)]
+    pub host_key: Option<String>,
+    /// Member that tells a record's time. Instead of `timestamp`, `@timestamp`, `time`, tried in this order.
+    #[serde(default)]
+    pub timestamp_key: Option<String>,
+    /// Folder for the positions, instead of one in the global `data_dir`.
+    #[serde(default)]
+    pub data_dir: Option<PathBuf>,
+    /// How lines are decoded.
+    #[serde(default)]
+    pub decoding: Decoding,
+}
+
+const fn max_line_bytes() -> usize {
+    1 << 20
+}
+
+const fn max_read_bytes() -> usize {
+    256 << 10
+}
+
+const fn glob_minimum_cooldown_ms() -> u64 {
+    1000
+}
+
+/// Largest `max_line_bytes` and `max_read_bytes`: offsets in a batch have 32 bits.
+const LARGEST: usize = 1 << 30;
+
+impl Settings for FileSettings {
+    type Built = Box<dyn Source>;
+    const NAME: &'static str = "file";
+
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.include.is_empty() {
+            problems.push(Problem::new("include", "expected at least one path, found none"));
+        }
+        for (setting, patterns) in [("include", &self.include), ("exclude", &self.exclude)] {
+            let bad = patterns.iter().filter_map(|pattern| Some((pattern, glob::Pattern::new(pattern).err()?)));
+            problems.extend(bad.map(|(pattern, error)| Problem::new(setting, format!("`{pattern}` is not a glob: {error}"))));
+        }
+        for (setting, bytes) in [("max_line_bytes", self.max_line_bytes), ("max_read_bytes", self.max_read_bytes)] {
+            if !(1..=LARGEST).contains(&bytes) {
+                problems.push(Problem::new(setting, format!("expected 1 to {LARGEST} bytes, found {bytes}")));
+            }
+        }
+        if self.glob_minimum_cooldown_ms == 0 {
+            problems.push(Problem::new("glob_minimum_cooldown_ms", "expected at least 1 millisecond, found 0"));
+        }
+        for (setting, key) in [("file_key", &self.file_key), ("host_key", &self.host_key)] {
+            if key.as_deref().is_some_and(|key| key.trim_start_matches('.').contains(['.', '[', '"'])) {
+                problems.push(Problem::new(setting, "expected the name of a top-level member").help("use a `remap` or `enrich` step to put it deeper"));
+            }
+        }
+        problems
+    }
+
+    fn build(self, context: Context) -> Result<Self::Built, String> {
+        Ok(Box::new(FileSource::build(self, context)?))
+    }
+}
+
+impl FileSettings {
+    /// The members that get the file's path and the host's name, where they are wanted.
+    pub(super) fn member_keys(&self) -> [Option<&str>; 2] {
+        let is_plain = self.decoding.codec == Codec::Bytes;
+        [(&self.file_key, "file"), (&self.host_key, "host")].map(|(key, default)| match key {
+            Some(key) => Some(key.trim_start_matches('.')).filter(|key| !key.is_empty()),
+            None => is_plain.then_some(default),
+        })
+    }
+
+    /// Names of the members that tell a record's time.
+    pub(super) fn timestamp_keys(&self) -> Vec<Box<str>> {
+        match self.timestamp_key.as_deref() {
+            Some(key) => vec![key.trim_start_matches('.').into()],
+            None => ["timestamp", "@timestamp", "time"].map(Box::from).to_vec(),
+        }
+    }
+
+    /// The folder that keeps the positions of the source `id`.
+    pub(super) fn state_dir(&self, context: &Context) -> PathBuf {
+        self.data_dir.as_deref().map_or_else(|| context.state_dir.clone(), |folder: &Path| folder.join(&context.id))
+    }
+}

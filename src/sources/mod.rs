@@ -1,0 +1,3 @@
+//! Sources: the doors where records come in.
+
+pub mod file;
