@@ -15,12 +15,15 @@ use super::mailbox::Mailbox;
 use super::positions::{By, Checkpoint, Entry, Node};
 use super::settings::ReadFrom;
 use super::tail::Tail;
+use super::watch::{Route, Watch};
 use crate::component::clock;
 use crate::component::signal::Stop;
 use crate::event::StreamKey;
 
 /// How often positions are saved, if they changed.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// Shortest rest between two looks for files.
+const SHORTEST_REST: Duration = Duration::from_millis(5);
 
 /// Looks for files and hands them to lanes.
 pub(super) struct Discovery {
@@ -32,15 +35,20 @@ pub(super) struct Discovery {
     waiting: Vec<(FileId, Found, Entry)>,
     /// What cannot be read and was told of.
     reported: HashSet<PathBuf>,
+    watch: Watch,
     is_first: bool,
+    /// Did the kernel tell of a change since the last look?
+    is_asked: bool,
+    scanned: Option<Instant>,
+    /// How long to rest after a look, so that looking takes a small share of the time.
+    rest: Duration,
     saved: Instant,
 }
 
 /// A file that a lane follows.
 struct Live {
-    id: FileId,
+    route: Route,
     path: PathBuf,
-    lane: Arc<Mailbox<Letter>>,
     is_gone: bool,
 }
 
@@ -56,12 +64,16 @@ impl Discovery {
     pub(super) fn new(job: Arc<Job>, lanes: Vec<Arc<Mailbox<Letter>>>) -> Self {
         Self {
             globs: Globs::new(&job.settings.include, &job.settings.exclude),
+            watch: Watch::new(job.notes.clone()),
             job,
             lanes,
             live: HashMap::new(),
             waiting: Vec::new(),
             reported: HashSet::new(),
             is_first: true,
+            is_asked: false,
+            scanned: None,
+            rest: SHORTEST_REST,
             saved: Instant::now(),
         }
     }
@@ -75,10 +87,26 @@ impl Discovery {
         }
         while stop.deadline().is_none() {
             self.read_notes();
-            self.scan();
+            if self.is_scan_due() {
+                self.scan();
+            }
             self.save();
-            std::thread::park_timeout(self.job.pace.poll.min(SAVE_EVERY));
+            std::thread::park_timeout(self.pause());
         }
+    }
+
+    /// Is it time to look, or did the kernel tell of a change and some rest follow the last look?
+    fn is_scan_due(&mut self) -> bool {
+        self.is_asked |= self.job.notes.was_rung();
+        let since = self.scanned.map(|at| at.elapsed());
+        since.is_none_or(|since| since >= self.job.pace.poll || (self.is_asked && since >= self.rest))
+    }
+
+    /// How long there is nothing to do.
+    fn pause(&self) -> Duration {
+        let next_scan = if self.is_asked { self.rest } else { self.job.pace.poll };
+        let since = self.scanned.map_or(Duration::ZERO, |at| at.elapsed());
+        next_scan.saturating_sub(since).min(SAVE_EVERY)
     }
 
     /// Reads the positions, however often it takes; false if the end came first.
@@ -100,7 +128,8 @@ impl Discovery {
         let mut notes = Vec::new();
         self.job.notes.take(&mut notes);
         for Note::Finished(id) in notes {
-            self.live.retain(|_, live| live.id != id);
+            self.live.retain(|_, live| live.route.id != id);
+            self.watch.forget(id);
         }
     }
 
@@ -124,27 +153,49 @@ impl Discovery {
         for (id, found, entry) in std::mem::take(&mut self.waiting) {
             let lane = self.lanes[id as usize % self.lanes.len()].clone();
             let tail = Tail::new(id, found.file, &entry, (&self.job, lane.clone()));
+            let route = Route { id, lane: lane.clone(), is_told: tail.is_told.clone() };
+            self.watch.route(found.path.clone(), route.clone());
             lane.post(Letter::Adopt(Box::new(tail)));
-            self.live.insert(found.node, Live { id, path: found.path, lane, is_gone: false });
+            self.live.insert(found.node, Live { route, path: found.path, is_gone: false });
         }
     }
 
     /// Compares what the globs find with what is followed.
     fn scan(&mut self) {
-        let mut shown = HashSet::new();
-        let mut found = Vec::new();
-        let mut unread = HashSet::new();
-        for path in self.globs.find(&mut |path, error| { unread.insert(path); drop(error); }) {
+        let began = Instant::now();
+        self.is_asked = false;
+        // Watched before it is listed: what comes in between is told of.
+        if self.watch.folders(&self.globs.folders()) > 0 {
+            self.job.meters.error("watch_failed");
+        }
+        let (paths, mut faults) = self.globs.find();
+        let (mut shown, mut found) = (HashSet::new(), Vec::new());
+        for path in paths {
             match self.look(&path, &mut shown) {
-                Ok(Some(file)) => found.push(file),
-                Ok(None) => {}
+                Ok(file) => found.extend(file),
+                // It vanished after it was listed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(_) => { unread.insert(path); }
+                Err(error) => faults.push((path, error)),
             }
         }
         self.tell_gone(&shown);
-        self.enlist(found);
+        self.enlist(found, &mut faults);
+        self.report(faults);
         self.is_first = false;
+        self.scanned = Some(Instant::now());
+        self.rest = (began.elapsed() * 8).max(SHORTEST_REST);
+    }
+
+    /// Tells once of each path that cannot be read; it is tried again at every look.
+    fn report(&mut self, faults: Vec<(PathBuf, io::Error)>) {
+        let now: HashSet<PathBuf> = faults.iter().map(|(path, _)| path.clone()).collect();
+        for (path, error) in faults {
+            self.job.meters.error("unreadable");
+            if !self.reported.contains(&path) {
+                tracing::warn!(path = %path.display(), %error, "cannot read, trying again at every look");
+            }
+        }
+        self.reported = now;
     }
 
     /// Opens the file at `path` if nobody follows it.
@@ -158,16 +209,18 @@ impl Discovery {
         }
         if let Some(live) = self.live.get_mut(&node(&about)) {
             if live.is_gone {
-                live.lane.post(Letter::Back(live.id));
+                live.route.lane.post(Letter::Back(live.route.id));
             }
             live.is_gone = false;
             if live.path != *path {
-                self.job.positions.moved(live.id, path);
+                self.job.positions.moved(live.route.id, path);
+                self.watch.forget(live.route.id);
+                self.watch.route(path.clone(), live.route.clone());
                 live.path.clone_from(path);
             }
             return Ok(None);
         }
-        if self.is_too_old(&about) {
+        if self.is_too_old(&about) || self.waiting.iter().any(|(_, waiting, _)| waiting.node == node(&about)) {
             return Ok(None);
         }
         let file = File::open(path)?;
@@ -178,34 +231,37 @@ impl Discovery {
     fn is_too_old(&self, about: &Metadata) -> bool {
         let Some(limit) = self.job.settings.ignore_older_secs else { return false };
         let age = clock::now() / 1_000_000_000 - about.mtime();
-        self.is_first && age > limit as i64
+        age > limit as i64
     }
 
     /// Lanes learn which of their files no path shows any more.
     fn tell_gone(&mut self, shown: &HashSet<Node>) {
         for (_, live) in self.live.iter_mut().filter(|(node, live)| !live.is_gone && !shown.contains(node)) {
             live.is_gone = true;
-            live.lane.post(Letter::Gone(live.id));
+            live.route.lane.post(Letter::Gone(live.route.id));
         }
     }
 
     /// Finds or makes the entries of new files. Those that lie where they lay come first, so that a rotated file gets
     /// its own entry, not the one that took its name.
-    fn enlist(&mut self, found: Vec<Found>) {
+    fn enlist(&mut self, found: Vec<Found>, faults: &mut Vec<(PathBuf, io::Error)>) {
         let mut rest = found;
         for by in [By::Inode, By::Path] {
             for found in std::mem::take(&mut rest) {
                 match self.job.positions.claim(&found.file, (&found.path, found.node), by) {
                     Ok(Some((id, entry))) => self.waiting.push((id, found, entry)),
                     Ok(None) => rest.push(found),
-                    Err(error) => drop(error),
+                    Err(error) => faults.push((found.path, error)),
                 }
             }
         }
         for found in rest {
-            if let Ok(at) = self.start(&found) {
-                let entry = Entry { path: found.path.clone(), node: found.node, key: StreamKey::random(), at, left: None };
-                self.waiting.push((self.job.positions.add(entry.clone()), found, entry));
+            match self.start(&found) {
+                Ok(at) => {
+                    let entry = Entry { path: found.path.clone(), node: found.node, key: StreamKey::random(), at, left: None };
+                    self.waiting.push((self.job.positions.add(entry.clone()), found, entry));
+                }
+                Err(error) => faults.push((found.path, error)),
             }
         }
     }

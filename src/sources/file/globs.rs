@@ -1,5 +1,7 @@
 //! Globs: which paths are meant.
 
+use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
@@ -21,20 +23,27 @@ impl Globs {
         Self { include: include.iter().map(|pattern| absolute(pattern)).collect(), exclude: exclude.collect() }
     }
 
-    /// All paths that are meant and exist. What cannot be listed goes to `fault`.
-    pub(super) fn find(&self, fault: &mut dyn FnMut(PathBuf, std::io::Error)) -> Vec<PathBuf> {
-        let mut found = Vec::new();
+    /// All paths that are meant and exist, and what could not be listed.
+    pub(super) fn find(&self) -> (Vec<PathBuf>, Vec<(PathBuf, io::Error)>) {
+        let (mut found, mut faults) = (Vec::new(), Vec::new());
         for pattern in &self.include {
             let Ok(paths) = glob::glob_with(pattern, OPTIONS) else { continue };
             for path in paths {
                 match path {
                     Ok(path) if self.is_excluded(&path) => {}
                     Ok(path) => found.push(path),
-                    Err(error) => fault(error.path().to_owned(), error.into_error()),
+                    Err(error) => faults.push((error.path().to_owned(), error.into())),
                 }
             }
         }
-        found
+        (found, faults)
+    }
+
+    /// The folders in which files that are meant may appear, and those in which such folders may.
+    pub(super) fn folders(&self) -> HashSet<PathBuf> {
+        let levels = self.include.iter().flat_map(|pattern| levels(pattern));
+        let paths = levels.filter_map(|level| glob::glob_with(&level, OPTIONS).ok()).flatten();
+        paths.filter_map(Result::ok).filter(|path| path.is_dir()).collect()
     }
 
     fn is_excluded(&self, path: &Path) -> bool {
@@ -42,6 +51,45 @@ impl Globs {
     }
 }
 
+/// Patterns of the folders on the way to `pattern`, from the first that is not named literally.
+fn levels(pattern: &str) -> Vec<String> {
+    let is_glob = |part: &str| part.contains(['*', '?', '[']);
+    let slashes = pattern.match_indices('/').map(|(at, _)| at);
+    let ends: Vec<usize> = slashes.filter(|at| *at > 0).collect();
+    let literal = ends.iter().rposition(|end| !is_glob(&pattern[..*end])).unwrap_or(0);
+    ends.iter().skip(literal).map(|end| pattern[..*end].to_owned()).collect()
+}
+
 fn absolute(pattern: &str) -> String {
     std::path::absolute(pattern).map_or_else(|_| pattern.to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_watched_from_the_first_that_is_not_literal() {
+        assert_eq!(levels("/var/log/app/a.log"), ["/var/log/app"]);
+        assert_eq!(levels("/var/log/*.log"), ["/var/log"]);
+        assert_eq!(levels("/var/log/*/app-?/*.log"), ["/var/log", "/var/log/*", "/var/log/*/app-?"]);
+        assert_eq!(levels("/var/**/*.log"), ["/var", "/var/**"]);
+    }
+
+    #[test]
+    fn finds_at_any_depth_and_leaves_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        for name in ["top.log", "a/mid.log", "a/b/low.log", "a/b/low.gz", "a/b/not.log"] {
+            std::fs::write(root.join(name), "").unwrap();
+        }
+        let pattern = |tail: &str| root.join(tail).display().to_string();
+        let globs = Globs::new(&[pattern("**/*.log")], &[pattern("**/not.*")]);
+        let mut found = globs.find().0;
+        found.sort();
+        assert_eq!(found, ["a/b/low.log", "a/mid.log", "top.log"].map(|name| root.join(name)));
+        let folders = globs.folders();
+        assert!(["", "a", "a/b"].iter().all(|name| folders.iter().any(|folder| folder == &root.join(name))), "{folders:?}");
+    }
 }

@@ -14,6 +14,7 @@ use super::tail::{State, Tail};
 use crate::component::clock;
 use crate::component::outlet::{Lane, Offer};
 use crate::component::signal::Stop;
+use crate::event::Outcome;
 
 /// A thread that reads files.
 pub(super) struct Reader {
@@ -100,11 +101,13 @@ impl Reader {
                 let Some(tail) = self.tails.get_mut(&id) else { return };
                 if tail.stream.origin.stream() != stream {
                     // Its generation is gone: a failure cannot be read again.
-                    if worst == crate::event::Outcome::Failed {
+                    if worst == Outcome::Failed {
                         self.job.meters.error("truncated_before_delivery");
                     }
                 } else if let Some(until) = tail.resolved(&self.job, (token, worst)) {
                     self.timers.push(Reverse((until, id)));
+                    self.ready.retain(|other| *other != id);
+                    self.held.retain(|other| *other != id);
                 }
             }
         }

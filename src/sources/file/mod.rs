@@ -12,7 +12,7 @@
 //! `max_line_bytes` is cut and marked; what a writer writes between a copy and its truncation (`copytruncate`) is lost
 //! by design of that method.
 //!
-//! Reading order: [`FileSettings`]; `source` (its threads); `discovery` (which files there are); `lane` (who reads
+//! Reading order: [`FileSettings`]; `source` (its threads); `discovery`, `globs`, `watch` (which files there are); `lane` (who reads
 //! when); `tail` (one file) and `read` (its turn); `positions`, `shelf` (what survives a restart).
 
 mod discovery;
@@ -29,5 +29,6 @@ mod source;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use settings::{FileSettings, ReadFrom};

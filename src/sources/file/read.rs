@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use super::tail::{Seen, Tail};
 use crate::codecs::Piece;
 use crate::component::clock;
 use crate::component::outlet::{Held, Lane, Offer};
-use crate::event::{Batch, Permit};
+use crate::event::{Batch, Permit, Receipt};
 
 /// A file whose time of modification is younger than this may be written again within the same tick of the clock.
 const TICK_NANOS: i64 = 50_000_000;
@@ -54,6 +55,8 @@ enum Cut {
 impl Tail {
     /// Reads what there is, up to a quantum, and offers it.
     pub(super) fn turn(&mut self, desk: &mut Desk<'_>) -> io::Result<Turn> {
+        // Before the look: a write after it is told of again.
+        self.is_told.store(false, Ordering::Release);
         let about = self.file.metadata()?;
         let modified = about.mtime().saturating_mul(1_000_000_000).saturating_add(about.mtime_nsec());
         let now = Seen { size: about.len(), modified };
@@ -142,7 +145,7 @@ impl Tail {
     }
 
     /// Moves on by `len` bytes, the last of `read`.
-    fn advance(&mut self, read: &[u8], len: usize) -> crate::event::Receipt {
+    fn advance(&mut self, read: &[u8], len: usize) -> Receipt {
         self.offset += len as u64;
         self.guard = Guard::of(read);
         self.calm.since = Instant::now();

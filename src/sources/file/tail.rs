@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::fingerprint::{Fingerprint, Guard};
@@ -33,6 +34,8 @@ pub(super) struct Tail {
     pub(super) guess: (usize, usize),
     pub(super) state: State,
     pub(super) calm: Calm,
+    /// Set by the watch until the next look.
+    pub(super) is_told: Arc<AtomicBool>,
     /// Since when no path has shown it.
     pub(super) gone_since: Option<Instant>,
     failures: u32,
@@ -137,6 +140,7 @@ impl Tail {
             guess: (0, 0),
             state: State::Ready,
             calm: Calm { since: Instant::now(), pause: job.pace.linger },
+            is_told: Arc::default(),
             gone_since: None,
             failures: 0,
             is_reported: false,

@@ -1,0 +1,115 @@
+//! Watching folders: the kernel tells of new files and of writes, so that both are seen at once. Where it refuses,
+//! the looks at fixed times remain.
+
+use std::collections::{HashMap, HashSet};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use notify::event::ModifyKind;
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::job::{FileId, Letter, Note};
+use super::mailbox::Mailbox;
+
+/// Who is told that a file was written to.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    pub(super) id: FileId,
+    pub(super) lane: Arc<Mailbox<Letter>>,
+    /// Set while the lane has been told and has not looked yet: a busy writer wakes it once.
+    pub(super) is_told: Arc<AtomicBool>,
+}
+
+type Routes = Arc<Mutex<HashMap<PathBuf, Route>>>;
+
+/// A watch on folders.
+pub(super) struct Watch {
+    watcher: Option<RecommendedWatcher>,
+    /// The folders that are watched, with their inodes: one that was made anew is watched anew.
+    folders: HashMap<PathBuf, u64>,
+    routes: Routes,
+    is_reported: bool,
+}
+
+impl Watch {
+    /// Rings `notes` when files come, go or move.
+    pub(super) fn new(notes: Arc<Mailbox<Note>>) -> Self {
+        let routes = Routes::default();
+        let told = routes.clone();
+        let watcher = RecommendedWatcher::new(move |event| heard(event, &told, &notes), Config::default());
+        let mut watch = Self { watcher: None, folders: HashMap::new(), routes, is_reported: false };
+        match watcher {
+            Ok(watcher) => watch.watcher = Some(watcher),
+            Err(error) => watch.report(&error),
+        }
+        watch
+    }
+
+    /// Watches these folders and no others. Returns how many could not be watched.
+    pub(super) fn folders(&mut self, wanted: &HashSet<PathBuf>) -> usize {
+        let Some(mut watcher) = self.watcher.take() else { return wanted.len() };
+        self.folders.retain(|folder, _| {
+            let is_wanted = wanted.contains(folder);
+            if !is_wanted {
+                // The kernel has dropped the watch by itself if the folder is gone.
+                let _ = watcher.unwatch(folder);
+            }
+            is_wanted
+        });
+        let mut failed = 0;
+        for folder in wanted {
+            let Ok(inode) = std::fs::metadata(folder).map(|about| about.ino()) else { continue };
+            if self.folders.get(folder) == Some(&inode) {
+                continue;
+            }
+            match watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.folders.insert(folder.clone(), inode)),
+                Err(error) => {
+                    failed += 1;
+                    self.report(&error);
+                }
+            }
+        }
+        self.watcher = Some(watcher);
+        failed
+    }
+
+    /// From now on the lane of `route` hears of writes to `path`.
+    pub(super) fn route(&self, path: PathBuf, route: Route) {
+        self.lock().insert(path, route);
+    }
+
+    /// Nobody hears of writes to the file `id` any more.
+    pub(super) fn forget(&self, id: FileId) {
+        self.lock().retain(|_, route| route.id != id);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Route>> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report(&mut self, error: &notify::Error) {
+        if !std::mem::replace(&mut self.is_reported, true) {
+            tracing::warn!(%error, "cannot watch all folders, new files and lines are seen a little later; raise `fs.inotify.max_user_watches` or `max_user_instances`");
+        }
+    }
+}
+
+fn heard(event: notify::Result<Event>, routes: &Routes, notes: &Mailbox<Note>) {
+    let Ok(event) = event else { return notes.ring() };
+    match event.kind {
+        EventKind::Access(_) => {}
+        EventKind::Modify(ModifyKind::Data(_)) => event.paths.iter().for_each(|path| tell(path, routes)),
+        _ => notes.ring(),
+    }
+}
+
+fn tell(path: &Path, routes: &Routes) {
+    let routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(route) = routes.get(path) else { return };
+    if !route.is_told.swap(true, Ordering::AcqRel) {
+        route.lane.post(Letter::Touched(route.id));
+    }
+}
