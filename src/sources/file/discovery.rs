@@ -268,11 +268,11 @@ impl Discovery {
 
     /// Where to begin with a file that has no position.
     fn start(&self, found: &Found) -> io::Result<Checkpoint> {
+        let fingerprint = Fingerprint::default().grow(&found.file)?;
         if self.job.settings.read_from == ReadFrom::Beginning || !self.is_first {
-            return Ok(Checkpoint::default());
+            return Ok(Checkpoint { fingerprint: fingerprint.unwrap_or_default(), ..Checkpoint::default() });
         }
         let guard = Guard::read(&found.file, found.size)?;
-        let fingerprint = Fingerprint::default().grow(&found.file)?;
         let known = guard.zip(fingerprint).map(|(guard, fingerprint)| Checkpoint { offset: found.size, guard, fingerprint });
         Ok(known.unwrap_or_default())
     }

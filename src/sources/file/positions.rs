@@ -134,6 +134,14 @@ impl Positions {
         self.save()
     }
 
+    /// What a generation begins with is known: its key is not taken for other bytes after a crash. Durable on return.
+    pub(super) fn begin(&self, id: FileId, fingerprint: Fingerprint) -> io::Result<()> {
+        if let Some(entry) = self.table().change(id) {
+            entry.at.fingerprint = fingerprint;
+        }
+        self.save()
+    }
+
     /// A file is resolved up to a new checkpoint.
     pub(super) fn commit(&self, id: FileId, at: Checkpoint) {
         if let Some(entry) = self.table().change(id) {

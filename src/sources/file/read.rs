@@ -69,6 +69,9 @@ impl Tail {
         }
         if !self.fingerprint.is_full() {
             let Some(grown) = self.fingerprint.grow(&self.file)? else { return self.restart(desk) };
+            if self.fingerprint.len == 0 && grown.len > 0 {
+                desk.job.positions.begin(self.id, grown)?;
+            }
             self.fingerprint = grown;
         }
         if now.size == self.offset {
