@@ -11,7 +11,7 @@ use super::signal::Waiters;
 use crate::event::{Batch, Budget, Form, Identity, Outcome, View};
 
 /// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A record as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,9 @@ impl Catcher {
     pub(crate) fn settle_kept(&self, outcome: Outcome, order: impl FnOnce(&mut Vec<Batch>)) {
         let mut kept = std::mem::take(&mut self.lock().kept);
         order(&mut kept);
-        kept.into_iter().for_each(|batch| batch.settle(outcome));
+        for batch in kept {
+            batch.settle(outcome);
+        }
     }
 
     /// What was caught so far.

@@ -75,10 +75,8 @@ impl Tail {
             self.fingerprint = grown;
         }
         if now.size == self.offset {
-            return match Guard::read(&self.file, self.offset)? == Some(self.guard) {
-                true => Ok(self.rest(now)),
-                false => self.restart(desk),
-            };
+            let is_same = Guard::read(&self.file, self.offset)? == Some(self.guard);
+            return if is_same { Ok(self.rest(now)) } else { self.restart(desk) };
         }
         self.read(desk, now)
     }

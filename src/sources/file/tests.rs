@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use super::job::Pace;
 use super::settings::FileSettings;
 use super::source::FileSource;
+use prometheus::proto::MetricFamily;
+
 use crate::component::meters::{Families, Meters};
 use crate::component::row::Settings;
 use crate::component::signal::Stop;
@@ -65,7 +67,7 @@ impl Bench {
 
     /// Waits until the positions tell of a file: it is followed from here on.
     fn wait_until_known(&self, name: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let is_known = || fs::read_to_string(self.state().join("positions.json")).is_ok_and(|text| text.contains(name));
         while !is_known() {
             assert!(Instant::now() < deadline, "`{name}` is not followed");
@@ -74,9 +76,10 @@ impl Bench {
     }
 
     pub(super) fn settings(&self) -> FileSettings {
-        let text = match self.settings.contains("include") {
-            true => self.settings.replace("LOGS", &self.path("").display().to_string()),
-            false => format!("include = [\"{}\"]\n{}", self.path("*.log").display(), self.settings),
+        let text = if self.settings.contains("include") {
+            self.settings.replace("LOGS", &self.path("").display().to_string())
+        } else {
+            format!("include = [\"{}\"]\n{}", self.path("*.log").display(), self.settings)
         };
         toml::from_str(&text).unwrap()
     }
@@ -142,7 +145,7 @@ fn positions(caught: &[Caught]) -> Vec<u64> {
 pub(super) fn errors(families: &Families, kind: &str) -> f64 {
     let families = families.registry().gather();
     let errors = families.iter().filter(|family| family.name() == "levada_component_errors_total");
-    let counters = errors.flat_map(|family| family.get_metric());
+    let counters = errors.flat_map(MetricFamily::get_metric);
     let of_kind = counters.filter(|metric| metric.get_label().iter().any(|label| label.value() == kind));
     of_kind.map(|metric| metric.get_counter().get_value()).sum()
 }
@@ -180,8 +183,8 @@ fn a_small_budget_slows_and_stops_nothing() {
     let bench = Bench { memory: 4096, ..Bench::with("max_read_bytes = 2048") };
     let outlet = Catcher::default();
     for file in 0..8 {
-        let lines: String = (0..500).map(|line| format!("file {file} line {line}\n")).collect();
-        bench.append(&format!("{file}.log"), lines);
+        let lines: Vec<String> = (0..500).map(|line| format!("file {file} line {line}\n")).collect();
+        bench.append(&format!("{file}.log"), lines.concat());
     }
     let _running = bench.start(&outlet);
     let mut lines = outlet.wait_for(4000);

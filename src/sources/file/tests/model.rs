@@ -49,8 +49,7 @@ impl Written {
         let first = self.lines.len();
         let new = (first..first + count).map(|line| format!("{line:05} in {file} {}", "x".repeat(line % 50)));
         self.lines.extend(new);
-        let text: String = self.lines[first..].iter().map(|line| format!("{line}\n")).collect();
-        bench.append(&name(file), text);
+        bench.append(&name(file), self.lines[first..].join("\n") + "\n");
     }
 
     fn wait(&self, outlet: &Catcher) {
