@@ -16,8 +16,9 @@ use crate::component::clock;
 use crate::component::outlet::{Held, Lane, Offer};
 use crate::event::{Batch, Permit, Receipt};
 
-/// A file whose time of modification is younger than this may be written again within the same tick of the clock.
-const TICK_NANOS: i64 = 50_000_000;
+/// A file whose time of modification is younger than this may be written again without a change of that time: some
+/// file systems keep it in steps of two seconds.
+const TICK_NANOS: i64 = 2_000_000_000;
 
 /// What a lane's thread lends a file for its turn.
 pub(super) struct Desk<'a> {
