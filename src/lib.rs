@@ -8,8 +8,4 @@ pub mod config;
 pub mod delivery;
 pub mod diagnostic;
 pub mod event;
-pub mod lang;
-pub mod sinks;
 pub mod sources;
-pub mod topology;
-pub mod transforms;

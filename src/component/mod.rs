@@ -13,5 +13,4 @@ pub mod sink;
 pub mod source;
 #[cfg(test)]
 pub(crate) mod test_kit;
-pub mod tls;
 pub mod transform;
