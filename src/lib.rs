@@ -1,4 +1,7 @@
-//! Levada carries telemetry as bytes.
+//! Levada: a telemetry agent that carries bytes, not trees.
+//!
+//! Reading order: [`event`] (what moves), [`component`] (the contracts), [`topology`] (how it runs), then any shelf:
+//! [`sources`], [`transforms`], [`sinks`]. ARCHITECTURE.md has the map.
 
 pub mod buffer;
 pub mod cli;
@@ -8,4 +11,8 @@ pub mod config;
 pub mod delivery;
 pub mod diagnostic;
 pub mod event;
+pub mod lang;
+pub mod sinks;
 pub mod sources;
+pub mod topology;
+pub mod transforms;

@@ -1,3 +1,9 @@
-//! Sources: the doors where records come in.
+//! The shelf of sources: one row each.
 
 pub mod file;
+
+use crate::component::row::Row;
+use crate::component::source::Source;
+
+/// Every kind of source.
+pub const ROWS: &[Row<Box<dyn Source>>] = &[Row::of::<file::FileSettings>()];

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Instant;
 
-use super::fingerprint::{Guard, guard_len, read_at};
+use super::fingerprint::{Guard, guard_len, read_on};
 use super::job::{Job, Letter};
 use super::mailbox::Mailbox;
 use super::tail::{Seen, Tail};
@@ -104,7 +104,7 @@ impl Tail {
         let ahead = (now.size - self.offset).min(self.reach as u64) as usize;
         let Some(permit) = desk.job.budget.take(before + ahead, desk.waker) else { return Ok(Turn::Starved) };
         let mut buffer = desk.job.budget.buffer(before + ahead);
-        let got = read_at(&self.file, &mut buffer, self.offset - before as u64)?;
+        let got = read_on(&self.file, &mut buffer, self.offset - before as u64)?;
         buffer.truncate(got);
         if got < before || Guard::of(&buffer[..before]) != self.guard {
             return self.restart(desk);
@@ -189,5 +189,5 @@ fn guess(last: &Batch) -> (usize, usize) {
         return (0, 0);
     }
     let members = last.get(last.len() / 2).own_count();
-    (last.len() + last.len() / 16, usize::from(members))
+    (last.len() + last.len() / 16, members as usize)
 }
