@@ -13,4 +13,5 @@ pub mod sink;
 pub mod source;
 #[cfg(test)]
 pub(crate) mod test_kit;
+pub mod tls;
 pub mod transform;

@@ -58,7 +58,15 @@ struct State {
 
 impl Default for Catcher {
     fn default() -> Self {
-        let state = State { caught: vec![], kept: vec![], mood: Mood::Delivers, failing: 0, failed: 0, turned_away: 0, refuses: None };
+        let state = State {
+            caught: vec![],
+            kept: vec![],
+            mood: Mood::Delivers,
+            failing: 0,
+            failed: 0,
+            turned_away: 0,
+            refuses: None,
+        };
         Self(Arc::new(Inner { state: Mutex::new(state), changed: Condvar::new(), room: Waiters::default() }))
     }
 }
@@ -167,7 +175,13 @@ impl Caught {
     fn of(view: View<'_>) -> Self {
         let mut json = Vec::new();
         view.write_json(&mut json);
-        Self { identity: view.identity(), text: view.text().to_vec(), form: view.form(), is_truncated: view.is_truncated(), json }
+        Self {
+            identity: view.identity(),
+            text: view.text().to_vec(),
+            form: view.form(),
+            is_truncated: view.is_truncated(),
+            json,
+        }
     }
 }
 

@@ -260,7 +260,8 @@ impl Discovery {
         for found in rest {
             match self.start(&found) {
                 Ok(at) => {
-                    let entry = Entry { path: found.path.clone(), node: found.node, key: StreamKey::random(), at, left: None };
+                    let entry =
+                        Entry { path: found.path.clone(), node: found.node, key: StreamKey::random(), at, left: None };
                     self.waiting.push((self.job.positions.add(entry.clone()), found, entry));
                 }
                 Err(error) => faults.push((found.path, error)),
@@ -275,7 +276,8 @@ impl Discovery {
             return Ok(Checkpoint { fingerprint: fingerprint.unwrap_or_default(), ..Checkpoint::default() });
         }
         let guard = Guard::read(&found.file, found.size)?;
-        let known = guard.zip(fingerprint).map(|(guard, fingerprint)| Checkpoint { offset: found.size, guard, fingerprint });
+        let known =
+            guard.zip(fingerprint).map(|(guard, fingerprint)| Checkpoint { offset: found.size, guard, fingerprint });
         Ok(known.unwrap_or_default())
     }
 }

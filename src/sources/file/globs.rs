@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use glob::{MatchOptions, Pattern};
 
 /// A `*` does not cross a `/`, as in a shell.
-const OPTIONS: MatchOptions = MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+const OPTIONS: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
 /// What to read and what to leave out.
 #[derive(Debug)]
@@ -90,6 +91,9 @@ mod tests {
         found.sort();
         assert_eq!(found, ["a/b/low.log", "a/mid.log", "top.log"].map(|name| root.join(name)));
         let folders = globs.folders();
-        assert!(["", "a", "a/b"].iter().all(|name| folders.iter().any(|folder| folder == &root.join(name))), "{folders:?}");
+        assert!(
+            ["", "a", "a/b"].iter().all(|name| folders.iter().any(|folder| folder == &root.join(name))),
+            "{folders:?}"
+        );
     }
 }

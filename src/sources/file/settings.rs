@@ -88,7 +88,9 @@ impl Settings for FileSettings {
         }
         for (setting, patterns) in [("include", &self.include), ("exclude", &self.exclude)] {
             let bad = patterns.iter().filter_map(|pattern| Some((pattern, glob::Pattern::new(pattern).err()?)));
-            problems.extend(bad.map(|(pattern, error)| Problem::new(setting, format!("`{pattern}` is not a glob: {error}"))));
+            problems.extend(
+                bad.map(|(pattern, error)| Problem::new(setting, format!("`{pattern}` is not a glob: {error}"))),
+            );
         }
         for (setting, bytes) in [("max_line_bytes", self.max_line_bytes), ("max_read_bytes", self.max_read_bytes)] {
             if !(1..=LARGEST).contains(&bytes) {
@@ -100,7 +102,10 @@ impl Settings for FileSettings {
         }
         for (setting, key) in [("file_key", &self.file_key), ("host_key", &self.host_key)] {
             if key.as_deref().is_some_and(|key| key.trim_start_matches('.').contains(['.', '[', '"'])) {
-                problems.push(Problem::new(setting, "expected the name of a top-level member").help("use a `remap` or `enrich` step to put it deeper"));
+                problems.push(
+                    Problem::new(setting, "expected the name of a top-level member")
+                        .help("use a `remap` or `enrich` step to put it deeper"),
+                );
             }
         }
         problems

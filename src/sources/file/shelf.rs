@@ -24,7 +24,9 @@ pub(super) enum LoadError {
     #[error("cannot read `{0}`: {1}")]
     Io(PathBuf, io::Error),
     /// A later program wrote it.
-    #[error("`{0}` has version {1}, expected {VERSION}; run the version that wrote it, or move the file away to start anew")]
+    #[error(
+        "`{0}` has version {1}, expected {VERSION}; run the version that wrote it, or move the file away to start anew"
+    )]
     Newer(PathBuf, u32),
 }
 
@@ -51,10 +53,14 @@ impl Shelf {
     /// Can files be written here? Makes the folder.
     pub(super) fn probe(&self) -> Result<(), String> {
         let probe = self.folder.join("probe");
-        let tried = fs::create_dir_all(&self.folder).and_then(|()| fs::write(&probe, b"")).and_then(|()| fs::remove_file(&probe));
+        let tried = fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::write(&probe, b""))
+            .and_then(|()| fs::remove_file(&probe));
         tried.map_err(|error| {
             let folder = self.folder.display();
-            format!("cannot keep positions in `{folder}`: {error}; give `data_dir` a folder that this user may write to")
+            format!(
+                "cannot keep positions in `{folder}`: {error}; give `data_dir` a folder that this user may write to"
+            )
         })?;
         match self.load() {
             Ok(_) => Ok(()),
@@ -74,7 +80,9 @@ impl Shelf {
             match parse(&text) {
                 Ok(entries) => return Ok(entries),
                 Err(Unread::Newer(version)) => return Err(LoadError::Newer(path, version)),
-                Err(Unread::Damaged) => tracing::warn!(path = %path.display(), "positions are damaged, taking an older generation"),
+                Err(Unread::Damaged) => {
+                    tracing::warn!(path = %path.display(), "positions are damaged, taking an older generation")
+                }
             }
         }
         Ok(Vec::new())

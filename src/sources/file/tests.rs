@@ -24,8 +24,12 @@ use crate::component::source::Source;
 use crate::component::test_kit::{Catcher, Caught, context};
 
 /// A pace at which tests need not wait long.
-pub(super) const QUICK: Pace =
-    Pace { poll: Duration::from_millis(20), linger: Duration::from_millis(1), quiet: Duration::from_millis(100), retry: Duration::from_millis(5) };
+pub(super) const QUICK: Pace = Pace {
+    poll: Duration::from_millis(20),
+    linger: Duration::from_millis(1),
+    quiet: Duration::from_millis(100),
+    retry: Duration::from_millis(5),
+};
 
 /// A folder of files and the state of a source.
 pub(super) struct Bench {

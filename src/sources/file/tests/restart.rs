@@ -114,7 +114,8 @@ fn damaged_positions_give_way_to_the_generation_before() {
 fn state_that_cannot_be_kept_or_read_is_told_before_the_start() {
     let bench = Bench::new();
     append(&bench.path("a-file"), b"");
-    let build = |folder: &str| bench.settings().build(context(&bench.path(folder), 1 << 20).1).err().unwrap_or_default();
+    let build =
+        |folder: &str| bench.settings().build(context(&bench.path(folder), 1 << 20).1).err().unwrap_or_default();
     assert!(build("a-file/state").contains("cannot keep positions in"));
     fs::create_dir(bench.path("newer")).unwrap();
     append(&bench.path("newer/positions.json"), b"{\"version\":2}");
