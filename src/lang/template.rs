@@ -73,16 +73,41 @@ impl Template {
     ///
     /// The first hole without a value: absent, `null`, an object or a list. `out` then holds what came before it.
     pub fn render<F: Fields + ?Sized>(&self, fields: &F, time: i64, out: &mut String) -> Result<(), Missing> {
+        self.render_each(fields, time, out, |_, _| {})
+    }
+
+    /// Like [`render`](Self::render), and shows `visit` each hole (as it was written) with the text that filled it.
+    ///
+    /// # Errors
+    ///
+    /// See [`render`](Self::render).
+    pub fn render_each<F: Fields + ?Sized>(
+        &self,
+        fields: &F,
+        time: i64,
+        out: &mut String,
+        mut visit: impl FnMut(&str, &str),
+    ) -> Result<(), Missing> {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Time(items) => write_time(items, time, out),
                 Piece::Field { path, name } => {
+                    let start = out.len();
                     write_field(fields, path, out).ok_or_else(|| Missing { field: name.clone() })?;
+                    visit(name, &out[start..]);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The literal texts, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
     }
 
     /// The text that every result begins with; empty if a hole or a date comes first.
