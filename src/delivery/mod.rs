@@ -5,6 +5,9 @@
 
 pub mod address;
 mod backoff;
+pub mod address;
+mod backoff;
+mod body;
 pub mod confined;
 mod courier;
 mod cutter;
@@ -137,7 +140,7 @@ impl Delivery {
         };
         let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
         let Bench { queue, meters, health, dead_letters } = bench;
-        let courier = Courier { sink, attempts, meters, health, dead_letters, held: AtomicUsize::new(0) };
+        let courier = Courier { sink, attempts, meters, health, dead_letters, bodies: body::Bodies::default(), held: AtomicUsize::new(0) };
         let pace = Pace { limits, linger: plan.linger, concurrency };
         Pump::new(Arc::new(courier), queue, pace).run(stop).await;
     }

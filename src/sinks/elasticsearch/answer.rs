@@ -12,8 +12,10 @@ use crate::delivery::http::Reply;
 pub(super) const FILTER_PATH: &str =
     "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store";
 
-/// All items stored: the answer begins so, and need not be read further.
-const ALL_STORED: &[u8] = b"{\"errors\":false";
+/// All items stored: the answer says so near its beginning, and need not be read further.
+const ALL_STORED: &[u8] = b"\"errors\":false";
+/// How far to look for it: `took` comes first where it is sent.
+const HEAD: usize = 64;
 
 #[derive(Deserialize)]
 struct Bulk<'a> {
@@ -53,7 +55,7 @@ struct Refused<'a> {
 /// Reads the reply to a bulk request of `records` items.
 pub(super) fn read(reply: &Reply, records: usize) -> Answer {
     match reply.status.as_u16() {
-        200 if reply.body.starts_with(ALL_STORED) => Answer::Delivered,
+        200 if memchr::memmem::find(&reply.body[..reply.body.len().min(HEAD)], ALL_STORED).is_some() => Answer::Delivered,
         200 => items(&reply.body, records),
         401 | 403 => Answer::Hold {
             why: format!(
