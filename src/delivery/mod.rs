@@ -5,8 +5,6 @@
 
 pub mod address;
 mod backoff;
-pub mod address;
-mod backoff;
 mod body;
 pub mod confined;
 mod courier;
@@ -21,6 +19,8 @@ mod share;
 pub(crate) mod test_batch;
 #[cfg(test)]
 pub(crate) mod test_peer;
+#[cfg(test)]
+pub(crate) mod test_tls;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

@@ -26,7 +26,7 @@ pub(crate) fn json(lines: &[&str]) -> Batch {
 
 /// Records of raw lines.
 pub(crate) fn text(lines: &[&str]) -> Batch {
-    watched(lines, crate::event::Filler::text).0
+    watched(lines, |filler, start, len, seen| filler.text(start, len, seen)).0
 }
 
 /// Records of JSON objects, with the resolution of their receipt.

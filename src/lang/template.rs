@@ -102,11 +102,12 @@ impl Template {
         Ok(())
     }
 
-    /// The literal texts, in order.
+    /// The literal texts, in order, those between date specifiers too.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Text(text) => Some(text.as_str()),
-            _ => None,
+        self.pieces.iter().flat_map(|piece| match piece {
+            Piece::Text(text) => vec![text.as_str()],
+            Piece::Time(items) => items.iter().filter_map(literal).collect(),
+            Piece::Field { .. } => Vec::new(),
         })
     }
 
@@ -198,12 +199,20 @@ fn write_time(items: &[Item<'_>], time: i64, out: &mut String) {
     for item in items {
         // The few that index names are made of do not go through the general formatter.
         match item {
-            Item::Literal(text) | Item::Space(text) => out.push_str(text),
+            item if let Some(text) = literal(item) => out.push_str(text),
             Item::Numeric(numeric, Pad::Zero) if let Some((number, width)) = plain_number(numeric, &time) => {
                 write_padded(number, width, out);
             }
             item => write_general(item, time, out),
         }
+    }
+}
+
+fn literal<'a>(item: &'a Item<'_>) -> Option<&'a str> {
+    match item {
+        Item::Literal(text) | Item::Space(text) => Some(text),
+        Item::OwnedLiteral(text) | Item::OwnedSpace(text) => Some(text),
+        _ => None,
     }
 }
 
