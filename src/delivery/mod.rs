@@ -12,6 +12,9 @@ mod pump;
 mod request;
 pub mod settings;
 mod share;
+mod sorted;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::courier::{Courier, Left};
+use super::courier::Courier;
 use super::cutter::{Cut, Cutter, Limits};
-use super::request::{Load, Request};
+use super::request::Request;
 use super::share::Share;
+use super::sorted::{Told, Why};
 use crate::buffer::Queue;
 use crate::component::signal::Stop;
 use crate::event::Batch;
@@ -33,13 +34,13 @@ pub(crate) struct Pump {
     /// When the open body must go.
     due: Option<Instant>,
     ready: VecDeque<Request>,
-    under_way: JoinSet<Left>,
+    under_way: JoinSet<Vec<Told>>,
     held: JoinSet<()>,
 }
 
 impl Pump {
     pub(crate) fn new(courier: Arc<Courier>, queue: Arc<Queue>, pace: Pace) -> Self {
-        let cutter = Some(Cutter::new(courier.sink().encoder(), pace.limits));
+        let cutter = Some(Cutter::new(courier.sink().clone(), pace.limits));
         let (under_way, held) = (JoinSet::new(), JoinSet::new());
         Self { courier, queue, pace, cutter, due: None, ready: VecDeque::new(), under_way, held }
     }
@@ -58,7 +59,7 @@ impl Pump {
                 Some(done) = self.under_way.join_next() => self.landed(done),
                 Some(_) = self.held.join_next() => {}
                 _ = stop.requested(), if !ending => ending = true,
-                () = at(stop.deadline().map(Instant::from)), if ending => return,
+                () = overdue(&stop) => return,
             }
             if ending && self.due.is_some() {
                 self.flush().await;
@@ -79,18 +80,18 @@ impl Pump {
         }
     }
 
-    fn landed(&mut self, done: Result<Left, tokio::task::JoinError>) {
-        let left = match done {
-            Ok(left) => left,
+    fn landed(&mut self, done: Result<Vec<Told>, tokio::task::JoinError>) {
+        let refused = match done {
+            Ok(refused) => refused,
             Err(error) => {
                 // The requests went with the panic: their receipts say failed.
                 tracing::error!(component_id = self.courier.id(), %error, "delivery of a request ended early");
                 return;
             }
         };
-        for (load, why) in left.held {
+        for told in refused {
             let courier = self.courier.clone();
-            self.held.spawn(async move { courier.hold(load, why).await });
+            self.held.spawn(async move { courier.hold(told).await });
         }
     }
 
@@ -119,11 +120,11 @@ impl Pump {
             let mut cut = Cut::default();
             work(&mut cutter, &mut cut);
             for (load, refusal) in cut.refused.drain(..) {
-                courier.bury_blocking(load, refusal.code, &refusal.why);
+                courier.bury_blocking(load, Why { code: refusal.code.to_owned(), why: refusal.why });
             }
             (cutter, cut.requests)
         });
-        let fresh = || Cutter::new(self.courier.sink().encoder(), self.pace.limits);
+        let fresh = || Cutter::new(self.courier.sink().clone(), self.pace.limits);
         let (cutter, requests) = match worked.await {
             Ok(done) => done,
             Err(error) => {
@@ -131,12 +132,10 @@ impl Pump {
                 (fresh(), Vec::new())
             }
         };
+        // A request that was closed took the record along that the time was counted from.
+        let counted = self.due.filter(|_| requests.is_empty());
+        self.due = cutter.has_open().then(|| counted.unwrap_or_else(|| Instant::now() + self.pace.linger));
         self.ready.extend(requests);
-        self.due = match (cutter.has_open(), self.due) {
-            (true, Some(due)) => Some(due),
-            (true, None) => Some(Instant::now() + self.pace.linger),
-            (false, _) => None,
-        };
         self.cutter = Some(cutter);
     }
 }
@@ -149,5 +148,7 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// Records that wait for their partition, with the reason.
-pub(crate) type HeldLoad = (Load, String);
+/// Waits until the deadline of `stop` is past.
+async fn overdue(stop: &Stop) {
+    sleep_until(Instant::from_std(stop.requested().await)).await;
+}
