@@ -4,7 +4,7 @@
 //! runs a copy of its own, and takes a new one with the first batch after a reload (one pointer swap).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Waker;
 
 use arc_swap::ArcSwap;
@@ -54,9 +54,44 @@ pub(crate) struct ChainOutlet(pub(crate) Arc<ArcSwap<Chain>>);
 
 impl Outlet for ChainOutlet {
     fn lane(&self) -> Box<dyn Lane> {
-        let chain = self.0.load_full();
-        let steps = fork(&chain);
-        Box::new(ChainLane { current: self.0.clone(), chain, steps, ports: Ports::default(), careful: 0 })
+        let lane = ChainLane { current: self.0.clone(), known: Weak::new(), steps: vec![], careful: 0 };
+        Box::new(lane)
+    }
+}
+
+/// After a panic this many batches run record by record, to find the culprit.
+const CAREFUL_BATCHES: u32 = 64;
+
+struct ChainLane {
+    current: Arc<ArcSwap<Chain>>,
+    /// The chain that `steps` are a copy of. Between batches a lane holds no chain: one that a reload replaced goes
+    /// with the last batch in it, and with it the doors to sinks that were removed.
+    known: Weak<Chain>,
+    steps: Vec<Box<dyn Transform>>,
+    careful: u32,
+}
+
+type Waiting = Vec<(Arc<dyn Inlet>, Batch)>;
+
+impl Lane for ChainLane {
+    fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer {
+        let chain = self.current.load_full();
+        if !std::ptr::eq(self.known.as_ptr(), &raw const *chain) {
+            self.known = Arc::downgrade(&chain);
+            self.steps = fork(&chain);
+        }
+        chain.source.sent(batch.len(), 0);
+        let mut run = Run { chain: &chain, steps: &mut self.steps, waker, waiting: Vec::new() };
+        if self.careful > 0 {
+            self.careful -= 1;
+            run.each(&batch);
+            batch.close();
+        } else if let Err(panic) = run.guarded(batch) {
+            // The batch went with the panic: its receipt says failed, the source offers it again.
+            tracing::error!(panic, "a step panicked; its batch runs again, record by record");
+            self.careful = CAREFUL_BATCHES;
+        }
+        Offer::of(run.waiting)
     }
 }
 
@@ -65,57 +100,30 @@ fn fork(chain: &Chain) -> Vec<Box<dyn Transform>> {
     chain.steps.iter().map(fork).collect()
 }
 
-/// After a panic this many batches run record by record, to find the culprit.
-const CAREFUL_BATCHES: u32 = 64;
-
-struct ChainLane {
-    current: Arc<ArcSwap<Chain>>,
-    chain: Arc<Chain>,
-    steps: Vec<Box<dyn Transform>>,
-    ports: Ports,
-    careful: u32,
+/// One batch on its way through the chain.
+struct Run<'a> {
+    chain: &'a Chain,
+    steps: &'a mut Vec<Box<dyn Transform>>,
+    waker: &'a Waker,
+    /// What found no room.
+    waiting: Waiting,
 }
 
-type Waiting = Vec<(Arc<dyn Inlet>, Batch)>;
-
-impl Lane for ChainLane {
-    fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer {
-        if !Arc::ptr_eq(&self.chain, &self.current.load()) {
-            self.chain = self.current.load_full();
-            self.steps = fork(&self.chain);
-        }
-        self.chain.source.sent(batch.len(), 0);
-        let mut waiting = Vec::new();
-        if self.careful > 0 {
-            self.careful -= 1;
-            self.run_each(&batch, waker, &mut waiting);
-            batch.close();
-        } else if let Err(panic) = self.run_guarded(batch, waker, &mut waiting) {
-            // The batch went with the panic: its receipt says failed, the source offers it again.
-            tracing::error!(panic, "a step panicked; its batch runs again, record by record");
-            self.careful = CAREFUL_BATCHES;
-        }
-        Offer::of(waiting)
-    }
-}
-
-impl ChainLane {
-    fn run_guarded(&mut self, batch: Batch, waker: &Waker, waiting: &mut Waiting) -> Result<(), String> {
-        let entry = self.chain.entry.clone();
-        let run = AssertUnwindSafe(|| self.run(batch, &entry, &mut |inlet, batch| offer(inlet, batch, waker, waiting)));
-        catch_unwind(run).map_err(|payload| {
-            self.steps = fork(&self.chain);
-            self.ports = Ports::default();
+impl Run<'_> {
+    fn guarded(&mut self, batch: Batch) -> Result<(), String> {
+        let entry = &self.chain.entry;
+        catch_unwind(AssertUnwindSafe(|| self.follow_all(batch, entry))).map_err(|payload| {
+            *self.steps = fork(self.chain);
             panic_text(payload.as_ref())
         })
     }
 
     /// Runs each record alone; one that makes a step panic becomes a dead letter.
-    fn run_each(&mut self, batch: &Batch, waker: &Waker, waiting: &mut Waiting) {
+    fn each(&mut self, batch: &Batch) {
         for at in 0..batch.len() {
             let single = batch.select(|index| index == at);
             let spare = single.clone();
-            match self.run_guarded(single, waker, waiting) {
+            match self.guarded(single) {
                 Ok(()) => spare.close(),
                 Err(panic) => {
                     self.chain.source.error("panic");
@@ -126,67 +134,66 @@ impl ChainLane {
         }
     }
 
-    fn run(&mut self, batch: Batch, edges: &Edges, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
-        let Some(((last, hash), others)) = edges.split_last() else {
+    fn follow_all(&mut self, batch: Batch, edges: &Edges) {
+        let Some((last, others)) = edges.split_last() else {
             self.chain.source.discarded(Reason::Unrouted, batch.len());
             batch.settle(Outcome::Dropped);
             return;
         };
-        for (edge, hash) in others {
-            self.follow(edge, *hash, batch.clone(), offer);
+        for edge in others {
+            self.follow(edge, batch.clone());
         }
-        self.follow(last, *hash, batch, offer);
+        self.follow(last, batch);
     }
 
-    fn follow(&mut self, edge: &Edge, hash: u32, mut batch: Batch, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
-        if hash != 0 {
-            batch.took(hash);
+    fn follow(&mut self, (edge, hash): &(Edge, u32), mut batch: Batch) {
+        if *hash != 0 {
+            batch.took(*hash);
         }
         match edge {
-            Edge::Step(number) => self.step(*number, batch, offer),
-            Edge::Queue(inlet) => offer(inlet, batch),
+            Edge::Step(number) => self.step(*number, batch),
+            Edge::Queue(inlet) => self.offer(inlet, batch),
         }
     }
 
-    fn step(&mut self, number: usize, mut batch: Batch, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
-        let chain = self.chain.clone();
+    fn step(&mut self, number: usize, mut batch: Batch) {
+        let chain = self.chain;
         let step = &chain.steps[number];
         step.meters.received(batch.len(), 0);
-        let mut ports = std::mem::take(&mut self.ports);
+        let mut ports = Ports::default();
         self.steps[number].apply(&mut batch, &mut ports);
         for (port, batch) in ports.take_named() {
             step.meters.sent(batch.len(), 0);
-            self.run(batch, &step.outputs[port], offer);
+            self.follow_all(batch, &step.outputs[port]);
         }
         for (batch, why) in ports.take_rejected() {
-            self.reject(step, batch, &why, offer);
+            self.reject(step, batch, &why);
         }
-        self.ports = ports;
         let Some(main) = step.main.filter(|_| !batch.is_empty()) else {
             batch.close();
             return;
         };
         step.meters.sent(batch.len(), 0);
-        self.run(batch, &step.outputs[main], offer);
+        self.follow_all(batch, &step.outputs[main]);
     }
 
-    fn reject(&mut self, step: &Step, batch: Batch, why: &str, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
+    fn reject(&mut self, step: &Step, batch: Batch, why: &str) {
         if !step.rejects.is_empty() {
             step.meters.sent(batch.len(), 0);
-            self.run(batch, &step.rejects, offer);
+            self.follow_all(batch, &step.rejects);
             return;
         }
         let outcome = self.chain.dead_letters.write(&batch, "rejected", why, &step.meters);
         batch.settle(outcome);
     }
-}
 
-fn offer(inlet: &Arc<dyn Inlet>, batch: Batch, waker: &Waker, waiting: &mut Waiting) {
-    // Order within a stream: what follows a waiting batch for the same queue waits behind it.
-    let behind = waiting.iter().any(|(other, _)| Arc::ptr_eq(other, inlet));
-    let refused = if behind { Some(batch) } else { inlet.offer(batch, waker).err() };
-    if let Some(batch) = refused {
-        waiting.push((inlet.clone(), batch));
+    fn offer(&mut self, inlet: &Arc<dyn Inlet>, batch: Batch) {
+        // Order within a stream: what follows a waiting batch for the same queue waits behind it.
+        let behind = self.waiting.iter().any(|(other, _)| Arc::ptr_eq(other, inlet));
+        let refused = if behind { Some(batch) } else { inlet.offer(batch, self.waker).err() };
+        if let Some(batch) = refused {
+            self.waiting.push((inlet.clone(), batch));
+        }
     }
 }
 
