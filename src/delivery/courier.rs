@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
+use super::body::Bodies;
 use super::cutter::{Cut, Cutter, Limits};
 use super::dead_letter::DeadLetters;
 use super::pump::HeldLoad;
@@ -39,6 +40,7 @@ pub(crate) struct Courier {
     pub(crate) meters: Meters,
     pub(crate) health: Health,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) bodies: Bodies,
     pub(crate) held: AtomicUsize,
 }
 
@@ -58,6 +60,10 @@ enum Next {
 impl Courier {
     pub(crate) fn sink(&self) -> &Arc<dyn Sink> {
         &self.sink
+    }
+
+    pub(crate) fn bodies(&self) -> Bodies {
+        self.bodies.clone()
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -208,7 +214,7 @@ impl Courier {
     fn recut(&self, load: Load) -> Vec<Request> {
         let mut cut = Cut::default();
         let limits = Limits { bytes: usize::MAX, records: usize::MAX, ..self.attempts.limits };
-        let mut cutter = Cutter::new(self.sink.encoder(), limits);
+        let mut cutter = Cutter::new(self.sink.encoder(), limits, self.bodies());
         cutter.push_load(&load, &mut cut);
         cut.requests.extend(cutter.close());
         cut.requests

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::body::Bodies;
 use super::request::{Item, Load, Request};
 use super::share::Share;
 use crate::codecs::Compression;
@@ -21,10 +22,14 @@ pub(crate) struct Limits {
 /// Bytes reserved for a new body at most; a larger one grows.
 const MAX_RESERVE: usize = 8 << 20;
 
+/// Room for the record that passes the limit; a larger one makes the body grow.
+const LAST_RECORD: usize = 16 << 10;
+
 /// A body in the making.
 pub(crate) struct Cutter {
     encoder: Box<dyn Encoder>,
     limits: Limits,
+    bodies: Bodies,
     load: Load,
     body: Vec<u8>,
 }
@@ -37,8 +42,8 @@ pub(crate) struct Cut {
 }
 
 impl Cutter {
-    pub(crate) fn new(encoder: Box<dyn Encoder>, limits: Limits) -> Self {
-        Self { encoder, limits, load: Load::default(), body: Vec::new() }
+    pub(crate) fn new(encoder: Box<dyn Encoder>, limits: Limits, bodies: Bodies) -> Self {
+        Self { encoder, limits, bodies, load: Load::default(), body: Vec::new() }
     }
 
     /// Is a body open that has records?
@@ -62,8 +67,7 @@ impl Cutter {
 
     fn push_one(&mut self, share: &Arc<Share>, record: u32, cut: &mut Cut) {
         if self.body.is_empty() {
-            // The last record may pass the limit: a body grows once at most.
-            self.body.reserve(self.limits.bytes.min(MAX_RESERVE));
+            self.body = self.bodies.take(self.limits.bytes.min(MAX_RESERVE) + LAST_RECORD);
             self.encoder.begin(&mut self.body);
         }
         let before = self.body.len();
@@ -95,7 +99,14 @@ impl Cutter {
         let load = std::mem::take(&mut self.load);
         let body = std::mem::take(&mut self.body);
         let encoded = body.len();
-        let body = self.limits.compression.compress(body);
-        Some(Request { load, body: Bytes::from(body), encoded })
+        let body = match self.limits.compression {
+            Compression::None => self.bodies.lend(body),
+            compression => {
+                let compressed = compression.compress(&body);
+                self.bodies.give(body);
+                Bytes::from(compressed)
+            }
+        };
+        Some(Request { load, body, encoded })
     }
 }

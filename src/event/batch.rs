@@ -18,7 +18,7 @@ use super::view::View;
 /// became of its records ([`settle`](Self::settle)), else they count as failed.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     tables: Arc<Tables>,
     receipts: Vec<Receipt>,
 }
