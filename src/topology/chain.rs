@@ -28,9 +28,12 @@ pub(crate) enum Edge {
 /// What reads one output: each edge with the hash it adds to a record's path (0: the only way on).
 pub(crate) type Edges = Arc<[(Edge, u32)]>;
 
+/// A transform as it was built, to make copies of.
+pub(crate) type Shared = Arc<Mutex<Box<dyn Transform>>>;
+
 /// A step of the chain.
 pub(crate) struct Step {
-    pub(crate) transform: Arc<Mutex<Box<dyn Transform>>>,
+    pub(crate) transform: Shared,
     pub(crate) meters: Meters,
     /// What reads each output, in the order the component names them.
     pub(crate) outputs: Vec<Edges>,
@@ -67,7 +70,7 @@ struct ChainLane {
     /// The chain that `steps` are a copy of. Between batches a lane holds no chain: one that a reload replaced goes
     /// with the last batch in it, and with it the doors to sinks that were removed.
     known: Weak<Chain>,
-    steps: Vec<Box<dyn Transform>>,
+    steps: Vec<Copy>,
     careful: u32,
 }
 
@@ -78,7 +81,8 @@ impl Lane for ChainLane {
         let chain = self.current.load_full();
         if !std::ptr::eq(self.known.as_ptr(), &raw const *chain) {
             self.known = Arc::downgrade(&chain);
-            self.steps = fork(&chain);
+            let mut before = std::mem::take(&mut self.steps);
+            self.steps = chain.steps.iter().map(|step| step.copy(&mut before)).collect();
         }
         chain.source.sent(batch.len(), 0);
         let mut run = Run { chain: &chain, steps: &mut self.steps, waker, waiting: Vec::new() };
@@ -95,15 +99,29 @@ impl Lane for ChainLane {
     }
 }
 
-fn fork(chain: &Chain) -> Vec<Box<dyn Transform>> {
-    let fork = |step: &Step| step.transform.lock().unwrap_or_else(PoisonError::into_inner).fork();
-    chain.steps.iter().map(fork).collect()
+/// A lane's own copy of a step, with the step that it is a copy of.
+struct Copy {
+    of: Shared,
+    transform: Box<dyn Transform>,
+}
+
+impl Step {
+    /// A lane's copy: that of before, if the reload left the step as it was, so that what it counts goes on.
+    fn copy(&self, before: &mut Vec<Copy>) -> Copy {
+        let known = before.iter().position(|copy| Arc::ptr_eq(&copy.of, &self.transform));
+        known.map_or_else(|| self.fork(), |at| before.swap_remove(at))
+    }
+
+    fn fork(&self) -> Copy {
+        let transform = self.transform.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        Copy { of: self.transform.clone(), transform }
+    }
 }
 
 /// One batch on its way through the chain.
 struct Run<'a> {
     chain: &'a Chain,
-    steps: &'a mut Vec<Box<dyn Transform>>,
+    steps: &'a mut [Copy],
     waker: &'a Waker,
     /// What found no room.
     waiting: Waiting,
@@ -113,7 +131,9 @@ impl Run<'_> {
     fn guarded(&mut self, batch: Batch) -> Result<(), String> {
         let entry = &self.chain.entry;
         catch_unwind(AssertUnwindSafe(|| self.follow_all(batch, entry))).map_err(|payload| {
-            *self.steps = fork(self.chain);
+            for (copy, step) in self.steps.iter_mut().zip(&self.chain.steps) {
+                *copy = step.fork();
+            }
             panic_text(payload.as_ref())
         })
     }
@@ -161,7 +181,7 @@ impl Run<'_> {
         let step = &chain.steps[number];
         step.meters.received(batch.len(), 0);
         let mut ports = Ports::default();
-        self.steps[number].apply(&mut batch, &mut ports);
+        self.steps[number].transform.apply(&mut batch, &mut ports);
         for (port, batch) in ports.take_named() {
             step.meters.sent(batch.len(), 0);
             self.follow_all(batch, &step.outputs[port]);
