@@ -62,7 +62,7 @@ use stream::DataStreamSettings;
 use target::{Action, BulkSettings, Mode, Target};
 
 /// Encoded bytes of a request: in the range Elastic advises (5 to 15 MB), at its small end for the memory it takes.
-const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 3 << 20;
 
 /// Writes documents to Elasticsearch or OpenSearch.
 #[derive(Debug, Deserialize, JsonSchema)]
