@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, statat};
+use rustix::io::Errno;
 
 /// A file that lines are appended to, and where it stands.
 #[derive(Debug)]
@@ -27,16 +28,17 @@ pub(super) fn open(base: &Path, path: &str) -> io::Result<Place> {
     for name in names.split('/').filter(|name| !name.is_empty()) {
         match mkdirat(&folder, name, Mode::RWXU) {
             Ok(()) => fsync(&folder)?,
-            Err(rustix::io::Errno::EXIST) => {}
+            Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
         folder = openat(&folder, name, as_folder | OFlags::NOFOLLOW, Mode::empty())?;
     }
     // Without NONBLOCK a named pipe in the place of the file would wait for a reader.
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags =
+        OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = openat(&folder, name, flags, Mode::RUSR | Mode::WUSR)?;
     if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
-        return Err(io::Error::other("is no regular file"));
+        return Err(Errno::NXIO.into());
     }
     fsync(&folder)?;
     Ok(Place { folder, name: name.to_owned(), file: File::from(file) })

@@ -68,6 +68,11 @@ async fn hostile_values_become_dead_letters_and_nothing_leaves_the_folder() {
     let resolution = told[0].recv().unwrap();
     assert_eq!((resolution.delivered, resolution.dead_lettered), (1, 3));
     assert_eq!(bench.meters.discarded_events(Reason::Rejected), 3);
+    let (bench, told) =
+        deliver(folder.path(), "path = \"DIR/out/{{ s }}/x.log\"", &[&[r#"{"s":"link"}"#, r#"{"s":"b"}"#]]).await;
+    let resolution = told[0].recv().unwrap();
+    assert_eq!((resolution.delivered, resolution.dead_lettered), (1, 1), "a link stops its own records alone");
+    assert_eq!(bench.meters.sent_events(), 1);
     let mut open = OpenFiles::new(Duration::from_secs(1), Fsync::None);
     let base = folder.path().join("out");
     assert!(open.append(&base, "link/x.log", b"x\n").is_err(), "a link on the way");
@@ -80,7 +85,8 @@ async fn hostile_values_become_dead_letters_and_nothing_leaves_the_folder() {
 async fn compressed_writes_are_one_valid_file() {
     let folder = tempfile::tempdir().unwrap();
     for compression in ["gzip", "zstd"] {
-        let text = format!("path = \"DIR/x.{compression}\"\ncompression = \"{compression}\"\nencoding.codec = \"text\"");
+        let text =
+            format!("path = \"DIR/x.{compression}\"\ncompression = \"{compression}\"\nencoding.codec = \"text\"");
         for line in [r#"{"message":"one"}"#, r#"{"message":"two"}"#] {
             deliver(folder.path(), &text, &[&[line]]).await;
         }
