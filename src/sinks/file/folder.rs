@@ -1,8 +1,9 @@
 //! Opening files below a folder, one name at a time, without following a link.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, statat};
@@ -21,7 +22,7 @@ pub(super) struct Place {
 /// `base` is the administrator's: it may be a link. Below it records choose names, and nobody else's link may lead
 /// them elsewhere.
 pub(super) fn open(base: &Path, path: &str) -> io::Result<Place> {
-    std::fs::create_dir_all(base)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(base)?;
     let as_folder = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
     let mut folder = openat(CWD, base, as_folder, Mode::empty())?;
     let (names, name) = path.rsplit_once('/').map_or(("", path), |(names, name)| (names, name));

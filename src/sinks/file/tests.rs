@@ -52,7 +52,9 @@ async fn lines_stand_in_the_files_that_records_name() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "{\"s\":\"a\",\"n\":1}\n{\"s\":\"a\",\"n\":3}\n");
     assert_eq!(fs::read_to_string(folder.path().join("out/b/2026-11-20.log")).unwrap(), "{\"s\":\"b\",\"n\":2}\n");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(fs::metadata(file.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    for made in [file.parent().unwrap(), &folder.path().join("out")] {
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700, "{}", made.display());
+    }
     assert!(told.iter().all(|told| told.recv().unwrap().worst == Outcome::Delivered));
     assert_eq!(bench.meters.sent_events(), 3);
 }
