@@ -9,6 +9,7 @@ use std::task::Waker;
 
 use arc_swap::ArcSwap;
 
+use super::suspect::{Excuse, Suspects, span};
 use crate::component::meters::Meters;
 use crate::component::outlet::{Inlet, Lane, Offer, Outlet};
 use crate::component::reason::Reason;
@@ -56,7 +57,13 @@ impl Outlet for ChainOutlet {
     fn lane(&self) -> Box<dyn Lane> {
         let chain = self.0.load_full();
         let steps = fork(&chain);
-        Box::new(ChainLane { current: self.0.clone(), chain, steps, ports: Ports::default(), careful: 0 })
+        Box::new(ChainLane {
+            current: self.0.clone(),
+            chain,
+            steps,
+            ports: Ports::default(),
+            suspects: Suspects::default(),
+        })
     }
 }
 
@@ -65,18 +72,17 @@ fn fork(chain: &Chain) -> Vec<Box<dyn Transform>> {
     chain.steps.iter().map(fork).collect()
 }
 
-/// After a panic this many batches run record by record, to find the culprit.
-const CAREFUL_BATCHES: u32 = 64;
-
 struct ChainLane {
     current: Arc<ArcSwap<Chain>>,
     chain: Arc<Chain>,
     steps: Vec<Box<dyn Transform>>,
     ports: Ports,
-    careful: u32,
+    suspects: Suspects,
 }
 
-type Waiting = Vec<(Arc<dyn Inlet>, Batch)>;
+/// What came out of the chain, in order. It is offered when all of a batch has passed: a step that panics on one way
+/// leaves nothing half done on another.
+type Outputs = Vec<(Arc<dyn Inlet>, Batch)>;
 
 impl Lane for ChainLane {
     fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer {
@@ -85,25 +91,28 @@ impl Lane for ChainLane {
             self.steps = fork(&self.chain);
         }
         self.chain.source.sent(batch.len(), 0);
-        let mut waiting = Vec::new();
-        if self.careful > 0 {
-            self.careful -= 1;
-            self.run_each(&batch, waker, &mut waiting);
-            batch.close();
-        } else if let Err(panic) = self.run_guarded(batch, waker, &mut waiting) {
-            // The batch went with the panic: its receipt says failed, the source offers it again.
-            tracing::error!(panic, "a step panicked; its batch runs again, record by record");
-            self.careful = CAREFUL_BATCHES;
+        let mut outputs = Outputs::new();
+        if self.suspects.has(&batch) {
+            self.run_each(batch, &mut outputs);
+        } else {
+            let span = span(&batch);
+            if let Err(panic) = self.run_guarded(batch, &mut outputs) {
+                // The batch went with the panic: its receipt says failed, the source offers it again.
+                tracing::error!(panic, "a step panicked; its batch runs again, record by record");
+                self.suspects.extend(span);
+            }
         }
-        Offer::of(waiting)
+        offer(outputs, waker)
     }
 }
 
 impl ChainLane {
-    fn run_guarded(&mut self, batch: Batch, waker: &Waker, waiting: &mut Waiting) -> Result<(), String> {
-        let entry = self.chain.entry.clone();
-        let run = AssertUnwindSafe(|| self.run(batch, &entry, &mut |inlet, batch| offer(inlet, batch, waker, waiting)));
+    /// Runs `batch` through the chain. If a step panics nothing is added to `outputs`.
+    fn run_guarded(&mut self, batch: Batch, outputs: &mut Outputs) -> Result<(), String> {
+        let (entry, before) = (self.chain.entry.clone(), outputs.len());
+        let run = AssertUnwindSafe(|| self.run(batch, &entry, outputs));
         catch_unwind(run).map_err(|payload| {
+            outputs.truncate(before);
             self.steps = fork(&self.chain);
             self.ports = Ports::default();
             panic_text(payload.as_ref())
@@ -111,44 +120,51 @@ impl ChainLane {
     }
 
     /// Runs each record alone; one that makes a step panic becomes a dead letter.
-    fn run_each(&mut self, batch: &Batch, waker: &Waker, waiting: &mut Waiting) {
+    fn run_each(&mut self, batch: Batch, outputs: &mut Outputs) {
         for at in 0..batch.len() {
-            let single = batch.select(|index| index == at);
+            let mut single = batch.select(|index| index == at);
             let spare = single.clone();
-            match self.run_guarded(single, waker, waiting) {
-                Ok(()) => spare.close(),
+            let excuse = Excuse::put(&mut single);
+            match self.run_guarded(single, outputs) {
+                Ok(()) => {
+                    spare.close();
+                    excuse.not_needed();
+                }
                 Err(panic) => {
+                    excuse.accepted();
                     self.chain.source.error("panic");
                     let outcome = self.chain.dead_letters.write(&spare, "panic", &panic, &self.chain.source);
                     spare.settle(outcome);
                 }
             }
         }
+        self.suspects.remove(&batch);
+        batch.close();
     }
 
-    fn run(&mut self, batch: Batch, edges: &Edges, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
+    fn run(&mut self, batch: Batch, edges: &Edges, outputs: &mut Outputs) {
         let Some(((last, hash), others)) = edges.split_last() else {
             self.chain.source.discarded(Reason::Unrouted, batch.len());
             batch.settle(Outcome::Dropped);
             return;
         };
         for (edge, hash) in others {
-            self.follow(edge, *hash, batch.clone(), offer);
+            self.follow(edge, *hash, batch.clone(), outputs);
         }
-        self.follow(last, *hash, batch, offer);
+        self.follow(last, *hash, batch, outputs);
     }
 
-    fn follow(&mut self, edge: &Edge, hash: u32, mut batch: Batch, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
+    fn follow(&mut self, edge: &Edge, hash: u32, mut batch: Batch, outputs: &mut Outputs) {
         if hash != 0 {
             batch.took(hash);
         }
         match edge {
-            Edge::Step(number) => self.step(*number, batch, offer),
-            Edge::Queue(inlet) => offer(inlet, batch),
+            Edge::Step(number) => self.step(*number, batch, outputs),
+            Edge::Queue(inlet) => outputs.push((inlet.clone(), batch)),
         }
     }
 
-    fn step(&mut self, number: usize, mut batch: Batch, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
+    fn step(&mut self, number: usize, mut batch: Batch, outputs: &mut Outputs) {
         let chain = self.chain.clone();
         let step = &chain.steps[number];
         step.meters.received(batch.len(), 0);
@@ -156,24 +172,26 @@ impl ChainLane {
         self.steps[number].apply(&mut batch, &mut ports);
         for (port, batch) in ports.take_named() {
             step.meters.sent(batch.len(), 0);
-            self.run(batch, &step.outputs[port], offer);
+            self.run(batch, &step.outputs[port], outputs);
         }
         for (batch, why) in ports.take_rejected() {
-            self.reject(step, batch, &why, offer);
+            self.reject(step, batch, &why, outputs);
         }
         self.ports = ports;
-        let Some(main) = step.main.filter(|_| !batch.is_empty()) else {
+        if batch.is_empty() {
             batch.close();
             return;
-        };
+        }
         step.meters.sent(batch.len(), 0);
-        self.run(batch, &step.outputs[main], offer);
+        // A step without a main output that leaves records behind has no reader for them.
+        let main = step.main.map_or_else(|| Edges::from([]), |main| step.outputs[main].clone());
+        self.run(batch, &main, outputs);
     }
 
-    fn reject(&mut self, step: &Step, batch: Batch, why: &str, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
+    fn reject(&mut self, step: &Step, batch: Batch, why: &str, outputs: &mut Outputs) {
         if !step.rejects.is_empty() {
             step.meters.sent(batch.len(), 0);
-            self.run(batch, &step.rejects, offer);
+            self.run(batch, &step.rejects, outputs);
             return;
         }
         let outcome = self.chain.dead_letters.write(&batch, "rejected", why, &step.meters);
@@ -181,16 +199,22 @@ impl ChainLane {
     }
 }
 
-fn offer(inlet: &Arc<dyn Inlet>, batch: Batch, waker: &Waker, waiting: &mut Waiting) {
-    // Order within a stream: what follows a waiting batch for the same queue waits behind it.
-    let behind = waiting.iter().any(|(other, _)| Arc::ptr_eq(other, inlet));
-    let refused = if behind { Some(batch) } else { inlet.offer(batch, waker).err() };
-    if let Some(batch) = refused {
-        waiting.push((inlet.clone(), batch));
+/// Offers what came out to the queues it is for.
+fn offer(outputs: Outputs, waker: &Waker) -> Offer {
+    let mut waiting = Outputs::new();
+    for (inlet, batch) in outputs {
+        // Order within a stream: what follows a waiting batch for the same queue waits behind it.
+        let is_behind = waiting.iter().any(|(other, _)| Arc::ptr_eq(other, &inlet));
+        let refused = if is_behind { Some(batch) } else { inlet.offer(batch, waker).err() };
+        waiting.extend(refused.map(|batch| (inlet, batch)));
     }
+    Offer::of(waiting)
 }
 
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a step panicked".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

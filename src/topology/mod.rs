@@ -6,6 +6,7 @@ mod chain;
 mod compile;
 mod door;
 mod running;
+mod suspect;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

@@ -243,12 +243,14 @@ impl RunningSource {
 impl RunningSink {
     /// Lets a removed sink deliver what its queue holds, for a while.
     fn retire(self) {
-        let Self { door, stop, mut task, .. } = self;
+        let Self { door, queue, stop, mut task, .. } = self;
         drop(door);
         tokio::spawn(async move {
             if timeout(HAND_OVER, &mut task).await.is_err() {
                 stop.request(Instant::now());
+                let _ended = task.await;
             }
+            queue.abandon();
         });
     }
 }

@@ -58,8 +58,8 @@ impl Worker {
                     Ok(()) => self.put(record, (&path, (number, at)), &mut groups),
                 };
                 if let Some(Refusal { code, why }) = refused {
-                    let records = std::iter::once(record);
-                    let outcome = self.bench.dead_letters.write_views(records, code, &why, &self.bench.meters);
+                    let records = std::iter::once((record, code, why.as_str()));
+                    let outcome = self.bench.dead_letters.write_each(records, &self.bench.meters);
                     batch.note(outcome, 1);
                 }
             }
