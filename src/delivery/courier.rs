@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
+use super::body::Bodies;
 use super::cutter::{Cut, Cutter, Limits};
 use super::dead_letter::DeadLetters;
 use super::request::{Load, Request};
@@ -39,6 +40,8 @@ pub(crate) struct Courier {
     pub(crate) meters: Meters,
     pub(crate) health: Health,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    /// Where bodies come from.
+    pub(crate) bodies: Bodies,
     /// Bytes that held records keep alive.
     pub(crate) held: AtomicUsize,
 }
@@ -61,6 +64,10 @@ enum Next {
 impl Courier {
     pub(crate) fn sink(&self) -> &Arc<dyn Sink> {
         &self.sink
+    }
+
+    pub(crate) fn bodies(&self) -> Bodies {
+        self.bodies.clone()
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -224,11 +231,11 @@ impl Courier {
         if load.is_empty() {
             return Vec::new();
         }
-        let (sink, limits) = (self.sink.clone(), self.attempts.limits);
+        let (sink, limits, bodies) = (self.sink.clone(), self.attempts.limits, self.bodies());
         let (letters, meters) = (self.dead_letters.clone(), self.meters.clone());
         let encoded = tokio::task::spawn_blocking(move || {
             let mut cut = Cut::default();
-            let mut cutter = Cutter::new(sink, limits);
+            let mut cutter = Cutter::new(sink, limits, bodies);
             cutter.push_load(&load, &mut cut);
             cut.requests.extend(cutter.close());
             for (load, refusal) in cut.refused {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::body::Bodies;
 use super::request::{Load, Request};
 use super::share::Share;
 use crate::codecs::Compression;
@@ -22,11 +23,15 @@ pub(crate) struct Limits {
 /// Bytes reserved for a new body at most; a larger one grows.
 const MAX_RESERVE: usize = 8 << 20;
 
+/// Room for the record that passes the limit; a larger one makes the body grow.
+const LAST_RECORD: usize = 16 << 10;
+
 /// A body in the making.
 pub(crate) struct Cutter {
     sink: Arc<dyn Sink>,
     encoder: Box<dyn Encoder>,
     limits: Limits,
+    bodies: Bodies,
     load: Load,
     body: Vec<u8>,
     /// Was the body begun?
@@ -41,9 +46,9 @@ pub(crate) struct Cut {
 }
 
 impl Cutter {
-    pub(crate) fn new(sink: Arc<dyn Sink>, limits: Limits) -> Self {
+    pub(crate) fn new(sink: Arc<dyn Sink>, limits: Limits, bodies: Bodies) -> Self {
         let encoder = sink.encoder();
-        Self { sink, encoder, limits, load: Load::default(), body: Vec::new(), is_begun: false }
+        Self { sink, encoder, limits, bodies, load: Load::default(), body: Vec::new(), is_begun: false }
     }
 
     /// Is a body open that has records?
@@ -84,8 +89,9 @@ impl Cutter {
     fn encode(&mut self, share: &Share, record: u32) -> Result<Partition, Refusal> {
         if !self.is_begun {
             self.is_begun = true;
-            // The last record may pass the limit: a body grows once at most.
-            self.body.reserve(self.limits.bytes.min(MAX_RESERVE));
+            if self.body.capacity() == 0 {
+                self.body = self.bodies.take(self.limits.bytes.min(MAX_RESERVE) + LAST_RECORD);
+            }
             self.encoder.begin(&mut self.body);
         }
         let before = self.body.len();
@@ -120,8 +126,15 @@ impl Cutter {
         let load = std::mem::take(&mut self.load);
         let body = std::mem::take(&mut self.body);
         let encoded = body.len();
-        let body = self.limits.compression.compress(body);
-        Some(Request { load, body: Bytes::from(body), encoded })
+        let body = match self.limits.compression {
+            Compression::None => self.bodies.lend(body),
+            compression => {
+                let compressed = compression.compress(&body);
+                self.bodies.give(body);
+                Bytes::from(compressed)
+            }
+        };
+        Some(Request { load, body, encoded })
     }
 }
 
@@ -133,7 +146,7 @@ mod tests {
     use crate::event::test_kit::{Ledger, batch};
 
     fn cutter(bytes: usize, records: usize) -> Cutter {
-        Cutter::new(Arc::new(Script::default()), Limits { bytes, records, compression: Compression::None })
+        Cutter::new(Arc::new(Script::default()), Limits { bytes, records, compression: Compression::None }, Bodies::default())
     }
 
     fn share(lines: &[&str]) -> Arc<Share> {

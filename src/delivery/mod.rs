@@ -3,7 +3,10 @@
 //! A sink says how to encode and how to send. The [`Delivery`] of its id owns the queue in front of it and
 //! everything between: `pump` (the loop) has `cutter` make requests, and a `courier` carries each to its end.
 
+pub mod address;
 mod backoff;
+mod body;
+pub mod confined;
 mod courier;
 mod cutter;
 mod dead_letter;
@@ -15,6 +18,12 @@ mod share;
 mod sorted;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod test_batch;
+#[cfg(test)]
+pub(crate) mod test_peer;
+#[cfg(test)]
+pub(crate) mod test_tls;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -134,7 +143,15 @@ impl Delivery {
         };
         let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
         let Bench { queue, meters, health, dead_letters } = bench;
-        let courier = Courier { sink, attempts, meters, health, dead_letters, held: AtomicUsize::new(0) };
+        let courier = Courier {
+            sink,
+            attempts,
+            meters,
+            health,
+            dead_letters,
+            bodies: body::Bodies::default(),
+            held: AtomicUsize::new(0),
+        };
         let pace = Pace { limits, linger: plan.linger, concurrency };
         Pump::new(Arc::new(courier), queue, pace).run(stop).await;
     }

@@ -26,6 +26,9 @@ pub(crate) struct Pace {
     pub(crate) concurrency: usize,
 }
 
+/// A burst is over when nothing came for so long.
+const BURST_ENDS: Duration = Duration::from_millis(10);
+
 pub(crate) struct Pump {
     courier: Arc<Courier>,
     queue: Arc<Queue>,
@@ -33,6 +36,8 @@ pub(crate) struct Pump {
     cutter: Option<Cutter>,
     /// When the open body must go.
     due: Option<Instant>,
+    /// Has a body been filled since the last one that went unfilled?
+    is_burst: bool,
     ready: VecDeque<Request>,
     under_way: JoinSet<Vec<Told>>,
     held: JoinSet<()>,
@@ -40,9 +45,9 @@ pub(crate) struct Pump {
 
 impl Pump {
     pub(crate) fn new(courier: Arc<Courier>, queue: Arc<Queue>, pace: Pace) -> Self {
-        let cutter = Some(Cutter::new(courier.sink().clone(), pace.limits));
+        let cutter = Some(Cutter::new(courier.sink().clone(), pace.limits, courier.bodies()));
         let (under_way, held) = (JoinSet::new(), JoinSet::new());
-        Self { courier, queue, pace, cutter, due: None, ready: VecDeque::new(), under_way, held }
+        Self { courier, queue, pace, cutter, due: None, is_burst: false, ready: VecDeque::new(), under_way, held }
     }
 
     /// Runs until the queue is closed and empty, or until `stop`: then it takes no more. What is not settled by the
@@ -111,6 +116,14 @@ impl Pump {
 
     async fn flush(&mut self) {
         self.with_cutter(|cutter, cut| cut.requests.extend(cutter.close())).await;
+        self.is_burst = false;
+    }
+
+    /// A body that is being filled slowly waits for its time. The end of a burst does not: when nothing more comes
+    /// for a moment it goes, which is one request more for each burst of full ones.
+    fn next_due(&self) -> Instant {
+        let now = Instant::now();
+        if self.is_burst { now + self.pace.linger.min(BURST_ENDS) } else { self.due.unwrap_or(now + self.pace.linger) }
     }
 
     async fn with_cutter(&mut self, work: impl FnOnce(&mut Cutter, &mut Cut) + Send + 'static) {
@@ -124,7 +137,7 @@ impl Pump {
             }
             (cutter, cut.requests)
         });
-        let fresh = || Cutter::new(self.courier.sink().clone(), self.pace.limits);
+        let fresh = || Cutter::new(self.courier.sink().clone(), self.pace.limits, self.courier.bodies());
         let (cutter, requests) = match worked.await {
             Ok(done) => done,
             Err(error) => {
@@ -132,10 +145,9 @@ impl Pump {
                 (fresh(), Vec::new())
             }
         };
-        // A request that was closed took the record along that the time was counted from.
-        let counted = self.due.filter(|_| requests.is_empty());
-        self.due = cutter.has_open().then(|| counted.unwrap_or_else(|| Instant::now() + self.pace.linger));
+        self.is_burst |= !requests.is_empty();
         self.ready.extend(requests);
+        self.due = cutter.has_open().then(|| self.next_due());
         self.cutter = Some(cutter);
     }
 }

@@ -14,6 +14,7 @@ use crate::component::health::Health;
 use crate::component::sink::{Answer, Encoder, Partition, Payload, Refusal, Sending, Sink, Verdict};
 use crate::component::test_kit::meters;
 use crate::delivery::backoff::Backoff;
+use crate::delivery::body::Bodies;
 use crate::delivery::courier::{Attempts, Courier};
 use crate::delivery::cutter::{Cut, Cutter, Limits};
 use crate::delivery::request::Request;
@@ -151,6 +152,7 @@ impl Stage {
             meters: self.bench.meters.clone(),
             health: self.bench.health.clone(),
             dead_letters: self.bench.dead_letters.clone(),
+            bodies: Bodies::default(),
             held: AtomicUsize::new(0),
         }
     }
@@ -158,7 +160,7 @@ impl Stage {
     /// One request of all records of `batch`.
     pub(crate) fn request(&self, batch: Batch) -> Request {
         let mut cut = Cut::default();
-        let mut cutter = Cutter::new(self.script.clone(), LIMITS);
+        let mut cutter = Cutter::new(self.script.clone(), LIMITS, Bodies::default());
         cutter.push(&Share::new(batch), &mut cut);
         cutter.close().unwrap()
     }

@@ -49,20 +49,6 @@ async fn a_request_waits_to_be_filled_but_not_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_is_counted_anew_for_the_next_request() {
-    let (stage, ledger) = (Stage::new(Script::default()), Arc::new(Ledger::default()));
-    let running = tokio::spawn(pump(&stage, Limits { records: 2, ..LIMITS }).run(Stop::default()));
-    offer(&stage, batch(&ledger, &["a"]));
-    tokio::time::sleep(SECOND * 9 / 10).await;
-    offer(&stage, batch(&ledger, &["b", "c"]));
-    tokio::time::sleep(SECOND * 9 / 10).await;
-    offer(&stage, batch(&ledger, &["d"]));
-    tokio::time::sleep(SECOND / 10).await;
-    assert_eq!(stage.script.bodies(), ["[a,b,]", "[c,d,]"]);
-    running.abort();
-}
-
-#[tokio::test(start_paused = true)]
 async fn so_many_requests_are_under_way_and_no_more() {
     let acts = [Act::Stall, Act::Stall, Act::Answer(Answer::Delivered)];
     let (stage, ledger) = (Stage::new(Script::of(acts)), Arc::new(Ledger::default()));
