@@ -148,7 +148,8 @@ impl Agent {
             };
             has("component_id", id) && label.is_none_or(|(name, value)| has(name, value))
         };
-        let value = |metric: &prometheus::proto::Metric| metric.get_counter().get_value() + metric.get_gauge().get_value();
+        let value =
+            |metric: &prometheus::proto::Metric| metric.get_counter().get_value() + metric.get_gauge().get_value();
         family.get_metric().iter().filter(fits).map(value).sum::<f64>() as u64
     }
 

@@ -12,7 +12,10 @@ async fn wrong_credentials_hold_the_sink_until_they_are_right() {
     site.write("a.log", 0..50);
     let agent = site.start(&pipeline(&site, &peer.url(), ""));
     let why = agent.wait_for_trouble("out").await;
-    assert!(why.contains("credentials") && why.contains("unable to authenticate user") && why.contains("auth"), "{why}");
+    assert!(
+        why.contains("credentials") && why.contains("unable to authenticate user") && why.contains("auth"),
+        "{why}"
+    );
     peer.heal();
     peer.wait_for_all(50).await;
     agent.wait_for_health("out").await;
@@ -25,8 +28,8 @@ async fn wrong_credentials_hold_the_sink_until_they_are_right() {
 async fn an_index_we_may_not_write_to_holds_only_itself() {
     let (site, peer) = (Site::new(), Peer::start());
     peer.judge(|item| (item.index == "logs-shut").then_some((403, "security_exception", "not for you")));
-    let text = source(&site, "app", "*.log")
-        + &sink("out", "app", &peer.url(), "").replace("'logs'", "'logs-{{ file }}'");
+    let text =
+        source(&site, "app", "*.log") + &sink("out", "app", &peer.url(), "").replace("'logs'", "'logs-{{ file }}'");
     site.write("shut.log", 0..20);
     site.write("open.log", 20..40);
     let agent = site.start(&text);

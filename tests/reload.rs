@@ -132,7 +132,8 @@ async fn a_changed_source_goes_on_where_it_was() {
     site.write("a.log", 0..100);
     let mut agent = site.start(&pipeline(&site, &peer.url(), ""));
     peer.wait_for_all(100).await;
-    let changed = pipeline(&site, &peer.url(), "").replace("glob_minimum_cooldown_ms = 50", "glob_minimum_cooldown_ms = 40");
+    let changed =
+        pipeline(&site, &peer.url(), "").replace("glob_minimum_cooldown_ms = 50", "glob_minimum_cooldown_ms = 40");
     agent.reload(&changed).unwrap();
     site.write("a.log", 100..200);
     peer.wait_for_all(200).await;

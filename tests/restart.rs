@@ -42,7 +42,8 @@ async fn an_end_at_once_tells_what_is_left_and_the_next_agent_brings_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_ends_in_the_middle_lose_and_repeat_nothing() {
     let (site, peer) = (Site::new(), Peer::start());
-    let text = pipeline(&site, &peer.url(), "batch.max_events = 20").replace("decoding", "max_read_bytes = 2048\ndecoding");
+    let text =
+        pipeline(&site, &peer.url(), "batch.max_events = 20").replace("decoding", "max_read_bytes = 2048\ndecoding");
     for round in 0..8_u64 {
         peer.script(|number, _| if number % 3 == 0 { Act::TakeAndCut } else { Act::Take });
         site.write("a.log", round * 500..(round + 1) * 500);

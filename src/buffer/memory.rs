@@ -61,7 +61,8 @@ enum Phase {
 impl Queue {
     /// A queue of at most `max_size` bytes, counted as what its batches keep alive.
     pub fn new(max_size: usize, when_full: WhenFull, meters: Meters) -> Self {
-        let state = State { batches: VecDeque::new(), bytes: 0, max_size, when_full, phase: Phase::Open, haste: Haste::None };
+        let state =
+            State { batches: VecDeque::new(), bytes: 0, max_size, when_full, phase: Phase::Open, haste: Haste::None };
         meters.buffer(0, max_size);
         Self { state: Mutex::new(state), room: Waiters::default(), filled: Waiters::default(), meters }
     }

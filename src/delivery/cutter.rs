@@ -146,7 +146,11 @@ mod tests {
     use crate::event::test_kit::{Ledger, batch};
 
     fn cutter(bytes: usize, records: usize) -> Cutter {
-        Cutter::new(Arc::new(Script::default()), Limits { bytes, records, compression: Compression::None }, Bodies::default())
+        Cutter::new(
+            Arc::new(Script::default()),
+            Limits { bytes, records, compression: Compression::None },
+            Bodies::default(),
+        )
     }
 
     fn share(lines: &[&str]) -> Arc<Share> {
