@@ -222,6 +222,9 @@ impl Topology {
         for source in self.sources.values() {
             source.stop.request(deadline);
         }
+        for sink in self.sinks.values() {
+            sink.queue.hurry();
+        }
         let at = tokio::time::Instant::from_std(deadline);
         for (id, mut source) in self.sources.drain() {
             if timeout_at(at, &mut source.task).await.is_err() {
