@@ -43,7 +43,8 @@ impl Ground {
 
     pub(super) fn transform(&self, component: &Component) -> Result<BuiltStep, BuildError> {
         let transform = self.build(component, transforms::ROWS)?;
-        let outputs = named(transforms::ROWS, &component.type_name).map_or_else(Vec::new, |row| (row.outputs)(&component.section.settings));
+        let outputs = named(transforms::ROWS, &component.type_name)
+            .map_or_else(Vec::new, |row| (row.outputs)(&component.section.settings));
         Ok(BuiltStep { transform: Arc::new(Mutex::new(transform)), meters: self.context(component).meters, outputs })
     }
 
@@ -59,7 +60,8 @@ impl Ground {
 
     fn build<B: 'static>(&self, component: &Component, rows: &'static [Row<B>]) -> Result<B, BuildError> {
         let failed = |why| BuildError { kind: component.kind.noun(), id: component.id.clone(), why };
-        let row = named(rows, &component.type_name).ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
+        let row = named(rows, &component.type_name)
+            .ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
         let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
         // A panic here must not end a process in which other components work.
         let built = catch_unwind(AssertUnwindSafe(|| settings.build(self.context(component))));

@@ -42,12 +42,14 @@ impl DataDir {
             .mode(0o600)
             .open(path.join("lock"))
             .map_err(|error| format!("cannot write in the folder `{shown}`: {error}"))?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            rustix::io::Errno::WOULDBLOCK => {
-                format!("the folder `{shown}` is in use by another process: two would repeat and lose records")
-            }
-            other => format!("cannot lock the folder `{shown}`: {other}"),
-        })?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(
+            |error| match error {
+                rustix::io::Errno::WOULDBLOCK => {
+                    format!("the folder `{shown}` is in use by another process: two would repeat and lose records")
+                }
+                other => format!("cannot lock the folder `{shown}`: {other}"),
+            },
+        )?;
         Ok(Self { path: path.into(), _lock: lock })
     }
 }
