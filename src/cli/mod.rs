@@ -1,11 +1,12 @@
 //! The command line: one file per verb. Only this room prints or exits.
 
+mod demo;
 mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// Exit code where the thing asked about is faulty.
 const FAULTY: u8 = 1;
@@ -17,6 +18,14 @@ struct Arguments {
     /// Configuration: files, folders (their `*.toml`) and patterns; may be given several times.
     #[arg(short, long, value_name = "PATH", default_value = "/etc/levada/levada.toml")]
     config: Vec<PathBuf>,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Shows Levada at work on logs it makes itself: no file, server or option needed.
+    Demo(demo::DemoArguments),
 }
 
 /// Reads the arguments and does what they say.
@@ -29,7 +38,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(FAULTY);
         }
     };
-    let code = runtime.block_on(run::run(&arguments.config));
+    let code = match &arguments.verb {
+        Some(Verb::Demo(arguments)) => runtime.block_on(demo::demo(arguments)),
+        None => runtime.block_on(run::run(&arguments.config)),
+    };
     runtime.shutdown_background();
     code
 }

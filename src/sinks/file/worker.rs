@@ -101,7 +101,8 @@ impl Worker {
                 Ok(()) => {
                     self.bench.health.succeeded(id);
                     self.bench.meters.sent(group.counts.iter().sum(), group.lines.len());
-                    for (batch, count) in job.batches.iter().zip(group.counts.drain(..)).filter(|(_, count)| *count > 0) {
+                    for (batch, count) in job.batches.iter().zip(group.counts.drain(..)).filter(|(_, count)| *count > 0)
+                    {
                         batch.note(Outcome::Delivered, count);
                     }
                 }
