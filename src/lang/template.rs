@@ -52,6 +52,27 @@ impl Template {
     ///
     /// A hole that is not closed or not a path, or an unknown date specifier.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        Self::parse_with(source, push_text)
+    }
+
+    /// Parses a template in which `%` is only a percent sign.
+    ///
+    /// # Errors
+    ///
+    /// A hole that is not closed or not a path.
+    pub fn parse_without_dates(source: &str) -> Result<Self, TemplateError> {
+        Self::parse_with(source, |pieces, source, span| {
+            if !span.is_empty() {
+                pieces.push(Piece::Text(source[span].to_owned()));
+            }
+            Ok(())
+        })
+    }
+
+    fn parse_with(
+        source: &str,
+        push_text: impl Fn(&mut Vec<Piece>, &str, Range<usize>) -> Result<(), TemplateError>,
+    ) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut at = 0;
         while let Some(found) = source[at..].find("{{") {
