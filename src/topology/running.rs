@@ -90,7 +90,12 @@ impl Topology {
 
     /// Makes what runs be what `plan` says. An error changes nothing.
     pub fn apply(&mut self, plan: &Plan) -> Result<(), BuildError> {
-        let built = self.build(plan)?;
+        self.apply_with(plan, &mut HashMap::new())
+    }
+
+    /// The same, with drains of the caller's, by id, in the place of sinks: for a program that wants the records.
+    pub fn apply_with(&mut self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<(), BuildError> {
+        let built = self.build(plan, guests)?;
         self.swap(plan, built);
         Ok(())
     }
@@ -105,11 +110,15 @@ impl Topology {
         self.alive.ended()
     }
 
-    fn build(&self, plan: &Plan) -> Result<Built, BuildError> {
+    fn build(&self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<Built, BuildError> {
         let mut built = Built { sources: Vec::new(), steps: HashMap::new(), sinks: Vec::new() };
         for component in &plan.sinks {
             let runs = self.sinks.get(&component.id).is_some_and(|sink| is_same(&sink.made_of, component));
-            let sink = if runs { None } else { Some(self.ground.sink(component)?) };
+            let sink = match guests.remove(&component.id) {
+                Some(guest) => Some(guest),
+                None if runs => None,
+                None => Some(self.ground.sink(component)?),
+            };
             built.sinks.push((component.clone(), sink));
         }
         for component in &plan.transforms {
