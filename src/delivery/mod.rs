@@ -23,7 +23,7 @@ use crate::codecs::Compression;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::signal::Stop;
-use crate::component::sink::Sink;
+use crate::component::sink::{Encoder, Sink};
 use crate::component::source::Running;
 
 use backoff::Backoff;
@@ -98,6 +98,11 @@ pub trait Drain: Send {
 
     /// What stands before it.
     fn buffer(&self) -> &settings::BufferSettings;
+
+    /// An encoder as its requests are made with, where it makes any: for what measures or shows them.
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        None
+    }
 }
 
 impl Drain for Delivery {
@@ -111,6 +116,10 @@ impl Drain for Delivery {
 
     fn buffer(&self) -> &settings::BufferSettings {
         &self.plan.buffer
+    }
+
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        Some(self.sink.encoder())
     }
 }
 
@@ -132,7 +141,15 @@ impl Delivery {
         };
         let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
         let Bench { queue, meters, health, dead_letters } = bench;
-        let courier = Courier { sink, attempts, meters, health, dead_letters, bodies: body::Bodies::default(), held: AtomicUsize::new(0) };
+        let courier = Courier {
+            sink,
+            attempts,
+            meters,
+            health,
+            dead_letters,
+            bodies: body::Bodies::default(),
+            held: AtomicUsize::new(0),
+        };
         let pace = Pace { limits, linger: plan.linger, concurrency };
         Pump::new(Arc::new(courier), queue, pace).run(stop).await;
     }

@@ -55,7 +55,9 @@ struct Refused<'a> {
 /// Reads the reply to a bulk request of `records` items.
 pub(super) fn read(reply: &Reply, records: usize) -> Answer {
     match reply.status.as_u16() {
-        200 if memchr::memmem::find(&reply.body[..reply.body.len().min(HEAD)], ALL_STORED).is_some() => Answer::Delivered,
+        200 if memchr::memmem::find(&reply.body[..reply.body.len().min(HEAD)], ALL_STORED).is_some() => {
+            Answer::Delivered
+        }
         200 => items(&reply.body, records),
         401 | 403 => Answer::Hold {
             why: format!(
