@@ -1,4 +1,7 @@
-//! Levada carries telemetry as bytes.
+//! Levada: a telemetry agent that carries bytes, not trees.
+//!
+//! Reading order: [`event`] (what moves), [`component`] (the contracts), [`topology`] (how it runs), then any shelf:
+//! [`sources`], [`transforms`], [`sinks`]. ARCHITECTURE.md has the map.
 
 pub mod buffer;
 pub mod cli;

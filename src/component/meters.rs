@@ -145,8 +145,19 @@ impl Meters {
 
     /// Something went wrong; `kind` is one of a handful of fixed words.
     pub fn error(&self, kind: &'static str) {
+        self.errors(kind, 1);
+    }
+
+    /// Something went wrong `count` times.
+    pub fn errors(&self, kind: &'static str, count: usize) {
         let [id, kind_of, type_name] = self.values();
-        self.0.families.0.errors.with_label_values(&[id, kind_of, type_name, kind]).inc();
+        self.0.families.0.errors.with_label_values(&[id, kind_of, type_name, kind]).inc_by(count as u64);
+    }
+
+    /// How many errors of this kind there were so far.
+    pub fn error_count(&self, kind: &'static str) -> u64 {
+        let [id, kind_of, type_name] = self.values();
+        self.0.families.0.errors.with_label_values(&[id, kind_of, type_name, kind]).get()
     }
 
     /// Values were masked because of `detector`.

@@ -4,14 +4,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::meters::{Families, Label, Meters};
+use super::meters::{Families, Label};
 use super::outlet::{Inlet, Lane, Offer, Outlet};
 use super::row::Context;
 use super::signal::Waiters;
 use crate::event::{Batch, Budget, Form, Identity, Outcome, View};
 
 /// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A record as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,9 @@ impl Catcher {
     pub(crate) fn settle_kept(&self, outcome: Outcome, order: impl FnOnce(&mut Vec<Batch>)) {
         let mut kept = std::mem::take(&mut self.lock().kept);
         order(&mut kept);
-        kept.into_iter().for_each(|batch| batch.settle(outcome));
+        for batch in kept {
+            batch.settle(outcome);
+        }
     }
 
     /// What was caught so far.
@@ -209,12 +211,10 @@ impl Lane for Catcher {
     }
 }
 
-/// Meters of nobody in particular.
-pub(crate) fn meters() -> Meters {
-    Families::default().meters(&Label { id: "it".into(), kind: "source", type_name: "file" })
-}
-
-/// A context with `memory` bytes of budget that keeps state in `folder`.
-pub(crate) fn context(folder: &std::path::Path, memory: usize) -> Context {
-    Context { id: "it".into(), meters: meters(), budget: Budget::new(memory), state_dir: folder.to_owned() }
+/// A context with `memory` bytes of budget that keeps state in `folder`, and the figures behind its meters.
+pub(crate) fn context(folder: &std::path::Path, memory: usize) -> (Families, Context) {
+    let families = Families::default();
+    let meters = families.meters(&Label { id: "it".into(), kind: "source", type_name: "file" });
+    let context = Context { id: "it".into(), meters, budget: Budget::new(memory), state_dir: folder.to_owned() };
+    (families, context)
 }

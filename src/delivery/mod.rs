@@ -3,8 +3,10 @@
 //! A sink says how to encode and how to send. The [`Delivery`] of its id owns the queue in front of it and
 //! everything between: `pump` (the loop) has `cutter` make requests, and a `courier` carries each to its end.
 
+pub mod address;
 mod backoff;
 mod body;
+pub mod confined;
 mod courier;
 mod cutter;
 mod dead_letter;
@@ -13,6 +15,12 @@ mod pump;
 mod request;
 pub mod settings;
 mod share;
+#[cfg(test)]
+pub(crate) mod test_batch;
+#[cfg(test)]
+pub(crate) mod test_peer;
+#[cfg(test)]
+pub(crate) mod test_tls;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

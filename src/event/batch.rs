@@ -18,7 +18,7 @@ use super::view::View;
 /// became of its records ([`settle`](Self::settle)), else they count as failed.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     tables: Arc<Tables>,
     receipts: Vec<Receipt>,
 }
@@ -74,7 +74,7 @@ impl Batch {
 
     /// Opens the records for change.
     pub fn edit(&mut self) -> Editor<'_> {
-        Editor { records: &mut self.records, tables: Arc::make_mut(&mut self.tables) }
+        Editor { records: &mut self.records, tables: Arc::make_mut(&mut self.tables), scratch: Vec::new() }
     }
 
     /// Keeps the records that `keep` likes; returns how many went.
