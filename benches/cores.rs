@@ -2,6 +2,7 @@
 //!
 //! Runs the agent itself, under `taskset`; fails below 1.8 times. Needs a quiet machine with two cores.
 #![allow(clippy::print_stdout, reason = "figures are what a bench is for")]
+#![allow(clippy::unnecessary_debug_formatting, reason = "quotes and escapes are what TOML needs")]
 
 mod support;
 

@@ -11,7 +11,7 @@ binary=$(cargo bench --quiet --bench chain_b --no-run --message-format json |
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 # The C library is kept from choosing other copy loops on other processors.
-GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2_Usable,-AVX512F_Usable,-ERMS valgrind --tool=callgrind \
+GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX_Fast_Unaligned_Load,-AVX2,-AVX512F,-ERMS valgrind --tool=callgrind \
   --callgrind-out-file=/dev/null --toggle-collect='*measured_job*' "$binary" > "$out" 2>&1 || { cat "$out"; exit 1; }
 records=$(sed -n 's/^records: //p' "$out")
 collected=$(sed -n 's/.*Collected : //p' "$out")

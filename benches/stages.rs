@@ -66,12 +66,12 @@ fn main() -> ExitCode {
     });
     measure("split, raw records", &blocks, |block| job.read(block, Codec::Bytes).settle(Outcome::Delivered));
     measure("split, check, index", &blocks, |block| job.read(block, Codec::Json).settle(Outcome::Delivered));
-    measure("  and enrich, scrub", &blocks, |block| {
+    measure("index, enrich, scrub", &blocks, |block| {
         let mut batch = job.read(block, Codec::Json);
         job.chain(&mut batch);
         batch.settle(Outcome::Delivered);
     });
-    let whole = measure("  and encode: case b", &blocks, |block| {
+    let whole = measure("case b: all, and encode", &blocks, |block| {
         black_box(job.run(block));
     });
     measure("write_json, nothing changed", &blocks, |block| {

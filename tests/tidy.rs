@@ -1,4 +1,5 @@
 //! The house rules that a compiler does not check: who may import whom, how long a file is, where `unsafe` stands.
+#![allow(clippy::unwrap_used, reason = "in a test that is how things fail")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

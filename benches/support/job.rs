@@ -36,7 +36,8 @@ impl Resolve for Nobody {
 
 impl Job {
     /// Settings of the step that says where a record comes from.
-    pub(crate) const ENRICH: &str = "fields.env = 'prod'\nfields.pod = 'checkout-7d9f8b6c5d'\nfields.region = 'eu-west-1'";
+    pub(crate) const ENRICH: &str =
+        "fields.env = 'prod'\nfields.pod = 'checkout-7d9f8b6c5d'\nfields.region = 'eu-west-1'";
     /// Settings of the step that masks e-mails.
     pub(crate) const SCRUB: &str = "fields = ['message']\ndetectors = ['email']\nreplacement = '[REDACTED]'";
 

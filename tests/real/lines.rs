@@ -1,7 +1,8 @@
 //! The log lines that the tests send, each with a number of its own.
 
+use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write;
+use std::io::Write as _;
 use std::ops::Range;
 use std::path::Path;
 
@@ -13,13 +14,15 @@ pub(crate) fn append(path: &Path, numbers: Range<u64>, more: impl Fn(u64) -> Str
     let mut text = String::new();
     for number in numbers {
         let more = more(number);
-        text.push_str(&format!(
+        writeln!(
+            text,
             "{{\"timestamp\":\"2026-11-21T03:{:02}:{:02}.{:03}Z\",\"{NUMBER}\":{number},\"message\":\"order {number} \
-             accepted, \\\"express\\\" \u{2603}\"{more}}}\n",
+             accepted, \\\"express\\\" \u{2603}\"{more}}}",
             number / 60_000 % 60,
             number / 1000 % 60,
             number % 1000,
-        ));
+        )
+        .unwrap();
     }
     File::options().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
