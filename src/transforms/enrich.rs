@@ -2,6 +2,14 @@
 //!
 //! It overwrites, so that a service cannot forge `env` or `pod_name`; `keep_existing` is the exception. Constants are
 //! put into the origin, once for all records of a file or peer: they cost nothing per record.
+//!
+//! ```toml
+//! [transforms.where]
+//! type = "enrich"
+//! inputs = ["app"]
+//! fields.env = "production"
+//! fields.region = "eu-west-1"
+//! ```
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

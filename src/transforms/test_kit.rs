@@ -99,7 +99,7 @@ pub(super) fn step<S: Settings<Built = Box<dyn Transform>>>(toml: &str) -> Step 
     let settings: S = settings(toml);
     let faults: Vec<Problem> = settings.check().into_iter().filter(|problem| !problem.is_warning).collect();
     assert_eq!(faults, []);
-    let context = context(std::path::Path::new("unused"), 1 << 20);
+    let (_, context) = context(std::path::Path::new("unused"), 1 << 20);
     let meters = context.meters.clone();
     let transform = settings.build(context).unwrap();
     Step { transform, meters }

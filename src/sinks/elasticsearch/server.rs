@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn builds_are_told_apart_and_silence_is_no_fault() {
-        let elastic = build(200, r#"{"name":"n","version":{"number":"8.19.1","build_flavor":"default"},"tagline":"x"}"#);
+        let elastic =
+            build(200, r#"{"name":"n","version":{"number":"8.19.1","build_flavor":"default"},"tagline":"x"}"#);
         assert_eq!(elastic, Build::Elasticsearch { major: 8, minor: 19 });
         let open = build(200, r#"{"version":{"distribution":"opensearch","number":"2.19.0"}}"#);
         assert_eq!(open, Build::OpenSearch);

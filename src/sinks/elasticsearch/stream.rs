@@ -101,7 +101,8 @@ impl Stream {
             part.clear();
             self.parts[at].render(record, part)?;
             if let Some(own) = told.as_deref().and_then(|told| text_at(told, FIELDS[at])) {
-                check_value(&own).map_err(|why| refusal("template_value", format!("`data_stream.{}` {why}", FIELDS[at])))?;
+                check_value(&own)
+                    .map_err(|why| refusal("template_value", format!("`data_stream.{}` {why}", FIELDS[at])))?;
                 check_type(at, &own, part, allow)?;
                 own.as_ref().clone_into(part);
             }
@@ -175,7 +176,8 @@ fn add_member(body: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 fn write_member(parts: &[String; 3], body: &mut Vec<u8>) {
     let [kind, dataset, namespace] = parts;
     // Names need no escape: see `name::check`.
-    for piece in ["\"data_stream\":{\"type\":\"", kind, "\",\"dataset\":\"", dataset, "\",\"namespace\":\"", namespace] {
+    for piece in ["\"data_stream\":{\"type\":\"", kind, "\",\"dataset\":\"", dataset, "\",\"namespace\":\"", namespace]
+    {
         body.extend_from_slice(piece.as_bytes());
     }
     body.extend_from_slice(b"\"}");

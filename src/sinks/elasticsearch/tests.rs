@@ -69,7 +69,10 @@ fn records_choose_their_index_behind_its_beginning() {
     let sink = offline("bulk.index = \"logs-{{ service }}-%Y.%m.%d\"\nid = \"auto\"");
     let records = [r#"{"service":"Quest"}"#, r#"{"service":"a b"}"#, r#"{"service":"../x"}"#, r#"{"other":1}"#];
     let lines = encoded(&sink, &json(&records));
-    assert_eq!(lines[0].as_deref(), Ok("{\"create\":{\"_index\":\"logs-quest-2026.11.20\"}}\n{\"service\":\"Quest\"}\n"));
+    assert_eq!(
+        lines[0].as_deref(),
+        Ok("{\"create\":{\"_index\":\"logs-quest-2026.11.20\"}}\n{\"service\":\"Quest\"}\n")
+    );
     assert_eq!(lines[1..], [Err("index_name"), Err("template_value"), Err("template_field")]);
 }
 
@@ -125,11 +128,13 @@ fn records_route_themselves_within_the_type() {
     let line = first(&fixed, routed);
     assert!(line.starts_with(r#"{"create":{"_index":"logs-a-default"}}"#), "{line}");
     assert!(line.contains(r#"{"dataset":"a","namespace":"default","type":"logs"}"#), "{line}");
-    let elsewhere = [r#"{"service":"a","data_stream":{"type":"metrics"}}"#, r#"{"service":"a","data_stream":{"dataset":"../x"}}"#];
+    let elsewhere =
+        [r#"{"service":"a","data_stream":{"type":"metrics"}}"#, r#"{"service":"a","data_stream":{"dataset":"../x"}}"#];
     let refused = encoded(&offline(stream), &json(&elsewhere));
     assert_eq!(refused, [Err("template_not_allowed"), Err("template_value")]);
     let listed = format!("{stream}\ndata_stream.allow = [\"logs-*\", \"metrics-*\"]");
-    let lines = encoded(&offline(&listed), &json(&[elsewhere[0], r#"{"service":"a","data_stream":{"type":"traces"}}"#]));
+    let lines =
+        encoded(&offline(&listed), &json(&[elsewhere[0], r#"{"service":"a","data_stream":{"type":"traces"}}"#]));
     assert!(lines[0].as_ref().unwrap().contains("metrics-a-default"));
     assert_eq!(lines[1], Err("template_not_allowed"));
 }
@@ -174,7 +179,10 @@ async fn a_request_carries_what_the_settings_say() {
     assert_eq!((bulk.uri.path(), bulk.uri.query()), ("/base/a/_bulk", Some(query)));
     let header = |name: &str| bulk.headers[name].to_str().unwrap();
     assert_eq!(header("authorization"), "Basic bGV2YWRhOnNlY3JldA==");
-    assert_eq!([header("content-type"), header("content-encoding"), header("x-tenant")], ["application/x-ndjson", "gzip", "t"]);
+    assert_eq!(
+        [header("content-type"), header("content-encoding"), header("x-tenant")],
+        ["application/x-ndjson", "gzip", "t"]
+    );
     let mut plain = String::new();
     flate2::read::GzDecoder::new(&bulk.body[..]).read_to_string(&mut plain).unwrap();
     assert_eq!(plain, "{\"create\":{}}\n{}\n");
@@ -208,14 +216,16 @@ async fn a_server_that_refuses_the_parameter_gets_the_request_without_it() {
 
 #[tokio::test]
 async fn a_server_that_will_not_say_what_it_is_is_written_to() {
-    let peer = Peer::new(|came| if came.method == Method::GET { (403, "{}".into()) } else { (200, STORED.into()) }).await;
+    let peer =
+        Peer::new(|came| if came.method == Method::GET { (403, "{}".into()) } else { (200, STORED.into()) }).await;
     let sink = sink(&format!("endpoints = [\"http://{}\"]", peer.address));
     assert_eq!(sink.send(payload(b"x")).await, Answer::Delivered);
 }
 
 #[tokio::test]
 async fn wrong_credentials_hold_and_the_secret_is_not_told() {
-    let error = r#"{"error":{"type":"security_exception","reason":"unable to authenticate user [levada]"},"status":401}"#;
+    let error =
+        r#"{"error":{"type":"security_exception","reason":"unable to authenticate user [levada]"},"status":401}"#;
     let peer = Peer::new(move |_| (401, error.to_owned())).await;
     let auth = "auth = { strategy = \"basic\", user = \"levada\", password = \"hunter2\" }";
     let sink = sink(&format!("endpoints = [\"http://{}\"]\n{auth}", peer.address));
@@ -261,7 +271,8 @@ async fn tls_trusts_our_authority_and_shows_our_certificate() {
     let peer = Peer::with_tls(pki.server(), root("8.19.0")).await;
     let at = format!("endpoints = [\"https://localhost:{}\"]", peer.address.port());
     let ca = format!("{at}\ntls.ca_file = \"{}\"", pki.file("ca.pem"));
-    let both = format!("{ca}\ntls.crt_file = \"{}\"\ntls.key_file = \"{}\"", pki.file("client.pem"), pki.file("client.key"));
+    let both =
+        format!("{ca}\ntls.crt_file = \"{}\"\ntls.key_file = \"{}\"", pki.file("client.pem"), pki.file("client.key"));
     assert_eq!(sink(&both).send(payload(b"x")).await, Answer::Delivered);
     for without in [&ca, &at] {
         assert!(matches!(sink(without).send(payload(b"x")).await, Answer::Retry { .. }), "{without}");

@@ -33,7 +33,8 @@ pub(super) fn open(base: &Path, path: &str) -> io::Result<Place> {
         folder = openat(&folder, name, as_folder | OFlags::NOFOLLOW, Mode::empty())?;
     }
     // Without NONBLOCK a named pipe in the place of the file would wait for a reader.
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags =
+        OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = openat(&folder, name, flags, Mode::RUSR | Mode::WUSR)?;
     if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
         return Err(io::Error::other("is no regular file"));

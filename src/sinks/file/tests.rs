@@ -80,7 +80,8 @@ async fn hostile_values_become_dead_letters_and_nothing_leaves_the_folder() {
 async fn compressed_writes_are_one_valid_file() {
     let folder = tempfile::tempdir().unwrap();
     for compression in ["gzip", "zstd"] {
-        let text = format!("path = \"DIR/x.{compression}\"\ncompression = \"{compression}\"\nencoding.codec = \"text\"");
+        let text =
+            format!("path = \"DIR/x.{compression}\"\ncompression = \"{compression}\"\nencoding.codec = \"text\"");
         for line in [r#"{"message":"one"}"#, r#"{"message":"two"}"#] {
             deliver(folder.path(), &text, &[&[line]]).await;
         }

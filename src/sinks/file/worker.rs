@@ -56,8 +56,8 @@ impl Worker {
                     Ok(()) => self.put(record, (&path, number), &mut groups),
                 };
                 if let Some(Refusal { code, why }) = refused {
-                    let records = std::iter::once(record);
-                    let outcome = self.bench.dead_letters.write_views(records, code, &why, &self.bench.meters);
+                    let records = std::iter::once((record, code, why.as_str()));
+                    let outcome = self.bench.dead_letters.write_each(records, &self.bench.meters);
                     batch.note(outcome, 1);
                 }
             }
@@ -101,7 +101,8 @@ impl Worker {
                 Ok(()) => {
                     self.bench.health.succeeded(id);
                     self.bench.meters.sent(group.counts.iter().sum(), group.lines.len());
-                    for (batch, count) in job.batches.iter().zip(group.counts.drain(..)).filter(|(_, count)| *count > 0) {
+                    for (batch, count) in job.batches.iter().zip(group.counts.drain(..)).filter(|(_, count)| *count > 0)
+                    {
                         batch.note(Outcome::Delivered, count);
                     }
                 }
