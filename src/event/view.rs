@@ -99,11 +99,14 @@ impl<'a> View<'a> {
         Cow::Owned(value)
     }
 
-    /// The value at the place of its own member `number`: an edit's, else its own, whether the origin overrides it
-    /// or not. `None`: removed.
-    pub(crate) fn value_at(self, number: u32) -> Option<Cow<'a, [u8]>> {
+    /// The value that a reader sees at the place of its own member `number`, unless it is what a raw line reads as.
+    pub(crate) fn visible_at(self, number: u32) -> Option<Cow<'a, [u8]>> {
+        if self.is_shadowed(number) {
+            return None;
+        }
         match self.tables.edit_of(self.record, number) {
             Some(edit) => edit.value.map(|value| Cow::Borrowed(self.tables.span(value))),
+            None if self.is_text() || self.is_overridden(number) => None,
             None => Some(self.own_value(number)),
         }
     }

@@ -6,7 +6,7 @@ use memchr::memchr;
 
 use super::{Found, KeyNames, Replacement, Scanner, Shape};
 use crate::component::meters::Meters;
-use crate::event::json::{self, Decoded, Visitor, Walk};
+use crate::event::json::{self, Decoded, Segment, Visitor, Walk};
 use crate::event::{Editor, Path};
 
 /// What to look for and what to put in its place.
@@ -44,35 +44,89 @@ impl Tally {
     }
 }
 
+impl Tally {
+    fn clear(&mut self) {
+        self.cuts.clear();
+        self.texts.clear();
+    }
+
+    /// Appends `whole` with the cuts written over; tells whether there are any.
+    fn splice(&self, whole: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.cuts.is_empty() {
+            return false;
+        }
+        let mut from = 0;
+        for cut in &self.cuts {
+            out.extend_from_slice(&whole[from..cut.raw.start]);
+            out.extend_from_slice(&self.texts[cut.text.clone()]);
+            from = cut.raw.end;
+        }
+        out.extend_from_slice(&whole[from..]);
+        true
+    }
+}
+
 impl Cover {
     pub(super) fn new(scanner: Scanner, names: KeyNames, replacement: Replacement) -> Self {
         let labels = scanner.detectors().iter().map(super::Detector::name).collect();
         Self { scanner, names, replacement, labels }
     }
 
-    /// Covers what stands at `path`; its last key counts as a name.
+    /// Covers everything in a record.
+    pub(super) fn record(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
+        self.line(records, index, tally);
+        records.rewrite(index, |key, value, out| self.member(key, value, out, tally));
+    }
+
+    /// Covers what stands at `path`, in every occurrence of its keys; its last key counts as a name.
     pub(super) fn at(&self, records: &mut Editor<'_>, index: usize, path: &Path, tally: &mut Tally) {
         let Some(key) = path.first_key() else {
-            records.rewrite(index, |key, value, out| self.member(key, value, out, tally));
+            self.record(records, index, tally);
             return;
         };
-        if path.depth() == 1 && key == b"message" && records.get(index).is_text() {
+        if path.depth() == 1 && key == b"message" {
             self.line(records, index, tally);
-            return;
         }
+        let below = path.segments_below_first();
         records.rewrite_member(index, key, |whole, out| {
-            if path.depth() == 1 {
-                return self.value(whole, 0..whole.len(), out, tally);
+            if below.is_empty() {
+                return self.member(key, whole, out, tally);
             }
-            json::seek(whole, &path.segments_below_first()).is_some_and(|at| self.value(whole, at, out, tally))
+            tally.clear();
+            self.below(whole, 0..whole.len(), &below, tally);
+            tally.splice(whole, out)
         });
+    }
+
+    /// Finds what to cover where `path`, which is not empty, leads to from the value at `at`.
+    fn below(&self, whole: &[u8], at: Range<usize>, path: &[Segment<'_>], tally: &mut Tally) {
+        let (Some(first), rest) = (path.first(), &path[1..]) else { return };
+        match first {
+            Segment::Field(_) if whole.get(at.start) != Some(&b'{') => {}
+            Segment::Field(key) => {
+                let mut members = Members { cover: self, base: at.start, key, rest, tally };
+                json::walk(&whole[at], &mut members);
+            }
+            Segment::Index(_) => {
+                if let Some(found) = json::seek(&whole[at.clone()], &path[..1]) {
+                    let found = at.start + found.start..at.start + found.end;
+                    match rest.is_empty() {
+                        true => self.find(whole, found, tally),
+                        false => self.below(whole, found, rest, tally),
+                    }
+                }
+            }
+        }
     }
 
     /// Covers the raw line of a text record, which is decoded text as it stands.
     pub(super) fn line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
         let Some(line) = records.get(index).untouched_line() else { return };
-        tally.cuts.clear();
-        tally.texts.clear();
+        if self.names.matches(b"message") {
+            tally.by_name += 1;
+            records.set_member(index, b"message", |out| self.write_opaque(out));
+            return;
+        }
         let mut from = 0;
         tally.plain.clear();
         for found in self.scanner.scan(line, &mut tally.found) {
@@ -101,32 +155,29 @@ impl Cover {
             self.write_opaque(out);
             return true;
         }
-        self.value(value, 0..value.len(), out, tally)
+        tally.clear();
+        self.find(value, 0..value.len(), tally);
+        tally.splice(value, out)
     }
 
-    /// Covers what lies in `at` of `whole`.
-    fn value(&self, whole: &[u8], at: Range<usize>, out: &mut Vec<u8>, tally: &mut Tally) -> bool {
-        tally.cuts.clear();
-        tally.texts.clear();
+    /// Finds what to cover in the value at `at` of `whole`.
+    fn find(&self, whole: &[u8], at: Range<usize>, tally: &mut Tally) {
         match whole.get(at.start) {
             Some(b'"') => self.string(whole, at.start + 1..at.end - 1, tally),
             Some(b'{' | b'[') => {
                 let mut inside = Inside { cover: self, base: at.start, tally };
                 json::walk(&whole[at], &mut inside);
             }
-            _ => return false,
+            _ => {}
         }
-        if tally.cuts.is_empty() {
-            return false;
-        }
-        let mut from = 0;
-        for cut in &tally.cuts {
-            out.extend_from_slice(&whole[from..cut.raw.start]);
-            out.extend_from_slice(&tally.texts[cut.text.clone()]);
-            from = cut.raw.end;
-        }
-        out.extend_from_slice(&whole[from..]);
-        true
+    }
+
+    /// Cuts the whole value at `at`, because of its name.
+    fn cut_value(&self, at: Range<usize>, tally: &mut Tally) {
+        tally.by_name += 1;
+        let start = tally.texts.len();
+        self.write_opaque(&mut tally.texts);
+        tally.cuts.push(Cut { raw: at, text: start..tally.texts.len() });
     }
 
     /// Finds what to cover in the string content `at` of `whole`.
@@ -205,11 +256,7 @@ impl Visitor for Inside<'_> {
         if !self.cover.is_telling(&text[key], self.tally) || &text[value.clone()] == b"null" {
             return Walk::Into;
         }
-        self.tally.by_name += 1;
-        let start = self.tally.texts.len();
-        self.cover.write_opaque(&mut self.tally.texts);
-        let text = start..self.tally.texts.len();
-        self.tally.cuts.push(Cut { raw: self.base + value.start..self.base + value.end, text });
+        self.cover.cut_value(self.base + value.start..self.base + value.end, self.tally);
         Walk::Skip
     }
 
@@ -221,4 +268,38 @@ impl Visitor for Inside<'_> {
             cut.raw.end += self.base;
         }
     }
+}
+
+/// Follows a path through the members of one object; `base` is where it begins in the whole value.
+struct Members<'a> {
+    cover: &'a Cover,
+    base: usize,
+    key: &'a [u8],
+    rest: &'a [Segment<'a>],
+    tally: &'a mut Tally,
+}
+
+impl Visitor for Members<'_> {
+    fn member(&mut self, text: &[u8], key: Range<usize>, value: Range<usize>) -> Walk {
+        if json::key_eq(&text[key], self.key) {
+            let at = self.base + value.start..self.base + value.end;
+            // Offsets in the object's text begin at `base` of the whole.
+            let before = self.tally.cuts.len();
+            if !self.rest.is_empty() {
+                self.cover.below(text, value, self.rest, self.tally);
+            } else if self.cover.names.matches(self.key) && &text[value.clone()] != b"null" {
+                self.cover.cut_value(at, self.tally);
+                return Walk::Skip;
+            } else {
+                self.cover.find(text, value, self.tally);
+            }
+            for cut in &mut self.tally.cuts[before..] {
+                cut.raw.start += self.base;
+                cut.raw.end += self.base;
+            }
+        }
+        Walk::Skip
+    }
+
+    fn string(&mut self, _: &[u8], _: Range<usize>) {}
 }

@@ -36,7 +36,7 @@ use serde::Deserialize;
 use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform};
-use crate::event::{Batch, Editor, Origin, Path, Shared};
+use crate::event::{Batch, Origin, Path, Shared};
 
 use cover::{Cover, Tally};
 pub use detector::Detector;
@@ -190,7 +190,7 @@ impl Transform for Scrub {
         for index in 0..records.len() {
             match &self.paths {
                 Some(paths) => paths.iter().for_each(|path| self.cover.at(&mut records, index, path, &mut self.tally)),
-                None => self.everywhere(&mut records, index),
+                None => self.cover.record(&mut records, index, &mut self.tally),
             }
         }
         self.tally.report(&self.cover, &self.meters);
@@ -208,14 +208,6 @@ impl Transform for Scrub {
 }
 
 impl Scrub {
-    fn everywhere(&mut self, records: &mut Editor<'_>, index: usize) {
-        let (cover, tally) = (&self.cover, &mut self.tally);
-        if records.get(index).is_text() {
-            cover.line(records, index, tally);
-        }
-        records.rewrite(index, |key, value, out| cover.member(key, value, out, tally));
-    }
-
     /// The origin with its members scrubbed: done once for each.
     fn origin(&mut self, origin: &Arc<Origin>) -> Arc<Origin> {
         if let Some((_, scrubbed)) = self.origins.iter().find(|(known, _)| Arc::ptr_eq(known, origin)) {
