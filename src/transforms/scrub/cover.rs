@@ -74,8 +74,11 @@ impl Cover {
 
     /// Covers everything in a record.
     pub(super) fn record(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
-        self.line(records, index, tally);
-        records.rewrite(index, |key, value, out| self.member(key, value, out, tally));
+        let is_done = self.line(records, index, tally);
+        records.rewrite(index, |key, value, out| {
+            let is_covered = is_done && key == b"message";
+            !is_covered && self.member(key, value, out, tally)
+        });
     }
 
     /// Covers what stands at `path`, in every occurrence of its keys; its last key counts as a name.
@@ -84,8 +87,8 @@ impl Cover {
             self.record(records, index, tally);
             return;
         };
-        if path.depth() == 1 && key == b"message" {
-            self.line(records, index, tally);
+        if path.depth() == 1 && key == b"message" && self.line(records, index, tally) {
+            return;
         }
         let below = path.segments_below_first();
         records.rewrite_member(index, key, |whole, out| {
@@ -119,13 +122,13 @@ impl Cover {
         }
     }
 
-    /// Covers the raw line of a text record, which is decoded text as it stands.
-    pub(super) fn line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
-        let Some(line) = records.get(index).untouched_line() else { return };
+    /// Covers the raw line of a text record, which is decoded text as it stands; tells whether it changed.
+    fn line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) -> bool {
+        let Some(line) = records.get(index).untouched_line() else { return false };
         if self.names.matches(b"message") {
             tally.by_name += 1;
             records.set_member(index, b"message", |out| self.write_opaque(out));
-            return;
+            return true;
         }
         let mut from = 0;
         tally.plain.clear();
@@ -136,7 +139,7 @@ impl Cover {
             from = found.span.end;
         }
         if from == 0 {
-            return;
+            return false;
         }
         tally.plain.extend_from_slice(&line[from..]);
         let plain = std::mem::take(&mut tally.plain);
@@ -146,6 +149,7 @@ impl Cover {
             out.push(b'"');
         });
         tally.plain = plain;
+        true
     }
 
     /// Covers the value of a member; one with a telling name goes whole. Tells whether `out` holds a new value.

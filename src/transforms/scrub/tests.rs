@@ -26,10 +26,14 @@ fn every_detector_sees_through_every_escape() {
     let mail = r"ann.lee\u0040example.com";
     let card = r"4111\u00201111 1111\u0020\u0031111";
     let token = r"Bearer\u0020abcdefghijklmnopqrstuvwxyz0123456789";
-    for secret in [MAIL, CARD, TOKEN, mail, card, token] {
+    let whole = [MAIL, CARD, mail, card].map(|secret| (secret, "[REDACTED]"));
+    let tokens = [(TOKEN, "Bearer [REDACTED]"), (token, r"Bearer\u0020[REDACTED]")];
+    for (secret, covered) in whole.into_iter().chain(tokens) {
         for escape in [r"\n", r"\t", r"\/", r"\u0009", r" \ud83d\ude00 ", r"\\", r#"\""#] {
-            let line = format!(r#"{{"m":"x {escape}{secret}{escape} y","n":1}}"#);
-            let expected = format!(r#"{{"m":"x {escape}[REDACTED]{escape} y","n":1}}"#);
+            // A slash may be part of a token.
+            let behind = if escape == r"\/" { r" \/" } else { escape };
+            let line = format!(r#"{{"m":"x {escape}{secret}{behind} y","n":1}}"#);
+            let expected = format!(r#"{{"m":"x {escape}{covered}{behind} y","n":1}}"#);
             assert_eq!(one(&step, &line), expected, "{line}");
         }
     }
@@ -204,12 +208,18 @@ fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![4 => string(), 1 => prop::sample::select(vec!["1.0e5", "null", "12345678901234567890"]).prop_map(str::to_owned)];
     leaf.prop_recursive(3, 16, 4, |inner| {
         let list = prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(" ,")));
-        prop_oneof![list, prop::collection::vec((key(), inner), 0..4).prop_map(|members| object(&members))]
+        prop_oneof![list, prop::collection::vec((key(), inner), 0..4).prop_map(|members| object(&unique(members)))]
     })
 }
 
 fn key() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["a", "b", "\\u0061", "c", "pin", "p\\u0069n"]).prop_map(str::to_owned)
+}
+
+/// Inside of values no key comes twice: what is shadowed there is covered where it stands, which the model cannot see.
+fn unique(members: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut seen = std::collections::HashSet::new();
+    members.into_iter().filter(|(key, _)| seen.insert(pairs(&format!("{{\"{key}\":1}}")).remove(0).0)).collect()
 }
 
 fn object(members: &[(String, String)]) -> String {
