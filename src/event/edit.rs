@@ -12,6 +12,8 @@ use super::view::View;
 pub struct Editor<'a> {
     pub(crate) records: &'a mut [Record],
     pub(crate) tables: &'a mut Tables,
+    /// Where new values are written before they join the arena; one for all records.
+    pub(crate) scratch: Vec<u8>,
 }
 
 impl Editor<'_> {
@@ -136,15 +138,14 @@ impl Editor<'_> {
     /// again (a later duplicate or the origin's member stands for them: replacing them would bring them back), and
     /// what a raw line reads as: see [`View::untouched_line`].
     pub fn rewrite(&mut self, index: usize, mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
-        let mut new = Vec::new();
         for number in 0..self.get(index).own_count() {
-            self.rewrite_own(index, number, &mut new, &mut change);
+            self.rewrite_own(index, number, &mut change);
         }
         self.rewrite_new(index, change);
     }
 
     fn rewrite_new(&mut self, index: usize, mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
-        let mut new = Vec::new();
+        let mut new = std::mem::take(&mut self.scratch);
         let mut at = self.records[index].edits;
         while at != NONE {
             let edit = self.tables.edits[at as usize];
@@ -157,31 +158,28 @@ impl Editor<'_> {
             }
             at = edit.next;
         }
+        self.scratch = new;
     }
 
     /// [`rewrite`](Self::rewrite) for the top-level member `key` alone.
     pub fn rewrite_member(&mut self, index: usize, key: &[u8], mut change: impl FnMut(&[u8], &mut Vec<u8>) -> bool) {
         let view = self.get(index);
         match view.own(key) {
-            Some(number) => self.rewrite_own(index, number, &mut Vec::new(), &mut |_, value, out| change(value, out)),
+            Some(number) => self.rewrite_own(index, number, &mut |_, value, out| change(value, out)),
             None => self.rewrite_new(index, |raw, value, out| raw == key && change(value, out)),
         }
     }
 
-    fn rewrite_own(
-        &mut self,
-        index: usize,
-        number: u32,
-        new: &mut Vec<u8>,
-        change: &mut impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool,
-    ) {
-        let view = self.get(index);
-        let Some(value) = view.visible_at(number) else { return };
+    fn rewrite_own(&mut self, index: usize, number: u32, change: &mut impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
+        let mut new = std::mem::take(&mut self.scratch);
         new.clear();
-        if change(view.own_key(number), &value, new) {
-            let value = self.tables.append(|out| out.extend_from_slice(new));
+        let view = self.get(index);
+        let changed = view.visible_at(number).is_some_and(|value| change(view.own_key(number), &value, &mut new));
+        if changed {
+            let value = self.tables.append(|out| out.extend_from_slice(&new));
             self.put_own(index, number, Some(value));
         }
+        self.scratch = new;
     }
 
     /// A write or removal acts on every occurrence of the key and hides the origin's member.

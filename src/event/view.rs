@@ -162,10 +162,7 @@ impl<'a> View<'a> {
             self.write_json(&mut whole);
             return Some(Cow::Owned(whole));
         };
-        let top = match path.is_metadata() {
-            true => Cow::Borrowed(self.origin().metadata(key)?),
-            false => self.member(key)?,
-        };
+        let top = if path.is_metadata() { Cow::Borrowed(self.origin().metadata(key)?) } else { self.member(key)? };
         if path.depth() == 1 {
             return Some(top);
         }

@@ -112,7 +112,9 @@ impl Step {
     pub(super) fn run(&self, batch: Batch) -> Out {
         let (main, named) = self.apply(batch);
         let out = Out { main: lines(&main), named: named.iter().map(|(port, batch)| (*port, lines(batch))).collect() };
-        named.into_iter().for_each(|(_, batch)| batch.settle(Outcome::Delivered));
+        for (_, batch) in named {
+            batch.settle(Outcome::Delivered);
+        }
         main.settle(Outcome::Delivered);
         out
     }

@@ -50,6 +50,14 @@ impl Tally {
         self.texts.clear();
     }
 
+    /// Moves the cuts from number `first` on by `offset` bytes.
+    fn shift(&mut self, first: usize, offset: usize) {
+        for cut in &mut self.cuts[first..] {
+            cut.raw.start += offset;
+            cut.raw.end += offset;
+        }
+    }
+
     /// Appends `whole` with the cuts written over; tells whether there are any.
     fn splice(&self, whole: &[u8], out: &mut Vec<u8>) -> bool {
         if self.cuts.is_empty() {
@@ -77,12 +85,13 @@ impl Cover {
         let is_done = self.line(records, index, tally);
         records.rewrite(index, |key, value, out| {
             let is_covered = is_done && key == b"message";
-            !is_covered && self.member(key, value, out, tally)
+            !is_covered && self.member((key, value), out, tally)
         });
     }
 
     /// Covers what stands at `path`, in every occurrence of its keys; its last key counts as a name.
-    pub(super) fn at(&self, records: &mut Editor<'_>, index: usize, path: &Path, tally: &mut Tally) {
+    pub(super) fn at(&self, record: (&mut Editor<'_>, usize), path: &Path, tally: &mut Tally) {
+        let (records, index) = record;
         let Some(key) = path.first_key() else {
             self.record(records, index, tally);
             return;
@@ -93,33 +102,40 @@ impl Cover {
         let below = path.segments_below_first();
         records.rewrite_member(index, key, |whole, out| {
             if below.is_empty() {
-                return self.member(key, whole, out, tally);
+                return self.member((key, whole), out, tally);
             }
             tally.clear();
-            self.below(whole, 0..whole.len(), &below, tally);
+            self.below(whole, &below, tally);
             tally.splice(whole, out)
         });
     }
 
-    /// Finds what to cover where `path`, which is not empty, leads to from the value at `at`.
-    fn below(&self, whole: &[u8], at: Range<usize>, path: &[Segment<'_>], tally: &mut Tally) {
+    /// Finds what to cover where `path`, which is not empty, leads to in `value`.
+    fn below(&self, value: &[u8], path: &[Segment<'_>], tally: &mut Tally) {
         let (Some(first), rest) = (path.first(), &path[1..]) else { return };
         match first {
-            Segment::Field(_) if whole.get(at.start) != Some(&b'{') => {}
-            Segment::Field(key) => {
-                let mut members = Members { cover: self, base: at.start, key, rest, tally };
-                json::walk(&whole[at], &mut members);
+            Segment::Field(key) if value.first() == Some(&b'{') => {
+                json::walk(value, &mut Members { cover: self, key, rest, tally });
             }
+            Segment::Field(_) => {}
             Segment::Index(_) => {
-                if let Some(found) = json::seek(&whole[at.clone()], &path[..1]) {
-                    let found = at.start + found.start..at.start + found.end;
-                    match rest.is_empty() {
-                        true => self.find(whole, found, tally),
-                        false => self.below(whole, found, rest, tally),
-                    }
+                if let Some(found) = json::seek(value, &path[..1]) {
+                    self.inner((value, found), rest, tally);
                 }
             }
         }
+    }
+
+    /// Finds what to cover where `rest` leads to from the value at `at`, with offsets in `whole`.
+    fn inner(&self, value: (&[u8], Range<usize>), rest: &[Segment<'_>], tally: &mut Tally) {
+        let (whole, at) = value;
+        if rest.is_empty() {
+            self.find(whole, at, tally);
+            return;
+        }
+        let before = tally.cuts.len();
+        self.below(&whole[at.clone()], rest, tally);
+        tally.shift(before, at.start);
     }
 
     /// Covers the raw line of a text record, which is decoded text as it stands; tells whether it changed.
@@ -153,7 +169,8 @@ impl Cover {
     }
 
     /// Covers the value of a member; one with a telling name goes whole. Tells whether `out` holds a new value.
-    pub(super) fn member(&self, key: &[u8], value: &[u8], out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+    pub(super) fn member(&self, member: (&[u8], &[u8]), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+        let (key, value) = member;
         if self.is_telling(key, tally) && value != b"null" {
             tally.by_name += 1;
             self.write_opaque(out);
@@ -267,17 +284,13 @@ impl Visitor for Inside<'_> {
     fn string(&mut self, text: &[u8], content: Range<usize>) {
         let before = self.tally.cuts.len();
         self.cover.string(text, content, self.tally);
-        for cut in &mut self.tally.cuts[before..] {
-            cut.raw.start += self.base;
-            cut.raw.end += self.base;
-        }
+        self.tally.shift(before, self.base);
     }
 }
 
-/// Follows a path through the members of one object; `base` is where it begins in the whole value.
+/// Follows a path through the members of one object.
 struct Members<'a> {
     cover: &'a Cover,
-    base: usize,
     key: &'a [u8],
     rest: &'a [Segment<'a>],
     tally: &'a mut Tally,
@@ -285,22 +298,13 @@ struct Members<'a> {
 
 impl Visitor for Members<'_> {
     fn member(&mut self, text: &[u8], key: Range<usize>, value: Range<usize>) -> Walk {
-        if json::key_eq(&text[key], self.key) {
-            let at = self.base + value.start..self.base + value.end;
-            // Offsets in the object's text begin at `base` of the whole.
-            let before = self.tally.cuts.len();
-            if !self.rest.is_empty() {
-                self.cover.below(text, value, self.rest, self.tally);
-            } else if self.cover.names.matches(self.key) && &text[value.clone()] != b"null" {
-                self.cover.cut_value(at, self.tally);
-                return Walk::Skip;
-            } else {
-                self.cover.find(text, value, self.tally);
-            }
-            for cut in &mut self.tally.cuts[before..] {
-                cut.raw.start += self.base;
-                cut.raw.end += self.base;
-            }
+        if !json::key_eq(&text[key], self.key) {
+            return Walk::Skip;
+        }
+        if self.rest.is_empty() && self.cover.names.matches(self.key) && &text[value.clone()] != b"null" {
+            self.cover.cut_value(value, self.tally);
+        } else {
+            self.cover.inner((text, value), self.rest, self.tally);
         }
         Walk::Skip
     }
