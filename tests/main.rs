@@ -6,8 +6,11 @@ mod peer;
 mod wait;
 
 mod arrival;
+mod demo;
+mod examples;
 mod hold;
 mod overload;
 mod refusal;
 mod reload;
 mod restart;
+mod tidy;

@@ -146,11 +146,8 @@ mod tests {
     use crate::event::test_kit::{Ledger, batch};
 
     fn cutter(bytes: usize, records: usize) -> Cutter {
-        Cutter::new(
-            Arc::new(Script::default()),
-            Limits { bytes, records, compression: Compression::None },
-            Bodies::default(),
-        )
+        let limits = Limits { bytes, records, compression: Compression::None };
+        Cutter::new(Arc::new(Script::default()), limits, Bodies::default())
     }
 
     fn share(lines: &[&str]) -> Arc<Share> {

@@ -121,12 +121,12 @@ impl Pump {
 
     /// A body that is being filled slowly waits for its time. The end of a burst does not: when nothing more comes
     /// for a moment it goes, which is one request more for each burst of full ones.
-    fn next_due(&self) -> Instant {
+    fn next_due(&self, counted: Option<Instant>) -> Instant {
         let now = Instant::now();
         if self.queue.is_hurried() {
             return now;
         }
-        if self.is_burst { now + self.pace.linger.min(BURST_ENDS) } else { self.due.unwrap_or(now + self.pace.linger) }
+        if self.is_burst { now + self.pace.linger.min(BURST_ENDS) } else { counted.unwrap_or(now + self.pace.linger) }
     }
 
     async fn with_cutter(&mut self, work: impl FnOnce(&mut Cutter, &mut Cut) + Send + 'static) {
@@ -148,9 +148,11 @@ impl Pump {
                 (fresh(), Vec::new())
             }
         };
+        // A request that was closed took the record along that the time was counted from.
+        let counted = self.due.filter(|_| requests.is_empty());
         self.is_burst |= !requests.is_empty();
         self.ready.extend(requests);
-        self.due = cutter.has_open().then(|| self.next_due());
+        self.due = cutter.has_open().then(|| self.next_due(counted));
         self.cutter = Some(cutter);
     }
 }

@@ -5,6 +5,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use bytes::Bytes;
 
+use super::{Bench, DeadLetters};
+use crate::buffer::{Queue, WhenFull};
+use crate::component::health::Health;
+use crate::component::meters::{Families, Label};
 use crate::event::{Batch, Origin, Receipt, Resolution, Resolve, Seen, StreamKey};
 
 /// 2026-11-20T10:00:00Z in nanoseconds since the Unix epoch: when all records here were read.
@@ -26,7 +30,10 @@ pub(crate) fn json(lines: &[&str]) -> Batch {
 
 /// Records of raw lines.
 pub(crate) fn text(lines: &[&str]) -> Batch {
-    watched(lines, |filler, start, len, seen| filler.text(start, len, seen)).0
+    watched(lines, |filler, start, len, seen| {
+        filler.text(start, len, seen);
+    })
+    .0
 }
 
 /// Records of JSON objects, with the resolution of their receipt.
@@ -48,4 +55,15 @@ fn watched(
         start += line.len();
     }
     (batch, resolution)
+}
+
+/// A queue and what else a sink works with; dead letters go below `folder`.
+pub(crate) fn queue_bench(folder: &std::path::Path) -> Bench {
+    let meters = Families::default().meters(&Label { id: "it".into(), kind: "sink", type_name: "test" });
+    Bench {
+        queue: Arc::new(Queue::new(64 << 20, WhenFull::Block, meters.clone())),
+        meters,
+        health: Health::default(),
+        dead_letters: Arc::new(DeadLetters::new(folder.join("dead_letters"))),
+    }
 }

@@ -74,7 +74,7 @@ impl Batch {
 
     /// Opens the records for change.
     pub fn edit(&mut self) -> Editor<'_> {
-        Editor { records: &mut self.records, tables: Arc::make_mut(&mut self.tables) }
+        Editor { records: &mut self.records, tables: Arc::make_mut(&mut self.tables), scratch: Vec::new() }
     }
 
     /// Keeps the records that `keep` likes; returns how many went.

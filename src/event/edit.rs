@@ -12,6 +12,8 @@ use super::view::View;
 pub struct Editor<'a> {
     pub(crate) records: &'a mut [Record],
     pub(crate) tables: &'a mut Tables,
+    /// What a rewrite makes before it is known to be wanted: kept, or each hit would allocate.
+    pub(crate) scratch: Vec<u8>,
 }
 
 impl Editor<'_> {
@@ -134,7 +136,7 @@ impl Editor<'_> {
     /// Shows `change` every value of the record (its own, shadowed duplicates too, and those added since) with its
     /// raw key, and replaces those for which it writes a new one and returns true.
     pub fn rewrite(&mut self, index: usize, mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
-        let mut new = Vec::new();
+        let mut new = std::mem::take(&mut self.scratch);
         for number in 0..self.get(index).own_count() {
             self.rewrite_own(index, number, &mut new, &mut change);
         }
@@ -150,6 +152,7 @@ impl Editor<'_> {
             }
             at = edit.next;
         }
+        self.scratch = new;
     }
 
     /// [`rewrite`](Self::rewrite) for the top-level member `key` alone.
@@ -158,7 +161,9 @@ impl Editor<'_> {
         if let Some(number) = view.own(key)
             && !view.record.has(flag::ODD_KEYS)
         {
-            self.rewrite_own(index, number, &mut Vec::new(), &mut |_, value, out| change(value, out));
+            let mut new = std::mem::take(&mut self.scratch);
+            self.rewrite_own(index, number, &mut new, &mut |_, value, out| change(value, out));
+            self.scratch = new;
             return;
         }
         self.rewrite(index, |raw, value, out| json::key_eq(raw, key) && change(value, out));

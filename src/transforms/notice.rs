@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::component::clock;
+use crate::component::meters::Meters;
+use crate::component::row::Context;
 
 /// Nanoseconds between two lines.
 const INTERVAL: i64 = 10_000_000_000;
@@ -11,6 +13,8 @@ const INTERVAL: i64 = 10_000_000_000;
 #[derive(Debug)]
 pub(super) struct Notice {
     component_id: String,
+    /// The `error_type` of the meter.
+    kind: &'static str,
     what: &'static str,
     next: AtomicI64,
     untold: AtomicU64,
@@ -18,13 +22,21 @@ pub(super) struct Notice {
 
 impl Notice {
     /// Will tell that `what` happened in this component.
-    pub(super) fn new(component_id: &str, what: &'static str) -> Self {
-        Self { component_id: component_id.to_owned(), what, next: AtomicI64::new(0), untold: AtomicU64::new(0) }
+    pub(super) fn new(component_id: &str, kind: &'static str, what: &'static str) -> Self {
+        Self { component_id: component_id.to_owned(), kind, what, next: AtomicI64::new(0), untold: AtomicU64::new(0) }
     }
 
-    /// It happened `count` times more.
-    pub(super) fn warn(&self, count: usize) {
-        self.warn_at(clock::now(), count);
+    /// Will tell of conditions that failed.
+    pub(super) fn failed_condition(context: &Context) -> Self {
+        Self::new(&context.id, "condition_failed", "the condition failed on records, which count as not meeting it")
+    }
+
+    /// It happened `count` times more: counts that in the component's meters, and tells if it is time.
+    pub(super) fn count(&self, meters: &Meters, count: usize) {
+        if count > 0 {
+            meters.errors(self.kind, count);
+            self.warn_at(clock::now(), count);
+        }
     }
 
     /// The number that a line was written about, if it was time for one.
@@ -45,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_line_an_interval_tells_of_all_since_the_last() {
-        let notice = Notice::new("it", "something happened");
+        let notice = Notice::new("it", "odd", "something happened");
         assert_eq!(notice.warn_at(INTERVAL, 2), Some(2));
         assert_eq!(notice.warn_at(INTERVAL + 1, 3), None);
         assert_eq!(notice.warn_at(2 * INTERVAL - 1, 4), None);

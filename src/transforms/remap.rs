@@ -122,7 +122,7 @@ impl Settings for RemapSettings {
             drops_aborted: self.drop_on_abort,
             reroutes: self.reroute_dropped,
         };
-        let notice = Notice::new(&context.id, "the program failed on records");
+        let notice = Notice::new(&context.id, "program_failed", "the program failed on records");
         let shared = Arc::new(Common { program, policy, id: context.id, meters: context.meters, notice });
         Ok(Box::new(Remap { shared, runner: Runner::new(), leaving: Vec::new(), parts: Vec::new() }))
     }
@@ -174,10 +174,7 @@ impl Transform for Remap {
                 }
             }
         }
-        if failed > 0 {
-            self.shared.meters.errors("program_failed", failed);
-            self.shared.notice.warn(failed);
-        }
+        self.shared.notice.count(&self.shared.meters, failed);
         if !self.parts.is_empty() {
             self.replace_by_parts(batch);
         }

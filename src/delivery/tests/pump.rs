@@ -49,6 +49,22 @@ async fn a_request_waits_to_be_filled_but_not_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_a_burst_does_not_wait_and_what_comes_after_it_does() {
+    let (stage, ledger) = (Stage::new(Script::default()), Arc::new(Ledger::default()));
+    let began = Instant::now();
+    let running = tokio::spawn(pump(&stage, Limits { records: 2, ..LIMITS }).run(Stop::default()));
+    offer(&stage, batch(&ledger, &["a", "b", "c"]));
+    tokio::time::sleep(SECOND / 10).await;
+    assert_eq!(stage.script.bodies(), ["[a,b,]", "[c,]"]);
+    offer(&stage, batch(&ledger, &["d"]));
+    tokio::time::sleep(SECOND * 2).await;
+    assert_eq!(stage.script.bodies(), ["[a,b,]", "[c,]", "[d,]"]);
+    let times: Vec<_> = stage.script.seen.lock().unwrap().iter().map(|(at, _)| *at - began).collect();
+    assert!(times[1] < SECOND / 10 && times[2] >= SECOND, "{times:?}");
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_waits_to_be_filled_when_the_process_ends() {
     let (stage, ledger) = (Stage::new(Script::default()), Arc::new(Ledger::default()));
     let running = tokio::spawn(pump(&stage, LIMITS).run(Stop::default()));
