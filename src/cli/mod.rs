@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
+mod demo;
 mod files;
 mod log;
 mod run;
@@ -37,6 +38,8 @@ struct Line {
 enum Verb {
     Run(run::Run),
     Validate(validate::Validate),
+    /// Shows Levada at work on logs it makes itself: no file, server or option needed.
+    Demo(demo::DemoArguments),
 }
 
 /// Reads the arguments and does what they say.
@@ -46,6 +49,7 @@ pub fn main() -> ExitCode {
         match verb.unwrap_or(Verb::Run(run)) {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Validate(arguments) => validate::validate(&arguments),
+            Verb::Demo(arguments) => demo::demo(&arguments),
         }
     });
     done.unwrap_or(ExitCode::from(INTERNAL))

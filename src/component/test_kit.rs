@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::meters::{Families, Label};
+use super::meters::{Families, Label, Meters};
 use super::outlet::{Inlet, Lane, Offer, Outlet};
 use super::row::Context;
 use super::signal::Waiters;
@@ -214,7 +214,16 @@ impl Lane for Catcher {
 /// A context with `memory` bytes of budget that keeps state in `folder`, and the figures behind its meters.
 pub(crate) fn context(folder: &std::path::Path, memory: usize) -> (Families, Context) {
     let families = Families::default();
-    let meters = families.meters(&Label { id: "it".into(), kind: "source", type_name: "file" });
+    let meters = families.meters(&label());
     let context = Context { id: "it".into(), meters, budget: Budget::new(memory), state_dir: folder.to_owned() };
     (families, context)
+}
+
+/// Meters nobody looks at but the test.
+pub(crate) fn meters() -> Meters {
+    Families::default().meters(&label())
+}
+
+fn label() -> Label {
+    Label { id: "it".into(), kind: "source", type_name: "file" }
 }

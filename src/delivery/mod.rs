@@ -15,12 +15,15 @@ mod pump;
 mod request;
 pub mod settings;
 mod share;
+mod sorted;
 #[cfg(test)]
 pub(crate) mod test_batch;
 #[cfg(test)]
 pub(crate) mod test_peer;
 #[cfg(test)]
 pub(crate) mod test_tls;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

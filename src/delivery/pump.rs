@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::courier::{Courier, Left};
+use super::courier::Courier;
 use super::cutter::{Cut, Cutter, Limits};
-use super::request::{Load, Request};
+use super::request::Request;
 use super::share::Share;
+use super::sorted::{Told, Why};
 use crate::buffer::Queue;
 use crate::component::signal::Stop;
 use crate::event::Batch;
@@ -38,13 +39,13 @@ pub(crate) struct Pump {
     /// Has a body been filled since the last one that went unfilled?
     is_burst: bool,
     ready: VecDeque<Request>,
-    under_way: JoinSet<Left>,
+    under_way: JoinSet<Vec<Told>>,
     held: JoinSet<()>,
 }
 
 impl Pump {
     pub(crate) fn new(courier: Arc<Courier>, queue: Arc<Queue>, pace: Pace) -> Self {
-        let cutter = Some(Cutter::new(courier.sink().encoder(), pace.limits, courier.bodies()));
+        let cutter = Some(Cutter::new(courier.sink().clone(), pace.limits, courier.bodies()));
         let (under_way, held) = (JoinSet::new(), JoinSet::new());
         Self { courier, queue, pace, cutter, due: None, is_burst: false, ready: VecDeque::new(), under_way, held }
     }
@@ -63,7 +64,7 @@ impl Pump {
                 Some(done) = self.under_way.join_next() => self.landed(done),
                 Some(_) = self.held.join_next() => {}
                 _ = stop.requested(), if !ending => ending = true,
-                () = at(stop.deadline().map(Instant::from)), if ending => return,
+                () = overdue(&stop) => return,
             }
             if ending && self.due.is_some() {
                 self.flush().await;
@@ -84,18 +85,18 @@ impl Pump {
         }
     }
 
-    fn landed(&mut self, done: Result<Left, tokio::task::JoinError>) {
-        let left = match done {
-            Ok(left) => left,
+    fn landed(&mut self, done: Result<Vec<Told>, tokio::task::JoinError>) {
+        let refused = match done {
+            Ok(refused) => refused,
             Err(error) => {
                 // The requests went with the panic: their receipts say failed.
                 tracing::error!(component_id = self.courier.id(), %error, "delivery of a request ended early");
                 return;
             }
         };
-        for (load, why) in left.held {
+        for told in refused {
             let courier = self.courier.clone();
-            self.held.spawn(async move { courier.hold(load, why).await });
+            self.held.spawn(async move { courier.hold(told).await });
         }
     }
 
@@ -120,9 +121,12 @@ impl Pump {
 
     /// A body that is being filled slowly waits for its time. The end of a burst does not: when nothing more comes
     /// for a moment it goes, which is one request more for each burst of full ones.
-    fn next_due(&self) -> Instant {
+    fn next_due(&self, counted: Option<Instant>) -> Instant {
         let now = Instant::now();
-        if self.is_burst { now + self.pace.linger.min(BURST_ENDS) } else { self.due.unwrap_or(now + self.pace.linger) }
+        if self.queue.is_hurried() {
+            return now;
+        }
+        if self.is_burst { now + self.pace.linger.min(BURST_ENDS) } else { counted.unwrap_or(now + self.pace.linger) }
     }
 
     async fn with_cutter(&mut self, work: impl FnOnce(&mut Cutter, &mut Cut) + Send + 'static) {
@@ -132,11 +136,11 @@ impl Pump {
             let mut cut = Cut::default();
             work(&mut cutter, &mut cut);
             for (load, refusal) in cut.refused.drain(..) {
-                courier.bury_blocking(load, refusal.code, &refusal.why);
+                courier.bury_blocking(load, Why { code: refusal.code.to_owned(), why: refusal.why });
             }
             (cutter, cut.requests)
         });
-        let fresh = || Cutter::new(self.courier.sink().encoder(), self.pace.limits, self.courier.bodies());
+        let fresh = || Cutter::new(self.courier.sink().clone(), self.pace.limits, self.courier.bodies());
         let (cutter, requests) = match worked.await {
             Ok(done) => done,
             Err(error) => {
@@ -144,9 +148,11 @@ impl Pump {
                 (fresh(), Vec::new())
             }
         };
+        // A request that was closed took the record along that the time was counted from.
+        let counted = self.due.filter(|_| requests.is_empty());
         self.is_burst |= !requests.is_empty();
         self.ready.extend(requests);
-        self.due = cutter.has_open().then(|| self.next_due());
+        self.due = cutter.has_open().then(|| self.next_due(counted));
         self.cutter = Some(cutter);
     }
 }
@@ -159,5 +165,7 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// Records that wait for their partition, with the reason.
-pub(crate) type HeldLoad = (Load, String);
+/// Waits until the deadline of `stop` is past.
+async fn overdue(stop: &Stop) {
+    sleep_until(Instant::from_std(stop.requested().await)).await;
+}

@@ -52,6 +52,27 @@ impl Template {
     ///
     /// A hole that is not closed or not a path, or an unknown date specifier.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        Self::parse_with(source, push_text)
+    }
+
+    /// Parses a template in which `%` is only a percent sign.
+    ///
+    /// # Errors
+    ///
+    /// A hole that is not closed or not a path.
+    pub fn parse_without_dates(source: &str) -> Result<Self, TemplateError> {
+        Self::parse_with(source, |pieces, source, span| {
+            if !span.is_empty() {
+                pieces.push(Piece::Text(source[span].to_owned()));
+            }
+            Ok(())
+        })
+    }
+
+    fn parse_with(
+        source: &str,
+        push_text: impl Fn(&mut Vec<Piece>, &str, Range<usize>) -> Result<(), TemplateError>,
+    ) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut at = 0;
         while let Some(found) = source[at..].find("{{") {
@@ -73,7 +94,7 @@ impl Template {
     ///
     /// The first hole without a value: absent, `null`, an object or a list. `out` then holds what came before it.
     pub fn render<F: Fields + ?Sized>(&self, fields: &F, time: i64, out: &mut String) -> Result<(), Missing> {
-        self.render_each(fields, time, out, |_, _| {})
+        self.render_each((fields, time), out, |_, _| {})
     }
 
     /// Like [`render`](Self::render), and shows `visit` each hole (as it was written) with the text that filled it.
@@ -83,8 +104,7 @@ impl Template {
     /// See [`render`](Self::render).
     pub fn render_each<F: Fields + ?Sized>(
         &self,
-        fields: &F,
-        time: i64,
+        (fields, time): (&F, i64),
         out: &mut String,
         mut visit: impl FnMut(&str, &str),
     ) -> Result<(), Missing> {

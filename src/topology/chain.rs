@@ -9,6 +9,7 @@ use std::task::Waker;
 
 use arc_swap::ArcSwap;
 
+use super::suspect::{Excuse, Suspects, span};
 use crate::component::meters::Meters;
 use crate::component::outlet::{Inlet, Lane, Offer, Outlet};
 use crate::component::reason::Reason;
@@ -57,13 +58,10 @@ pub(crate) struct ChainOutlet(pub(crate) Arc<ArcSwap<Chain>>);
 
 impl Outlet for ChainOutlet {
     fn lane(&self) -> Box<dyn Lane> {
-        let lane = ChainLane { current: self.0.clone(), known: Weak::new(), steps: vec![], careful: 0 };
-        Box::new(lane)
+        let (current, suspects) = (self.0.clone(), Suspects::default());
+        Box::new(ChainLane { current, known: Weak::new(), steps: Vec::new(), suspects })
     }
 }
-
-/// After a panic this many batches run record by record, to find the culprit.
-const CAREFUL_BATCHES: u32 = 64;
 
 struct ChainLane {
     current: Arc<ArcSwap<Chain>>,
@@ -71,10 +69,12 @@ struct ChainLane {
     /// with the last batch in it, and with it the doors to sinks that were removed.
     known: Weak<Chain>,
     steps: Vec<Copy>,
-    careful: u32,
+    suspects: Suspects,
 }
 
-type Waiting = Vec<(Arc<dyn Inlet>, Batch)>;
+/// What came out of the chain, in order. It is offered when all of a batch has passed: a step that panics on one way
+/// leaves nothing half done on another.
+type Outputs = Vec<(Arc<dyn Inlet>, Batch)>;
 
 impl Lane for ChainLane {
     fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer {
@@ -85,17 +85,20 @@ impl Lane for ChainLane {
             self.steps = chain.steps.iter().map(|step| step.copy(&mut before)).collect();
         }
         chain.source.sent(batch.len(), 0);
-        let mut run = Run { chain: &chain, steps: &mut self.steps, waker, waiting: Vec::new() };
-        if self.careful > 0 {
-            self.careful -= 1;
+        let mut run = Run { chain: &chain, steps: &mut self.steps, outputs: Outputs::new() };
+        if self.suspects.has(&batch) {
             run.each(&batch);
+            self.suspects.remove(&batch);
             batch.close();
-        } else if let Err(panic) = run.guarded(batch) {
-            // The batch went with the panic: its receipt says failed, the source offers it again.
-            tracing::error!(panic, "a step panicked; its batch runs again, record by record");
-            self.careful = CAREFUL_BATCHES;
+        } else {
+            let span = span(&batch);
+            if let Err(panic) = run.guarded(batch) {
+                // The batch went with the panic: its receipt says failed, the source offers it again.
+                tracing::error!(panic, "a step panicked; its batch runs again, record by record");
+                self.suspects.extend(span);
+            }
         }
-        Offer::of(run.waiting)
+        offer(run.outputs, waker)
     }
 }
 
@@ -122,15 +125,15 @@ impl Step {
 struct Run<'a> {
     chain: &'a Chain,
     steps: &'a mut [Copy],
-    waker: &'a Waker,
-    /// What found no room.
-    waiting: Waiting,
+    outputs: Outputs,
 }
 
 impl Run<'_> {
+    /// Runs `batch` through the chain. If a step panics nothing is added to the outputs.
     fn guarded(&mut self, batch: Batch) -> Result<(), String> {
-        let entry = &self.chain.entry;
+        let (entry, before) = (&self.chain.entry, self.outputs.len());
         catch_unwind(AssertUnwindSafe(|| self.follow_all(batch, entry))).map_err(|payload| {
+            self.outputs.truncate(before);
             for (copy, step) in self.steps.iter_mut().zip(&self.chain.steps) {
                 *copy = step.fork();
             }
@@ -141,11 +144,16 @@ impl Run<'_> {
     /// Runs each record alone; one that makes a step panic becomes a dead letter.
     fn each(&mut self, batch: &Batch) {
         for at in 0..batch.len() {
-            let single = batch.select(|index| index == at);
+            let mut single = batch.select(|index| index == at);
             let spare = single.clone();
+            let excuse = Excuse::put(&mut single);
             match self.guarded(single) {
-                Ok(()) => spare.close(),
+                Ok(()) => {
+                    spare.close();
+                    excuse.not_needed();
+                }
                 Err(panic) => {
+                    excuse.accepted();
                     self.chain.source.error("panic");
                     let outcome = self.chain.dead_letters.write(&spare, "panic", &panic, &self.chain.source);
                     spare.settle(outcome);
@@ -172,7 +180,7 @@ impl Run<'_> {
         }
         match edge {
             Edge::Step(number) => self.step(*number, batch),
-            Edge::Queue(inlet) => self.offer(inlet, batch),
+            Edge::Queue(inlet) => self.outputs.push((inlet.clone(), batch)),
         }
     }
 
@@ -189,12 +197,16 @@ impl Run<'_> {
         for (batch, why) in ports.take_rejected() {
             self.reject(step, batch, &why);
         }
-        let Some(main) = step.main.filter(|_| !batch.is_empty()) else {
+        if batch.is_empty() {
             batch.close();
             return;
-        };
+        }
         step.meters.sent(batch.len(), 0);
-        self.follow_all(batch, &step.outputs[main]);
+        match step.main {
+            Some(main) => self.follow_all(batch, &step.outputs[main]),
+            // A step without a main output that leaves records behind has no reader for them.
+            None => self.follow_all(batch, &Edges::from([])),
+        }
     }
 
     fn reject(&mut self, step: &Step, batch: Batch, why: &str) {
@@ -206,18 +218,24 @@ impl Run<'_> {
         let outcome = self.chain.dead_letters.write(&batch, "rejected", why, &step.meters);
         batch.settle(outcome);
     }
+}
 
-    fn offer(&mut self, inlet: &Arc<dyn Inlet>, batch: Batch) {
+/// Offers what came out to the queues it is for.
+fn offer(outputs: Outputs, waker: &Waker) -> Offer {
+    let mut waiting = Outputs::new();
+    for (inlet, batch) in outputs {
         // Order within a stream: what follows a waiting batch for the same queue waits behind it.
-        let behind = self.waiting.iter().any(|(other, _)| Arc::ptr_eq(other, inlet));
-        let refused = if behind { Some(batch) } else { inlet.offer(batch, self.waker).err() };
-        if let Some(batch) = refused {
-            self.waiting.push((inlet.clone(), batch));
-        }
+        let is_behind = waiting.iter().any(|(other, _)| Arc::ptr_eq(other, &inlet));
+        let refused = if is_behind { Some(batch) } else { inlet.offer(batch, waker).err() };
+        waiting.extend(refused.map(|batch| (inlet, batch)));
     }
+    Offer::of(waiting)
 }
 
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a step panicked".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

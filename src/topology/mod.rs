@@ -8,6 +8,7 @@ mod compile;
 mod door;
 mod roster;
 mod running;
+mod suspect;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

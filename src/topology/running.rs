@@ -90,7 +90,12 @@ impl Topology {
 
     /// Makes what runs be what `plan` says. An error changes nothing.
     pub fn apply(&mut self, plan: &Plan) -> Result<(), BuildError> {
-        let built = self.build(plan)?;
+        self.apply_with(plan, &mut HashMap::new())
+    }
+
+    /// The same, with drains of the caller's, by id, in the place of sinks: for a program that wants the records.
+    pub fn apply_with(&mut self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<(), BuildError> {
+        let built = self.build(plan, guests)?;
         self.swap(plan, built);
         Ok(())
     }
@@ -105,11 +110,15 @@ impl Topology {
         self.alive.ended()
     }
 
-    fn build(&self, plan: &Plan) -> Result<Built, BuildError> {
+    fn build(&self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<Built, BuildError> {
         let mut built = Built { sources: Vec::new(), steps: HashMap::new(), sinks: Vec::new() };
         for component in &plan.sinks {
             let runs = self.sinks.get(&component.id).is_some_and(|sink| is_same(&sink.made_of, component));
-            let sink = if runs { None } else { Some(self.ground.sink(component)?) };
+            let sink = match guests.remove(&component.id) {
+                Some(guest) => Some(guest),
+                None if runs => None,
+                None => Some(self.ground.sink(component)?),
+            };
             built.sinks.push((component.clone(), sink));
         }
         for component in &plan.transforms {
@@ -219,6 +228,9 @@ impl Topology {
         for source in self.sources.values() {
             source.stop.request(deadline);
         }
+        for sink in self.sinks.values() {
+            sink.queue.hurry();
+        }
         let at = tokio::time::Instant::from_std(deadline);
         for (id, mut source) in self.sources.drain() {
             if timeout_at(at, &mut source.task).await.is_err() {
@@ -275,12 +287,14 @@ impl NewSource {
 impl RunningSink {
     /// Lets a removed sink deliver what its queue holds, for a while.
     fn retire(self) {
-        let Self { door, stop, mut task, .. } = self;
+        let Self { door, queue, stop, mut task, .. } = self;
         drop(door);
         tokio::spawn(async move {
             if timeout(HAND_OVER, &mut task).await.is_err() {
                 stop.request(Instant::now());
+                let _ended = task.await;
             }
+            queue.abandon();
         });
     }
 }

@@ -142,3 +142,28 @@ pub(super) fn lines(batch: &Batch) -> Vec<String> {
 pub(super) fn identities(batch: &Batch) -> Vec<Identity> {
     batch.iter().map(crate::event::View::identity).collect()
 }
+
+/// Decoded keys and raw values of a JSON object, in order and with duplicates, as an independent reader finds them.
+pub(super) fn pairs(object: &str) -> Vec<(String, String)> {
+    struct Pairs(Vec<(String, String)>);
+    impl<'de> serde::Deserialize<'de> for Pairs {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Visitor).map(Self)
+        }
+    }
+    struct Visitor;
+    impl<'de> serde::de::Visitor<'de> for Visitor {
+        type Value = Vec<(String, String)>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some((key, value)) = map.next_entry::<String, Box<serde_json::value::RawValue>>()? {
+                pairs.push((key, value.get().to_owned()));
+            }
+            Ok(pairs)
+        }
+    }
+    serde_json::from_str::<Pairs>(object).unwrap().0
+}
