@@ -184,7 +184,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings: DemoLogsSettings = toml::from_str(settings).unwrap();
         assert_eq!(settings.check(), []);
-        let source = Settings::build(settings, context(folder.path(), 1 << 20)).unwrap();
+        let source = Settings::build(settings, context(folder.path(), 1 << 20).1).unwrap();
         let end = Catcher::default();
         source.run(Arc::new(end.clone()), Stop::default()).await;
         end.lines()
@@ -214,7 +214,7 @@ mod tests {
     async fn a_stop_ends_an_endless_one() {
         let folder = tempfile::tempdir().unwrap();
         let settings: DemoLogsSettings = toml::from_str("format = 'json'").unwrap();
-        let source = Settings::build(settings, context(folder.path(), 1 << 20)).unwrap();
+        let source = Settings::build(settings, context(folder.path(), 1 << 20).1).unwrap();
         let (end, stop) = (Catcher::default(), Stop::default());
         let running = tokio::spawn(source.run(Arc::new(end.clone()), stop.clone()));
         tokio::task::spawn_blocking(move || end.wait_for(1)).await.unwrap();

@@ -11,7 +11,7 @@ fn piped(settings: &str) -> (Box<Stdin>, PipeWriter, tempfile::TempDir) {
     let (reader, writer) = std::io::pipe().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let input = File::from(OwnedFd::from(reader));
-    (Box::new(Stdin { settings, context: context(folder.path(), 1 << 20), input }), writer, folder)
+    (Box::new(Stdin { settings, context: context(folder.path(), 1 << 20).1, input }), writer, folder)
 }
 
 #[tokio::test]
