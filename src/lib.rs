@@ -3,6 +3,7 @@
 //! Reading order: [`event`] (what moves), [`component`] (the contracts), [`topology`] (how it runs), then any shelf:
 //! [`sources`], [`transforms`], [`sinks`]. ARCHITECTURE.md has the map.
 
+pub mod admin;
 pub mod buffer;
 pub mod cli;
 pub mod codecs;

@@ -129,7 +129,8 @@ async fn g1_each_service_has_its_index() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn g3_a_service_cannot_forge_where_it_runs() {
-    let logs = Logs::new(&[r#"{"service":"quest","env":"dev","pod_name":"mine","region":"moon","message":"+66 2 123 4567"}"#]);
+    let logs =
+        Logs::new(&[r#"{"service":"quest","env":"dev","pod_name":"mine","region":"moon","message":"+66 2 123 4567"}"#]);
     let documents = logs.run("g3-enrich-and-scrub.toml").await;
     let all = of_index(&documents, "go2asia-logs-");
     assert_eq!(all.len(), logs.lines.len());
@@ -206,8 +207,7 @@ async fn g13_errors_of_the_gateway_and_security_logs() {
     let documents = logs.run("g13-blockchain-incident.toml").await;
     let [errors, security] =
         ["go2asia-blockchain-errors-", "go2asia-security-"].map(|prefix| of_index(&documents, prefix));
-    let is_error =
-        |record: &Value| record["service"] == "blockchain_gateway_service" && record["level"] == "error";
+    let is_error = |record: &Value| record["service"] == "blockchain_gateway_service" && record["level"] == "error";
     assert_eq!(errors.len(), logs.records(is_error).len());
     assert_eq!(security.len(), logs.records(|record| record["log_type"] == "security").len());
     let is_failed = |document: &&&Value| document["event"] == "chain_transaction_failed";

@@ -94,7 +94,7 @@ impl Template {
     ///
     /// The first hole without a value: absent, `null`, an object or a list. `out` then holds what came before it.
     pub fn render<F: Fields + ?Sized>(&self, fields: &F, time: i64, out: &mut String) -> Result<(), Missing> {
-        self.render_each(fields, time, out, |_, _| {})
+        self.render_each((fields, time), out, |_, _| {})
     }
 
     /// Like [`render`](Self::render), and shows `visit` each hole (as it was written) with the text that filled it.
@@ -104,8 +104,7 @@ impl Template {
     /// See [`render`](Self::render).
     pub fn render_each<F: Fields + ?Sized>(
         &self,
-        fields: &F,
-        time: i64,
+        (fields, time): (&F, i64),
         out: &mut String,
         mut visit: impl FnMut(&str, &str),
     ) -> Result<(), Missing> {

@@ -35,7 +35,8 @@ impl Store {
             while let Ok((stream, _)) = listener.accept().await {
                 let kept = kept.clone();
                 let serve = service_fn(move |request| answer(request, kept.clone()));
-                let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), serve);
+                let connection =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), serve);
                 tokio::spawn(async move { drop(connection.await) });
             }
         });

@@ -18,10 +18,11 @@ mod window;
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio::runtime::Builder;
 
-/// Arguments of `levada demo`.
+/// Show Levada at work on logs it makes itself: no file, no server, no option needed.
 #[derive(Clone, Debug, Args)]
-pub(super) struct DemoArguments {
+pub(super) struct Demo {
     /// How long it runs, unless Ctrl-C ends it before.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
@@ -31,8 +32,14 @@ pub(super) struct DemoArguments {
 }
 
 /// Runs the demonstration; fails if the sum at its end does not add up.
-pub(super) async fn demo(arguments: &DemoArguments) -> ExitCode {
-    match show::run(arguments).await {
+pub(super) fn demo(arguments: &Demo) -> ExitCode {
+    let shown = Builder::new_multi_thread().enable_all().build().and_then(|runtime| {
+        let shown = runtime.block_on(show::run(arguments));
+        // Threads that still read end with the process.
+        runtime.shutdown_background();
+        shown
+    });
+    match shown {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(super::FAULTY),
         // Whoever read our output has gone: `levada demo | head`.
