@@ -121,7 +121,7 @@ impl Agent {
 
     /// How the sink `id` is.
     pub fn health(&self, id: &str) -> State {
-        self.topology.health().find(|(other, _)| *other == id).unwrap().1.state()
+        self.topology.roster().health(id).unwrap()
     }
 
     /// Waits until the sink `id` is in trouble; gives the reason.

@@ -36,9 +36,10 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Demo(demo::Demo),
     Run(run::Run),
     Validate(validate::Validate),
+    /// Shows Levada at work on logs it makes itself: no file, server or option needed.
+    Demo(demo::DemoArguments),
 }
 
 /// Reads the arguments and does what they say.
@@ -46,9 +47,9 @@ pub fn main() -> ExitCode {
     let done = catch_unwind(|| {
         let Line { verb, run } = Line::parse();
         match verb.unwrap_or(Verb::Run(run)) {
-            Verb::Demo(arguments) => demo::demo(&arguments),
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Validate(arguments) => validate::validate(&arguments),
+            Verb::Demo(arguments) => demo::demo(&arguments),
         }
     });
     done.unwrap_or(ExitCode::from(INTERNAL))

@@ -20,9 +20,9 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::runtime::Builder;
 
-/// Show Levada at work on logs it makes itself: no file, no server, no option needed.
+/// Arguments of `levada demo`.
 #[derive(Clone, Debug, Args)]
-pub(super) struct Demo {
+pub(super) struct DemoArguments {
     /// How long it runs, unless Ctrl-C ends it before.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
@@ -32,13 +32,16 @@ pub(super) struct Demo {
 }
 
 /// Runs the demonstration; fails if the sum at its end does not add up.
-pub(super) fn demo(arguments: &Demo) -> ExitCode {
-    let shown = Builder::new_multi_thread().enable_all().build().and_then(|runtime| {
-        let shown = runtime.block_on(show::run(arguments));
-        // Threads that still read end with the process.
-        runtime.shutdown_background();
-        shown
-    });
+pub(super) fn demo(arguments: &DemoArguments) -> ExitCode {
+    let runtime = match Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            return ExitCode::from(super::INTERNAL);
+        }
+    };
+    let shown = runtime.block_on(show::run(arguments));
+    runtime.shutdown_background();
     match shown {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(super::FAULTY),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::Demo;
+use super::DemoArguments;
 use super::card::card;
 use super::figures::Figures;
 use super::folder::Folder;
@@ -32,7 +32,7 @@ const REFRESHES_OF_A_LINE: u32 = 10;
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs it; tells whether the sum adds up.
-pub(super) async fn run(arguments: &Demo) -> io::Result<bool> {
+pub(super) async fn run(arguments: &DemoArguments) -> io::Result<bool> {
     let paint = Paint::of_stdout();
     let mut signals = Signals::new()?;
     let folder = Folder::new()?;
@@ -98,7 +98,7 @@ struct Screen {
 }
 
 impl Show {
-    fn open(arguments: &Demo, folder: &Folder, paint: Paint) -> io::Result<Self> {
+    fn open(arguments: &DemoArguments, folder: &Folder, paint: Paint) -> io::Result<Self> {
         let to = arguments.to.as_deref();
         let paths = Paths::within(folder.path());
         std::fs::create_dir(&paths.logs)?;
@@ -155,13 +155,7 @@ impl Show {
     }
 
     fn new_trouble(&mut self) -> Option<String> {
-        let state = self
-            .topology
-            .roster()
-            .members()
-            .iter()
-            .find(|member| member.id == self.sink)
-            .map(|sink| sink.health.state());
+        let state = self.topology.roster().health(self.sink);
         let why = if let Some(State::Degraded { why, .. }) = state { Some(why) } else { None };
         if why == self.screen.trouble {
             return None;
@@ -205,7 +199,7 @@ impl Show {
     }
 }
 
-fn greet(paths: &Paths, arguments: &Demo, paint: Paint) -> io::Result<()> {
+fn greet(paths: &Paths, arguments: &DemoArguments, paint: Paint) -> io::Result<()> {
     let logs = paths.logs.display();
     let seconds = arguments.seconds;
     print(&[
