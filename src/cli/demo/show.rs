@@ -112,7 +112,7 @@ impl Show {
         let mut topology = Topology::idle(&data_dir, families.clone(), budget);
         let (window, found) = Window::new();
         let mut guests = HashMap::from([(SINK.to_owned(), Box::new(window) as Box<dyn Drain>)]);
-        topology.apply_with(&plan, &mut guests).map_err(io::Error::other)?;
+        topology.apply_with(&plan, &mut guests).map_err(|error| io::Error::other(format!("{error}: {}", error.why)))?;
         let begin = Instant::now();
         let screen = Screen { found, cards: 0, ticker: Ticker::new(begin), refreshes: 0, trouble: None };
         let sink = if to.is_some() { USERS_SINK } else { SINK };
