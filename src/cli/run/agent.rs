@@ -136,7 +136,7 @@ fn bad_data_dir(plan: &Plan, why: String) -> Diagnostic {
 }
 
 fn not_built(plan: &Plan, error: BuildError) -> Diagnostic {
-    let fault = Diagnostic::new(Code::NotBuilt, error.to_string());
+    let fault = Diagnostic::new(Code::NotBuilt, format!("cannot build the {} `{}`", error.kind, error.id));
     let component = plan.components().find(|component| component.id == error.id);
     match component {
         Some(component) => fault.at(component.section.place(), error.why),
