@@ -13,3 +13,4 @@ mod overload;
 mod refusal;
 mod reload;
 mod restart;
+mod tidy;

@@ -70,7 +70,7 @@ async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
     tokio::select! {
         () = agent.end() => ExitCode::SUCCESS,
         code = signals.end() => {
-            tracing::warn!("asked to end at once: what is in hand will be offered again");
+            tracing::warn!("ends at once: what is in hand is read again at the next start, where the source can");
             ExitCode::from(code)
         }
     }

@@ -34,7 +34,7 @@ use crate::codecs::Compression;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::signal::Stop;
-use crate::component::sink::Sink;
+use crate::component::sink::{Encoder, Sink};
 use crate::component::source::Running;
 
 use backoff::Backoff;
@@ -109,6 +109,11 @@ pub trait Drain: Send {
 
     /// What stands before it.
     fn buffer(&self) -> &settings::BufferSettings;
+
+    /// An encoder as its requests are made with, where it makes any: for what measures or shows them.
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        None
+    }
 }
 
 impl Drain for Delivery {
@@ -122,6 +127,10 @@ impl Drain for Delivery {
 
     fn buffer(&self) -> &settings::BufferSettings {
         &self.plan.buffer
+    }
+
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        Some(self.sink.encoder())
     }
 }
 

@@ -41,8 +41,8 @@ impl Spot {
         let mut text = format!(".\"{}\"", self.key.replace('"', "\\\""));
         for step in &self.below {
             match step {
-                Below::Field(name) => text.push_str(&format!(".\"{name}\"")),
-                Below::Index(index) => text.push_str(&format!("[{index}]")),
+                Below::Field(name) => text.extend([".\"", name, "\""]),
+                Below::Index(index) => text.extend(["[", &index.to_string(), "]"]),
             }
         }
         Path::parse(&text).unwrap()
@@ -288,7 +288,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// An object of these members, with space in places.
 fn object(members: &[(String, String)]) -> String {
-    let members: Vec<String> = members.iter().map(|member| spelled(member)).collect();
+    let members: Vec<String> = members.iter().map(spelled).collect();
     format!("{{ {} }}", members.join(" ,"))
 }
 

@@ -12,7 +12,8 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use vrl::path::{OwnedSegment, OwnedTargetPath, parse_target_path};
 
 use super::fields::{Fields, Member};
-use super::scan;
+use super::json;
+use crate::event::json::{Segment, seek};
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,13 +202,28 @@ fn write_field<F: Fields + ?Sized>(fields: &F, path: &OwnedTargetPath, out: &mut
     };
     match fields.member(path.prefix, name.as_str())? {
         Member::Text(text) => tail.is_empty().then(|| out.push_str(&String::from_utf8_lossy(text))),
-        Member::Json(raw) => write_scalar(scan::lookup(&raw, tail)?, out),
+        Member::Json(raw) => write_scalar(lookup(&raw, tail)?, out),
+    }
+}
+
+fn lookup<'a>(raw: &'a [u8], tail: &[OwnedSegment]) -> Option<&'a [u8]> {
+    if tail.is_empty() {
+        return Some(raw);
+    }
+    let path: Vec<Segment<'_>> = tail.iter().map(segment).collect();
+    seek(raw, &path).map(|range| &raw[range])
+}
+
+fn segment(segment: &OwnedSegment) -> Segment<'_> {
+    match segment {
+        OwnedSegment::Field(name) => Segment::Field(name.as_bytes()),
+        OwnedSegment::Index(index) => Segment::Index(*index),
     }
 }
 
 fn write_scalar(raw: &[u8], out: &mut String) -> Option<()> {
     match raw.first()? {
-        b'"' => out.push_str(&String::from_utf8_lossy(&scan::decode(raw))),
+        b'"' => out.push_str(&String::from_utf8_lossy(&json::decode(json::unquote(raw)))),
         b'n' | b'{' | b'[' => return None,
         _ => out.push_str(std::str::from_utf8(raw).ok()?),
     }

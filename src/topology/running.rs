@@ -173,16 +173,13 @@ impl Topology {
     fn start_sink(&self, made_of: Component, drain: Box<dyn Drain>, old: Option<RunningSink>) -> RunningSink {
         let meters = self.ground.context(&made_of).meters;
         let buffer = drain.buffer().clone();
-        let (queue, door, before) = match old {
-            Some(old) => {
-                old.queue.configure(buffer.max_size, buffer.when_full);
-                old.stop.request(Instant::now() + HAND_OVER);
-                (old.queue, old.door, Some(old.task))
-            }
-            None => {
-                let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters.clone()));
-                (queue.clone(), Arc::new(Door(queue)), None)
-            }
+        let (queue, door, before) = if let Some(old) = old {
+            old.queue.configure(buffer.max_size, buffer.when_full);
+            old.stop.request(Instant::now() + HAND_OVER);
+            (old.queue, old.door, Some(old.task))
+        } else {
+            let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters.clone()));
+            (queue.clone(), Arc::new(Door(queue)), None)
         };
         let bench =
             Bench { queue: queue.clone(), meters, health: Health::default(), dead_letters: self.dead_letters.clone() };

@@ -37,7 +37,7 @@ mod value;
 /// Adds members to records.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EnrichSettings {
+pub(super) struct EnrichSettings {
     /// Members to set: constants of any type, or text with `{{ path }}` in it, which is filled for each record.
     fields: Fields,
     /// Leave a member that the record has as it is.
@@ -125,8 +125,7 @@ impl Enrich {
         if let Some((_, enriched)) = self.origins.iter().find(|(known, _)| Arc::ptr_eq(known, origin)) {
             return enriched.clone();
         }
-        let members = origin.members().to_vec();
-        let enriched = Arc::new(origin.derive(members).with(&self.common.constants));
+        let enriched = Arc::new(origin.derive(origin.members()).with(&self.common.constants));
         if self.origins.len() == KNOWN_ORIGINS {
             self.origins.clear();
         }
@@ -167,12 +166,11 @@ impl Enrich {
             if self.common.keep_existing && records.get(index).get(path).is_some() {
                 continue;
             }
-            match text {
-                Some(text) => records.set(index, path, &Shared::string("", text).value),
-                None => {
-                    missing += 1;
-                    records.remove(index, path);
-                }
+            if let Some(text) = text {
+                records.set(index, path, &Shared::string("", text).value);
+            } else {
+                missing += 1;
+                records.remove(index, path);
             }
         }
         missing

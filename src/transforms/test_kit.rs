@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use crate::component::meters::Meters;
-use crate::component::row::{Problem, Settings};
+use crate::component::meters::{Families, Label, Meters};
+use crate::component::row::{Context, Problem, Settings};
 use crate::component::test_kit::context;
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Identity, Origin, Outcome, Receipt, Resolution, Resolve, Seen, Shared, StreamKey};
@@ -76,6 +76,7 @@ pub(super) fn origin(members: &[(&str, &str)]) -> Origin {
 pub(super) struct Step {
     pub(super) transform: Box<dyn Transform>,
     pub(super) meters: Meters,
+    pub(super) families: Families,
 }
 
 /// What came out of a step, as JSON.
@@ -100,9 +101,11 @@ pub(super) fn step<S: Settings<Built = Box<dyn Transform>>>(toml: &str) -> Step 
     let faults: Vec<Problem> = settings.check().into_iter().filter(|problem| !problem.is_warning).collect();
     assert_eq!(faults, []);
     let (_, context) = context(std::path::Path::new("unused"), 1 << 20);
-    let meters = context.meters.clone();
+    let families = Families::default();
+    let meters = families.meters(&Label { id: "it".into(), kind: "transform", type_name: S::NAME });
+    let context = Context { meters: meters.clone(), ..context };
     let transform = settings.build(context).unwrap();
-    Step { transform, meters }
+    Step { transform, meters, families }
 }
 
 impl Step {
@@ -110,7 +113,9 @@ impl Step {
     pub(super) fn run(&self, batch: Batch) -> Out {
         let (main, named) = self.apply(batch);
         let out = Out { main: lines(&main), named: named.iter().map(|(port, batch)| (*port, lines(batch))).collect() };
-        named.into_iter().for_each(|(_, batch)| batch.settle(Outcome::Delivered));
+        for (_, batch) in named {
+            batch.settle(Outcome::Delivered);
+        }
         main.settle(Outcome::Delivered);
         out
     }

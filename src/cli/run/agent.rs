@@ -64,10 +64,8 @@ impl Agent {
     async fn turn_into(&mut self, plan: &Plan) -> Result<(), Fault> {
         let globals: Globals = plan.globals.read()?;
         // What can fail comes first: after the swap there is no way back.
-        let door = match globals.api == self.globals.api {
-            true => None,
-            false => Some(open_door(plan, &globals, &self.shown).await?),
-        };
+        let has_moved = globals.api != self.globals.api;
+        let door = if has_moved { Some(open_door(plan, &globals, &self.shown).await?) } else { None };
         self.topology.apply(plan).map_err(|error| not_built(plan, error))?;
         if let Some(door) = door {
             self.door = door;
@@ -128,20 +126,23 @@ async fn open_door(plan: &Plan, globals: &Globals, shown: &Shown) -> Result<Opti
     })
 }
 
-fn bad_data_dir(plan: &Plan, why: String) -> Fault {
+fn bad_data_dir(plan: &Plan, why: String) -> Diagnostic {
     let fault = Diagnostic::new(Code::BadDataDir, why);
     let fault = match plan.globals.written("data_dir") {
         Some(place) => fault.at(place, "set here"),
         None => fault,
     };
-    Box::new(fault.help("set `data_dir` to a folder that this user may write and no other agent uses"))
+    fault.help("set `data_dir` to a folder that this user may write and no other agent uses")
 }
 
-fn not_built(plan: &Plan, error: BuildError) -> Fault {
+fn not_built(plan: &Plan, error: BuildError) -> Diagnostic {
     let fault = Diagnostic::new(Code::NotBuilt, error.to_string());
     let component = plan.components().find(|component| component.id == error.id);
-    Box::new(match component {
+    match component {
         Some(component) => fault.at(component.section.place(), error.why),
         None => fault.help(error.why),
-    })
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use crate::codecs::Compression;
 use crate::component::signal::Stop;
 use crate::component::sink::Refusal;
 use crate::delivery::Bench;
+use crate::delivery::confined::refusal;
 use crate::event::{Batch, Outcome, View};
 
 /// Bytes taken from the queue at once: one write and one fsync for each file among them.
@@ -50,20 +51,17 @@ impl Worker {
     /// Encodes batches into a group for each path; refused records become dead letters here.
     fn sort(&self, batches: Vec<Batch>) -> Job {
         let mut groups: HashMap<String, Result<Group, Refusal>> = HashMap::new();
-        let mut path = String::new();
+        let (mut path, mut refused) = (String::new(), Vec::new());
         for (number, batch) in batches.iter().enumerate() {
             for (at, record) in batch.iter().enumerate() {
-                let refused = match self.sink.path.render(record, &mut path) {
+                let refusal = match self.sink.path.render(record, &mut path) {
                     Err(refusal) => Some(refusal),
                     Ok(()) => self.put(record, (&path, (number, at)), &mut groups),
                 };
-                if let Some(Refusal { code, why }) = refused {
-                    let records = std::iter::once((record, code, why.as_str()));
-                    let outcome = self.bench.dead_letters.write_each(records, &self.bench.meters);
-                    batch.note(outcome, 1);
-                }
+                refused.extend(refusal.map(|refusal| ((number, at), refusal)));
             }
         }
+        self.bury(&batches, &refused);
         let groups = groups.into_iter().filter_map(|(path, group)| Some((path, group.ok()?))).collect();
         Job { batches, groups }
     }
@@ -89,6 +87,20 @@ impl Worker {
         }
     }
 
+    /// Makes records dead letters, in one write.
+    fn bury(&self, batches: &[Batch], refused: &[((usize, usize), Refusal)]) {
+        if refused.is_empty() {
+            return;
+        }
+        let letters = refused.iter().map(|((batch, at), refusal)| {
+            let Refusal { code, why } = refusal;
+            (batches[*batch].get(*at), *code, why.as_str())
+        });
+        let outcome = self.bench.dead_letters.write_each(letters, &self.bench.meters);
+        let places: Vec<_> = refused.iter().map(|(place, _)| *place).collect();
+        note(batches, &places, outcome);
+    }
+
     /// Writes the groups of a job; those that cannot be written stay in it.
     fn write(&mut self, job: &mut Job) {
         let id = &self.bench.meters.label().id;
@@ -105,11 +117,9 @@ impl Worker {
                     note(&job.batches, &group.records, Outcome::Delivered);
                 }
                 Err(error) if self.sink.path.is_chosen() && is_permanent(&error) => {
-                    let why = format!("its path cannot be a file: {error}");
-                    let view = |(batch, at): &(usize, usize)| (job.batches[*batch].get(*at), "path_name", why.as_str());
-                    let letters = group.records.iter().map(view);
-                    let outcome = self.bench.dead_letters.write_each(letters, &self.bench.meters);
-                    note(&job.batches, &group.records, outcome);
+                    let refusal = refusal("path_name", format!("its path cannot be a file: {error}"));
+                    let refused: Vec<_> = group.records.iter().map(|place| (*place, refusal.clone())).collect();
+                    self.bury(&job.batches, &refused);
                 }
                 Err(error) => {
                     self.bench.meters.error("file_write");

@@ -16,7 +16,7 @@ use crate::event::Budget;
 use crate::topology::DataDir;
 
 /// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A topology over a folder of its own.
 struct Stage {

@@ -26,6 +26,9 @@ use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Step};
 /// Rounds of the source without any progress, 100 ms each, after which it gives up: two hours.
 const PATIENCE: usize = 72_000;
 
+/// Batches that may fail in a case: each destination can lose a few requests, each batch can panic once.
+const MOST_FAILURES: usize = 500;
+
 /// What there is when all is done.
 pub(super) struct World {
     stores: Vec<Arc<Store>>,
@@ -158,8 +161,9 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
             rejects: Edges::from([]),
         }
     };
-    let mut entry = if layout.steps > 0 { vec![Edge::Step(0)] } else { to_all() };
-    entry.extend(layout.direct().map(to_sink));
+    // The way beside the steps comes first: what took it is there already when a step panics.
+    let mut entry: Vec<_> = layout.direct().map(to_sink).into_iter().collect();
+    entry.extend(if layout.steps > 0 { vec![Edge::Step(0)] } else { to_all() });
     Chain {
         steps: (0..layout.steps).map(step).collect(),
         entry: ways(entry, 1000),
@@ -237,7 +241,7 @@ impl Source {
 
     async fn run(&mut self) {
         let mut idle = 0;
-        while self.unresolved() > 0 && idle < PATIENCE {
+        while self.unresolved() > 0 && idle < PATIENCE && self.failures < MOST_FAILURES {
             let mut is_idle = true;
             for at in 0..self.streams.len() {
                 is_idle &= !self.listen(at);
