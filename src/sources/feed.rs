@@ -154,14 +154,10 @@ impl Feed {
     /// Work in hand may go on until the deadline.
     fn wait(&mut self, mut held: Held) -> Result<(), Stopped> {
         loop {
-            match self.stop.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(left) if left.is_zero() => return Err(Stopped),
-                Some(left) => std::thread::park_timeout(left),
-                None => {
-                    self.stop.leave(&self.waker);
-                    std::thread::park();
-                }
+            if self.is_over() {
+                return Err(Stopped);
             }
+            self.park();
             held = match held.retry(&self.waker) {
                 Offer::Taken => return Ok(()),
                 Offer::Waits(held) => held,
@@ -187,6 +183,16 @@ impl Feed {
         }
     }
 
+    /// Sleeps until someone wakes the thread, or to the deadline.
+    fn park(&self) {
+        self.stop.leave(&self.waker);
+        if let Some(deadline) = self.stop.deadline() {
+            std::thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
+        } else {
+            std::thread::park();
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.stop.deadline().is_some_and(|deadline| deadline <= Instant::now())
     }
@@ -198,13 +204,7 @@ impl Feed {
             if self.kept.is_empty() {
                 return;
             }
-            match self.stop.deadline() {
-                Some(deadline) => std::thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
-                None => {
-                    self.stop.leave(&self.waker);
-                    std::thread::park();
-                }
-            }
+            self.park();
         }
         if !self.kept.is_empty() {
             let blocks = self.kept.len();

@@ -3,7 +3,7 @@
 pub mod demo_logs;
 mod feed;
 pub mod file;
-mod stdin;
+pub mod stdin;
 
 use crate::component::row::Row;
 use crate::component::source::Source;

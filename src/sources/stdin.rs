@@ -108,7 +108,7 @@ impl Source for Stdin {
             let (ended, end) = tokio::sync::oneshot::channel::<()>();
             let id = self.context.id.clone();
             let read = move || {
-                let outcome = self.read(&*outlet, stop);
+                let outcome = self.read(&*outlet, &stop);
                 if let Err(error) = outcome {
                     tracing::error!(component_id = id, %error, "cannot read the standard input");
                 }
@@ -124,13 +124,13 @@ impl Source for Stdin {
 }
 
 impl Stdin {
-    fn read(self, outlet: &dyn Outlet, stop: Stop) -> io::Result<()> {
+    fn read(self, outlet: &dyn Outlet, stop: &Stop) -> io::Result<()> {
         let bell = Arc::new(Bell { event: eventfd(0, EventfdFlags::NONBLOCK)?, thread: std::thread::current() });
         let waker = Waker::from(bell.clone());
         let feed = Feed::new(self.settings.stream(), &self.context, outlet, (stop.clone(), waker));
         let mut lines =
             Lines { input: self.input, feed, begun: Vec::new(), limit: self.settings.max_line_bytes, is_cut: false };
-        let outcome = lines.run(&stop, &bell);
+        let outcome = lines.run(stop, &bell);
         lines.feed.finish();
         outcome
     }

@@ -1,4 +1,4 @@
-//! Colours, or none: NO_COLOR (no-color.org), a pipe and a terminal that cannot are respected.
+//! Colours, or none: `NO_COLOR` (<https://no-color.org>), a pipe and a terminal that cannot are respected.
 
 use std::io::{IsTerminal, stdout};
 
@@ -74,7 +74,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

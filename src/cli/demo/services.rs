@@ -22,7 +22,7 @@ const ROTATE_AT: u64 = 2 << 20;
 /// Rotated logs are removed when they take so much, once all is read.
 const SWEEP_AT: u64 = 64 << 20;
 /// The services wait while so many records are not read: a disk is not endless, and neither is a slow machine's time.
-const MOST_UNREAD: u64 = 200_000;
+const MOST_UNREAD: u64 = 50_000;
 
 /// What the services have done.
 #[derive(Debug, Default)]

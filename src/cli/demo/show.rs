@@ -29,7 +29,7 @@ const REFRESH: Duration = Duration::from_millis(100);
 /// In a pipe every so many refreshes make a line.
 const REFRESHES_OF_A_LINE: u32 = 10;
 /// How long records in hand may take to arrive, when it is over.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN: Duration = Duration::from_secs(15);
 
 /// Runs it; tells whether the sum adds up.
 pub(super) async fn run(arguments: &DemoArguments) -> io::Result<bool> {
@@ -148,7 +148,7 @@ impl Show {
         if self.paint.is_live {
             return print_live(&news, &line);
         }
-        if self.screen.refreshes % REFRESHES_OF_A_LINE == 0 {
+        if self.screen.refreshes.is_multiple_of(REFRESHES_OF_A_LINE) {
             news.push(line);
         }
         print(&news)
@@ -237,10 +237,10 @@ fn print(lines: &[String]) -> io::Result<()> {
 fn print_live(news: &[String], line: &str) -> io::Result<()> {
     // Back to the first column, and erase to the end of the line (ECMA-48, clause 8.3.41).
     let mut text = "\r\x1b[K".to_owned();
-    news.iter().for_each(|line| {
+    for line in news {
         text.push_str(line);
         text.push('\n');
-    });
+    }
     text.push_str(line);
     let mut out = stdout().lock();
     out.write_all(text.as_bytes())?;

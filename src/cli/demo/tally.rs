@@ -34,11 +34,11 @@ impl Tally {
     pub(super) fn lines(&self, paint: Paint) -> Vec<String> {
         let rule = "─".repeat(paint.width.saturating_sub(2));
         let mut lines = vec![String::new(), format!("  {}", paint.paint(Style::Faint, &rule)), String::new()];
-        lines.push(self.row("written by the services", self.written.0, Style::Strong, paint));
+        lines.push(self.row(("written by the services", self.written.0), Style::Strong, paint));
         lines.push(String::new());
-        lines.push(self.row(&self.arrived, self.figures.delivered, Style::New, paint));
+        lines.push(self.row((&self.arrived, self.figures.delivered), Style::New, paint));
         lines.extend(
-            self.figures.dropped.iter().map(|dropped| self.row(&said(dropped), dropped.records, Style::Gone, paint)),
+            self.figures.dropped.iter().map(|dropped| self.row((&said(dropped), dropped.records), Style::Gone, paint)),
         );
         lines.push(format!("  {:WORDS$}{:>FIGURES$}", "", "─".repeat(FIGURES - 2)));
         lines.push(self.sum(paint));
@@ -47,7 +47,7 @@ impl Tally {
         lines
     }
 
-    fn row(&self, words: &str, records: u64, style: Style, paint: Paint) -> String {
+    fn row(&self, (words, records): (&str, u64), style: Style, paint: Paint) -> String {
         let figure = format!("{:>FIGURES$}", grouped(records));
         let share = records as f64 * 100.0 / self.written.0.max(1) as f64;
         let share = paint.paint(Style::Faint, &format!("{share:>8.1} %"));
@@ -114,7 +114,7 @@ fn wrap(words: &[String], width: usize) -> Vec<String> {
         let comma = if at + 1 < words.len() { "," } else { "" };
         match lines.last_mut() {
             Some(line) if line.chars().count() + word.chars().count() + 2 <= width => {
-                line.push_str(&format!(" {word}{comma}"));
+                line.extend([" ", word, comma]);
             }
             _ => lines.push(format!("{word}{comma}")),
         }

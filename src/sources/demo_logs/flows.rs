@@ -1,4 +1,4 @@
-//! Logs of the Go2Asia flows, as its services write them: quests and rewards, vouchers, geo search, the chain.
+//! Logs of the `Go2Asia` flows, as its services write them: quests and rewards, vouchers, geo search, the chain.
 //!
 //! Flows run side by side and each has one `correlation_id` and one `trace_id` on all its lines. Health checks, debug
 //! chatter and now and then a line that is not JSON come between. There is personal data in the lines, all of it made

@@ -26,7 +26,7 @@ pub(super) enum Format {
     Syslog,
     /// RFC 3164.
     BsdSyslog,
-    /// The services of Go2Asia: flows with correlation and trace ids, personal data, health checks, noise.
+    /// The services of `Go2Asia`: flows with correlation and trace ids, personal data, health checks, noise.
     Go2asia,
 }
 

@@ -218,7 +218,7 @@ mod tests {
         let (end, stop) = (Catcher::default(), Stop::default());
         let running = tokio::spawn(source.run(Arc::new(end.clone()), stop.clone()));
         tokio::task::spawn_blocking(move || end.wait_for(1)).await.unwrap();
-        stop.request(Instant::now() + Duration::from_secs(60));
+        stop.request(Instant::now() + Duration::from_mins(1));
         running.await.unwrap();
     }
 

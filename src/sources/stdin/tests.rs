@@ -79,7 +79,7 @@ async fn a_stop_ends_it_while_it_waits_for_input() {
     let (source, writer, _folder) = piped("");
     let stop = Stop::default();
     let running = tokio::spawn(source.run(Arc::new(Catcher::default()), stop.clone()));
-    stop.request(Instant::now() + Duration::from_secs(60));
+    stop.request(Instant::now() + Duration::from_mins(1));
     running.await.unwrap();
     drop(writer);
 }
