@@ -1,5 +1,9 @@
-//! Levada carries telemetry as bytes.
+//! Levada: a telemetry agent that carries bytes, not trees.
+//!
+//! Reading order: [`event`] (what moves), [`component`] (the contracts), [`topology`] (how it runs), then any shelf:
+//! [`sources`], [`transforms`], [`sinks`]. ARCHITECTURE.md has the map.
 
+pub mod admin;
 pub mod buffer;
 pub mod cli;
 pub mod codecs;

@@ -37,13 +37,32 @@ struct State {
     bytes: usize,
     max_size: usize,
     when_full: WhenFull,
-    closed: bool,
+    phase: Phase,
+    haste: Haste,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    None,
+    /// The taker is to be told.
+    Asked,
+    Told,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// No more batches will come.
+    Closed,
+    /// Nobody will take what comes.
+    Abandoned,
 }
 
 impl Queue {
     /// A queue of at most `max_size` bytes, counted as what its batches keep alive.
     pub fn new(max_size: usize, when_full: WhenFull, meters: Meters) -> Self {
-        let state = State { batches: VecDeque::new(), bytes: 0, max_size, when_full, closed: false };
+        let state =
+            State { batches: VecDeque::new(), bytes: 0, max_size, when_full, phase: Phase::Open, haste: Haste::None };
         meters.buffer(0, max_size);
         Self { state: Mutex::new(state), room: Waiters::default(), filled: Waiters::default(), meters }
     }
@@ -52,14 +71,45 @@ impl Queue {
     pub fn configure(&self, max_size: usize, when_full: WhenFull) {
         let mut state = self.lock();
         (state.max_size, state.when_full) = (max_size, when_full);
+        self.meters.buffer(state.bytes, state.max_size);
         drop(state);
         self.room.wake();
     }
 
     /// No more batches will come: [`take`](Self::take) ends when what is queued has been taken.
     pub fn close(&self) {
-        self.lock().closed = true;
+        let mut state = self.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Closed;
+        }
+        drop(state);
         self.filled.wake();
+    }
+
+    /// What is queued shall go at once, without waiting to fill a request: the process ends.
+    pub fn hurry(&self) {
+        self.lock().haste = Haste::Asked;
+        self.filled.wake();
+    }
+
+    /// Shall all go at once?
+    pub fn is_hurried(&self) -> bool {
+        self.lock().haste != Haste::None
+    }
+
+    /// Nobody takes from it any more. What is queued, and what is still offered, counts as failed: its source offers
+    /// it again, to whatever stands there then. So nobody waits for room in the queue of a sink that is gone.
+    pub fn abandon(&self) {
+        let mut state = self.lock();
+        state.phase = Phase::Abandoned;
+        let batches = std::mem::take(&mut state.batches);
+        state.bytes = 0;
+        self.meters.buffer(0, state.max_size);
+        drop(state);
+        // Receipts resolve here, not under the lock.
+        drop(batches);
+        self.filled.wake();
+        self.room.wake();
     }
 
     /// Bytes queued now.
@@ -67,8 +117,8 @@ impl Queue {
         self.lock().bytes
     }
 
-    /// Takes queued batches of about `bytes` together, at least one; `None` when the queue is closed and empty.
-    /// Cancel-safe.
+    /// Takes queued batches of about `bytes` together, at least one; `None` when the queue is closed and empty. Takes
+    /// none, once, to tell of [`hurry`](Self::hurry). Cancel-safe.
     pub async fn take(&self, bytes: usize) -> Option<Vec<Batch>> {
         poll_fn(|cx| {
             if let Poll::Ready(taken) = self.try_take(bytes) {
@@ -82,8 +132,12 @@ impl Queue {
 
     fn try_take(&self, bytes: usize) -> Poll<Option<Vec<Batch>>> {
         let mut state = self.lock();
+        if state.haste == Haste::Asked {
+            state.haste = Haste::Told;
+            return Poll::Ready(Some(Vec::new()));
+        }
         if state.batches.is_empty() {
-            return if state.closed { Poll::Ready(None) } else { Poll::Pending };
+            return if state.phase == Phase::Open { Poll::Pending } else { Poll::Ready(None) };
         }
         let (mut taken, mut sum) = (Vec::new(), 0);
         while let Some((batch, weight)) = state.batches.pop_front_if(|(_, weight)| sum == 0 || sum + *weight <= bytes) {
@@ -104,6 +158,10 @@ impl Queue {
     fn try_put(&self, batch: Batch) -> Result<(), Batch> {
         let (weight, events) = (batch.weight(), batch.len());
         let mut state = self.lock();
+        if state.phase == Phase::Abandoned {
+            drop(state);
+            return Ok(());
+        }
         if state.bytes > 0 && state.bytes + weight > state.max_size {
             if state.when_full == WhenFull::Block {
                 return Err(batch);
@@ -125,9 +183,17 @@ impl Queue {
 
 impl Inlet for Queue {
     fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
+        if batch.is_empty() {
+            batch.close();
+            return Ok(());
+        }
+        let batch = if batch.is_sparse() { batch.compact() } else { batch };
         let Err(batch) = self.try_put(batch) else { return Ok(()) };
         self.room.leave(waker);
         // Room that came between the first try and the registration would wake nobody.
         self.try_put(batch)
     }
 }
+
+#[cfg(test)]
+mod tests;

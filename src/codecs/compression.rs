@@ -29,16 +29,16 @@ impl Compression {
     }
 
     /// Compresses a body. Equal bodies give equal bytes: a retry is the same request.
-    pub fn compress(self, body: Vec<u8>) -> Vec<u8> {
+    pub fn compress(self, body: &[u8]) -> Vec<u8> {
         match self {
-            Self::None => body,
+            Self::None => body.to_vec(),
             Self::Gzip => {
                 let out = Vec::with_capacity(body.len() / 4);
                 let mut encoder = GzEncoder::new(out, flate2::Compression::new(1));
-                encoder.write_all(&body).expect("writing to memory");
+                encoder.write_all(body).expect("writing to memory");
                 encoder.finish().expect("writing to memory")
             }
-            Self::Zstd => zstd::bulk::compress(&body, 1).expect("level 1 exists and memory is written"),
+            Self::Zstd => zstd::bulk::compress(body, 1).expect("level 1 exists and memory is written"),
         }
     }
 }

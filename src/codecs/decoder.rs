@@ -59,45 +59,38 @@ pub struct Counts {
 impl Decoder {
     /// Adds the lines of `piece` to a `batch` that was made over `block`.
     pub fn fill(self, batch: &mut Batch, block: &[u8], piece: &Piece) -> Counts {
-        let mut filler = batch.fill();
-        let mut counts = Counts::default();
-        let bytes = &block[piece.lines.clone()];
-        for line in lines(bytes) {
+        let mut filling = Filling { decoder: self, filler: batch.fill(), counts: Counts::default() };
+        let first = piece.lines.start;
+        for line in lines(&block[piece.lines.clone()]) {
             let seen = Seen { position: piece.position + line.start as u64, time: piece.time };
-            let at = piece.lines.start + line.start..piece.lines.start + line.end;
-            self.add(&mut filler, block, at, seen).count(&mut counts);
+            filling.add(block, first + line.start..first + line.end, seen);
         }
-        counts
-    }
-
-    #[inline]
-    fn add(self, filler: &mut Filler<'_>, block: &[u8], at: Range<usize>, seen: Seen) -> Added {
-        let is_json = self.codec == Codec::Json;
-        if at.len() > self.max_line_bytes {
-            filler.text(at.start, head(&block[at], self.max_line_bytes), seen);
-            filler.mark_truncated();
-            return Added { not_json: is_json, truncated: true };
-        }
-        if is_json && filler.json(at.start, at.len(), seen).is_ok() {
-            return Added::default();
-        }
-        filler.text(at.start, at.len(), seen);
-        Added { not_json: is_json, truncated: false }
+        filling.counts
     }
 }
 
-/// What was remarkable about one line.
-#[derive(Default)]
-struct Added {
-    not_json: bool,
-    truncated: bool,
+/// A batch that is being filled.
+struct Filling<'a> {
+    decoder: Decoder,
+    filler: Filler<'a>,
+    counts: Counts,
 }
 
-impl Added {
+impl Filling<'_> {
     #[inline]
-    fn count(self, counts: &mut Counts) {
-        counts.not_json += usize::from(self.not_json);
-        counts.truncated += usize::from(self.truncated);
+    fn add(&mut self, block: &[u8], at: Range<usize>, seen: Seen) {
+        let is_json = self.decoder.codec == Codec::Json;
+        let limit = self.decoder.max_line_bytes;
+        if at.len() > limit {
+            self.filler.text(at.start, head(&block[at], limit), seen);
+            self.filler.mark_truncated();
+            self.counts.truncated += 1;
+        } else if is_json && self.filler.json(at.start, at.len(), seen).is_ok() {
+            return;
+        } else {
+            self.filler.text(at.start, at.len(), seen);
+        }
+        self.counts.not_json += usize::from(is_json);
     }
 }
 
@@ -108,7 +101,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::event::{Form, Origin, Receipt, Resolution, Resolve, StreamKey};
+    use crate::event::{Form, Origin, Receipt, Resolution, Resolve, StreamKey, View};
 
     struct Nobody;
     impl Resolve for Nobody {
@@ -127,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_kept_as_text_and_counted() {
         let (batch, counts) = decode(Codec::Json, b"..{\"a\":1}\n\nnot it\n[1]\n{\"a\":\"far too long\"}\n");
-        let forms: Vec<Form> = batch.iter().map(|record| record.form()).collect();
+        let forms: Vec<Form> = batch.iter().map(View::form).collect();
         assert_eq!(forms, [Form::Json, Form::Text, Form::Text, Form::Text]);
         assert_eq!(counts, Counts { not_json: 3, truncated: 1 });
         assert_eq!(batch.get(3).text(), b"{\"a\":\"far ");

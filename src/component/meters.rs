@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::reason::Reason;
 
@@ -35,7 +35,6 @@ struct Inner {
     scrubbed: IntCounterVec,
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
-    utilization: GaugeVec,
 }
 
 impl Default for Families {
@@ -52,12 +51,6 @@ impl Default for Families {
             registry.register(Box::new(family.clone())).expect("each name once");
             family
         };
-        let utilization = GaugeVec::new(
-            Opts::new("levada_utilization", "Share of the last interval the component was busy, 0 to 1."),
-            &LABELS,
-        )
-        .expect("names are constants");
-        registry.register(Box::new(utilization.clone())).expect("each name once");
         Self(Arc::new(Inner {
             received_events: counter("levada_component_received_events_total", "Records the component took in.", &[]),
             received_bytes: counter("levada_component_received_bytes_total", "Bytes the source read.", &[]),
@@ -76,7 +69,6 @@ impl Default for Families {
             scrubbed: counter("levada_scrubbed_values_total", "Values masked, by detector.", &["detector"]),
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
-            utilization,
             registry,
         }))
     }
@@ -172,11 +164,6 @@ impl Meters {
     pub fn buffer(&self, bytes: usize, limit: usize) {
         self.0.families.0.buffer_bytes.with_label_values(&self.values()).set(bytes as i64);
         self.0.families.0.buffer_max_bytes.with_label_values(&self.values()).set(limit as i64);
-    }
-
-    /// The component was busy for this share (0 to 1) of the last interval.
-    pub fn utilization(&self, share: f64) {
-        self.0.families.0.utilization.with_label_values(&self.values()).set(share);
     }
 
     /// How many records came in so far.

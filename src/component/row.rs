@@ -43,12 +43,33 @@ pub struct Problem {
     pub help: Option<String>,
     /// Only worth a warning?
     pub is_warning: bool,
+    /// What the setting is.
+    pub about: About,
+}
+
+/// What a [`Problem`] is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum About {
+    /// A value.
+    #[default]
+    Value,
+    /// A program or a condition that does not compile.
+    Program,
+    /// An address that is open to the network without authentication.
+    Door,
 }
 
 impl Problem {
     /// An error at `setting`.
     pub fn new(setting: impl Into<String>, message: impl Into<String>) -> Self {
         Self { setting: setting.into(), message: message.into(), ..Self::default() }
+    }
+
+    /// Says what it is about.
+    #[must_use]
+    pub fn about(mut self, about: About) -> Self {
+        self.about = about;
+        self
     }
 
     /// With the next step.
@@ -80,23 +101,22 @@ pub struct Row<B> {
     pub schema: fn() -> serde_json::Value,
     /// The outputs that settings give it; see [`Settings::outputs`]. None for settings that cannot be read.
     pub outputs: fn(&toml::Table) -> Vec<Option<String>>,
+    /// Faults of settings that fit the schema; see [`Settings::check`]. An error is why they cannot be read.
+    pub check: fn(&toml::Table) -> Result<Vec<Problem>, String>,
     /// Reads settings that fit the schema.
-    pub read: fn(toml::Table) -> Result<Box<dyn Readied<B>>, String>,
+    pub read: Read<B>,
 }
+
+/// Reads settings; an error is why they cannot be read.
+pub type Read<B> = fn(toml::Table) -> Result<Box<dyn Readied<B>>, String>;
 
 /// Settings that have been read.
 pub trait Readied<B> {
-    /// See [`Settings::check`].
-    fn check(&self) -> Vec<Problem>;
     /// See [`Settings::build`].
     fn build(self: Box<Self>, context: Context) -> Result<B, String>;
 }
 
 impl<B, S: Settings<Built = B>> Readied<B> for S {
-    fn check(&self) -> Vec<Problem> {
-        Settings::check(self)
-    }
-
     fn build(self: Box<Self>, context: Context) -> Result<B, String> {
         Settings::build(*self, context)
     }
@@ -105,7 +125,7 @@ impl<B, S: Settings<Built = B>> Readied<B> for S {
 impl<B: 'static> Row<B> {
     /// The row of a kind.
     pub const fn of<S: Settings<Built = B>>() -> Self {
-        Self { name: S::NAME, schema: schema::<S>, outputs: outputs::<S>, read: read::<S> }
+        Self { name: S::NAME, schema: schema::<S>, outputs: outputs::<S>, check: check::<S>, read: read::<S> }
     }
 }
 
@@ -117,7 +137,14 @@ fn outputs<S: Settings>(table: &toml::Table) -> Vec<Option<String>> {
     table.clone().try_into().map_or_else(|_| Vec::new(), |settings: S| settings.outputs())
 }
 
+fn check<S: Settings>(table: &toml::Table) -> Result<Vec<Problem>, String> {
+    Ok(settings::<S>(table.clone())?.check())
+}
+
 fn read<S: Settings>(table: toml::Table) -> Result<Box<dyn Readied<S::Built>>, String> {
-    let settings: S = table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
-    Ok(Box::new(settings))
+    Ok(Box::new(settings::<S>(table)?))
+}
+
+fn settings<S: Settings>(table: toml::Table) -> Result<S, String> {
+    table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
 }

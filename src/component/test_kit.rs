@@ -11,7 +11,7 @@ use super::signal::Waiters;
 use crate::event::{Batch, Budget, Form, Identity, Outcome, View};
 
 /// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A record as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,9 @@ impl Catcher {
     pub(crate) fn settle_kept(&self, outcome: Outcome, order: impl FnOnce(&mut Vec<Batch>)) {
         let mut kept = std::mem::take(&mut self.lock().kept);
         order(&mut kept);
-        kept.into_iter().for_each(|batch| batch.settle(outcome));
+        for batch in kept {
+            batch.settle(outcome);
+        }
     }
 
     /// What was caught so far.
@@ -209,12 +211,19 @@ impl Lane for Catcher {
     }
 }
 
-/// Meters of nobody in particular.
-pub(crate) fn meters() -> Meters {
-    Families::default().meters(&Label { id: "it".into(), kind: "source", type_name: "file" })
+/// A context with `memory` bytes of budget that keeps state in `folder`, and the figures behind its meters.
+pub(crate) fn context(folder: &std::path::Path, memory: usize) -> (Families, Context) {
+    let families = Families::default();
+    let meters = families.meters(&label());
+    let context = Context { id: "it".into(), meters, budget: Budget::new(memory), state_dir: folder.to_owned() };
+    (families, context)
 }
 
-/// A context with `memory` bytes of budget that keeps state in `folder`.
-pub(crate) fn context(folder: &std::path::Path, memory: usize) -> Context {
-    Context { id: "it".into(), meters: meters(), budget: Budget::new(memory), state_dir: folder.to_owned() }
+/// Meters nobody looks at but the test.
+pub(crate) fn meters() -> Meters {
+    Families::default().meters(&label())
+}
+
+fn label() -> Label {
+    Label { id: "it".into(), kind: "source", type_name: "file" }
 }

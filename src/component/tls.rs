@@ -11,6 +11,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::row::Problem;
+
 /// TLS settings; names are Vector's.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -32,6 +34,27 @@ impl Default for TlsSettings {
 }
 
 impl TlsSettings {
+    /// Faults that can be told without opening a file; `setting` is where these settings stand.
+    pub fn check(&self, setting: &str) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let missing = match (&self.crt_file, &self.key_file) {
+            (Some(_), None) => Some(("crt_file", "key_file")),
+            (None, Some(_)) => Some(("key_file", "crt_file")),
+            _ => None,
+        };
+        if let Some((found, expected)) = missing {
+            let message = format!("`{found}` is set without `{expected}`: a client certificate needs both");
+            problems.push(Problem::new(format!("{setting}.{found}"), message));
+        }
+        if !self.verify_certificate {
+            let message = "the server's certificate is not checked: anyone on the way can read and change everything";
+            let problem = Problem::new(format!("{setting}.verify_certificate"), message);
+            let help = "set `ca_file` to the authority that signed it instead";
+            problems.push(Problem { is_warning: true, ..problem.help(help) });
+        }
+        problems
+    }
+
     /// The client's configuration; reads the files.
     pub fn client(&self) -> Result<ClientConfig, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());

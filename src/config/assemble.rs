@@ -5,7 +5,7 @@ use super::document::{self, Document, Soundness};
 use super::draft::{self, Draft};
 use super::plan::{Component, OutputRef, Plan};
 use super::quantity::show_size;
-use super::{Rules, graph, interpolate, merge};
+use super::{Rules, graph, interpolate, judge, merge};
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
 
 /// The plan of some files; None if something is missing from it, which is then in the report.
@@ -14,11 +14,19 @@ pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report,
     let documents = files.iter().map(|file| document(*file, sources, report, rules)).collect();
     let merged = merge::merge(documents, report)?;
     let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
-    let globals = draft::section(merged.globals, rules.catalogue.globals(), "the global settings", report);
+    let globals = draft::section(merged.globals, rules.catalogue.globals(), judge::GLOBALS, report);
+    if let Some(globals) = &globals {
+        judge::judge(globals, judge::GLOBALS, Ok(rules.catalogue.check_globals(&globals.settings)), (sources, report));
+    }
     let tests: Vec<_> =
         merged.tests.into_iter().map(|test| draft::section(test, rules.catalogue.tests(), "a test", report)).collect();
     let drafts: Vec<_> =
         merged.components.into_iter().map(|declared| draft::draft(declared, rules.catalogue, report)).collect();
+    let whole = drafts.iter().filter(|draft| draft.soundness == Soundness::Whole);
+    for (draft, checked) in whole.filter_map(|draft| Some((draft, draft.checked.as_ref()?))) {
+        let found = (checked.check)(&checked.section.settings);
+        judge::judge(&checked.section, &draft.subject(), found, (sources, report));
+    }
     let inputs = graph::connect(&drafts, soundness, report);
     let components: Vec<_> = drafts.into_iter().zip(inputs).map(|(draft, inputs)| component(draft, inputs)).collect();
     let gaps = components.iter().any(Option::is_none) || tests.iter().any(Option::is_none);
@@ -28,6 +36,9 @@ pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report,
     let plan =
         Plan { globals: globals?, sources: of_kind, transforms, sinks, tests: tests.into_iter().flatten().collect() };
     within_budget(&plan, rules.budget, report);
+    if !gaps && !report.has_errors() {
+        judge::something_to_do(&plan, rules.catalogue, report);
+    }
     (!gaps).then_some(plan)
 }
 
@@ -53,7 +64,7 @@ fn within_budget(plan: &Plan, budget: &dyn Budget, report: &mut Report) {
     let Some((largest, bytes)) = sizes.iter().max_by_key(|(_, bytes)| bytes).filter(|_| sum > limit) else {
         return;
     };
-    let place = |sink: &Component| sink.section.place_of(&["buffer", "max_size"]).clone();
+    let place = |sink: &Component| sink.section.place_of("buffer.max_size").clone();
     let share = |sink: &Component, bytes: u64| format!("`{}` may hold {}", sink.id, show_size(bytes));
     let (sum, limit) = (show_size(sum), show_size(limit));
     let message = format!("the buffers of all sinks hold up to {sum}, and `memory_limit` is {limit}");

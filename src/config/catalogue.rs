@@ -1,6 +1,7 @@
 //! What this room must be told from outside: the component types, their settings, and what they hold in memory.
 
 use super::plan::{Component, Section};
+use crate::component::row::Problem;
 use serde_json::Value as Json;
 
 /// The part a component plays.
@@ -38,7 +39,11 @@ impl Kind {
 }
 
 /// The outputs that settings give a component: None is the main one (`ID`), the others have names (`ID.dropped`).
+/// `ID.dead_letter` is not among them: each transform and each sink has it.
 pub type Outputs = fn(&toml::Table) -> Vec<Option<String>>;
+
+/// The faults of settings that satisfy the schema; an error is why they cannot be read.
+pub type Check = fn(&toml::Table) -> Result<Vec<Problem>, String>;
 
 /// A row of the tables of kinds.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +52,8 @@ pub struct ComponentType<'c> {
     pub schema: &'c Json,
     /// The outputs, named after the settings where a user names them. Called only with settings that satisfy the schema.
     pub outputs: Outputs,
+    /// What the schema cannot tell.
+    pub check: Check,
 }
 
 /// The component types and the shapes of everything that is not a component.
@@ -59,6 +66,9 @@ pub trait Catalogue {
 
     /// JSON Schema of the root table without the components and the tests.
     fn globals(&self) -> &Json;
+
+    /// The faults of the root table that its schema cannot tell.
+    fn check_globals(&self, settings: &toml::Table) -> Vec<Problem>;
 
     /// JSON Schema of one entry of `[[tests]]`.
     fn tests(&self) -> &Json;

@@ -1,7 +1,7 @@
 //! From a declared table to a component: its type, its settings, its inputs as written. What is faulty stays as a name in the graph, so
 //! that one fault does not make every input that refers to it a second one.
 
-use super::catalogue::{Catalogue, Kind};
+use super::catalogue::{Catalogue, Check, Kind};
 use super::check::{self, split_list};
 use super::document::Soundness;
 use super::merge::Declared;
@@ -10,6 +10,10 @@ use super::schema::Schema;
 use super::tree::{Entry, Node, Table, Value};
 use crate::diagnostic::{Code, Diagnostic, Place, Report};
 use serde_json::{Value as Json, json};
+
+/// What a transform or a sink refuses for good leaves by this output; with nobody to take it, it goes to the
+/// dead-letter folder.
+pub(super) const DEAD_LETTER: &str = "dead_letter";
 
 /// A component on its way into the plan.
 #[derive(Debug)]
@@ -32,6 +36,7 @@ pub(super) struct Checked {
     pub(super) type_name: String,
     pub(super) section: Section,
     pub(super) outputs: Vec<Option<String>>,
+    pub(super) check: Check,
 }
 
 /// An input as written.
@@ -77,7 +82,7 @@ pub(super) fn draft(declared: Declared, catalogue: &dyn Catalogue, report: &mut 
     let Some(type_name) = type_name(&subject, &settings.place, type_entry.as_ref(), report) else {
         return draft;
     };
-    draft.checked = settle(&draft, settings, type_name, catalogue, report);
+    draft.checked = settle(&draft, (settings, type_name), catalogue, report);
     draft
 }
 
@@ -103,8 +108,7 @@ fn type_name(subject: &str, table: &Place, entry: Option<&Entry>, report: &mut R
 
 fn settle(
     draft: &Draft,
-    node: Node,
-    name: TypeName,
+    (node, name): (Node, TypeName),
     catalogue: &dyn Catalogue,
     report: &mut Report,
 ) -> Option<Checked> {
@@ -113,8 +117,9 @@ fn settle(
         return None;
     };
     let section = section(node, found.schema, &draft.subject(), report)?;
-    let outputs = (found.outputs)(&section.settings);
-    Some(Checked { type_name: name.name, section, outputs })
+    let mut outputs = (found.outputs)(&section.settings);
+    outputs.extend((draft.kind != Kind::Source).then(|| Some(DEAD_LETTER.to_owned())));
+    Some(Checked { type_name: name.name, section, outputs, check: found.check })
 }
 
 fn unknown_type(draft: &Draft, name: &TypeName, catalogue: &dyn Catalogue) -> Diagnostic {

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::quantity::parse_size;
+use crate::component::row::{About, Problem};
 
 /// Settings of the process.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -20,7 +21,7 @@ pub struct Globals {
     /// The door for probes and metrics.
     pub api: Option<ApiSettings>,
     /// Seconds that records in hand have to arrive after SIGTERM.
-    #[schemars(range(min = 0.0))]
+    #[schemars(range(min = 0.0, max = 86400.0))]
     pub graceful_shutdown_limit_secs: f64,
 }
 
@@ -32,6 +33,32 @@ impl Default for Globals {
             api: None,
             graceful_shutdown_limit_secs: 60.0,
         }
+    }
+}
+
+impl Globals {
+    /// What the schema cannot tell of the root table.
+    pub(in crate::config) fn check(settings: &toml::Table) -> Vec<Problem> {
+        let written = settings.get("api").and_then(|api| api.get("address")).and_then(toml::Value::as_str);
+        let problem = written.and_then(|text| match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => None,
+            Ok(_) => {
+                let message = "anyone who can reach this machine can read health and metrics here";
+                let open = Problem::new("api.address", message).about(About::Door);
+                Some(Problem { is_warning: true, ..open.help("`127.0.0.1` keeps it to this machine") })
+            }
+            Err(_) => Some(Problem::new("api.address", "expected an IP address and a port, such as `127.0.0.1:8686`")),
+        });
+        problem.into_iter().collect()
+    }
+}
+
+impl Globals {
+    /// The settings that `new` changes and that only a start can change.
+    pub fn fixed_changes(&self, new: &Self) -> impl Iterator<Item = &'static str> + use<> {
+        let changes =
+            [("data_dir", self.data_dir != new.data_dir), ("memory_limit", self.memory_limit != new.memory_limit)];
+        changes.into_iter().filter_map(|(setting, has_changed)| has_changed.then_some(setting))
     }
 }
 

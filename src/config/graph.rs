@@ -2,16 +2,13 @@
 
 use super::catalogue::Kind;
 use super::document::Soundness;
-use super::draft::{Draft, Input};
+use super::draft::{DEAD_LETTER, Draft, Input};
 use super::plan::OutputRef;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use glob::Pattern;
 use std::collections::{HashMap, HashSet};
 
 mod cycle;
-
-/// Faults' records leave by this output; a pattern never means it.
-const DEAD_LETTER: &str = "dead_letter";
 
 /// The inputs of each draft, in the order of the drafts. Faults go to the report.
 /// `soundness` tells whether whole components may be lost.
@@ -129,6 +126,7 @@ impl Graph<'_> {
         let used: HashSet<_> = inputs.iter().flatten().collect();
         for draft in self.drafts.iter().filter(|draft| draft.kind != Kind::Sink && draft.checked.is_some()) {
             let mut offered = outputs(draft);
+            offered.retain(|output| output.port.as_deref() != Some(DEAD_LETTER));
             if offered.iter().any(|output| output.port.is_none()) {
                 offered.retain(|output| output.port.is_none());
             }

@@ -1,7 +1,7 @@
 //! TOML files -> a checked [`Plan`], or every fault of every file at once.
 //!
 //! ```text
-//! read -> parse -> interpolate -> merge -> check against schemas -> connect -> plan
+//! read -> parse -> interpolate -> merge -> check against schemas -> judge -> connect -> plan
 //! ```
 //!
 //! No phase stops at a fault: it reports, leaves a gap, and the later ones pass over the gap. Only `document` touches the disk; the
@@ -15,6 +15,7 @@ mod draft;
 mod globals;
 mod graph;
 mod interpolate;
+mod judge;
 mod literal;
 mod merge;
 mod plan;
@@ -23,7 +24,7 @@ mod schema;
 mod shelves;
 mod tree;
 
-pub use catalogue::{Budget, Catalogue, ComponentType, Kind, Outputs};
+pub use catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
 pub use globals::{ApiSettings, ByteSize, Globals};
 pub use interpolate::Environment;
 pub use plan::{Component, OutputRef, Plan, Section};

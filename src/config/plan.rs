@@ -3,7 +3,7 @@
 use super::catalogue::Kind;
 use super::literal;
 use super::tree::{Node, Value};
-use crate::diagnostic::{Code, Diagnostic, Place, Report, Sources};
+use crate::diagnostic::{Code, Diagnostic, Place, Sources};
 use serde::de::DeserializeOwned;
 use std::ops::Range;
 
@@ -21,36 +21,52 @@ impl Section {
         &self.node.place
     }
 
-    /// The value at a path of keys and list indexes, such as `["bulk", "index"]`; the closest table around it, if it is not written.
-    pub fn place_of(&self, path: &[&str]) -> &Place {
-        let longest = (0..=path.len()).rev().find_map(|length| self.node.find(&path[..length]));
-        longest.map_or(&self.node.place, |node| &node.place)
+    /// The value of a setting such as `bulk.index` or `endpoints[0]`; the closest table around it, if it is not
+    /// written.
+    pub fn place_of(&self, setting: &str) -> &Place {
+        &self.node.follow(setting).0.place
     }
 
-    /// A stretch (bytes) of the string at a path: for faults inside a program or a template. The whole value, if it is not a string.
-    pub fn place_in(&self, path: &[&str], stretch: Range<usize>, sources: &Sources) -> Place {
-        match self.node.find(path) {
-            Some(Node { place, value: Value::Text(text) }) => literal::place_in(sources, place, text, stretch),
-            _ => self.place_of(path).clone(),
+    /// The value of a setting, if it is written.
+    pub fn written(&self, setting: &str) -> Option<&Place> {
+        let (node, rest) = self.node.follow(setting);
+        rest.is_empty().then_some(&node.place)
+    }
+
+    /// A stretch (bytes) of a setting's string: for faults inside a program or a template. The whole value, if it is
+    /// not a string.
+    pub fn place_in(&self, setting: &str, stretch: Range<usize>, sources: &Sources) -> Place {
+        match self.node.follow(setting) {
+            (Node { place, value: Value::Text(text) }, "") => literal::place_in(sources, place, text, stretch),
+            (node, _) => node.place.clone(),
         }
     }
 
-    /// The settings as their type. A refusal of serde becomes a fault at the header; it never shows the value of a variable.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Report> {
-        self.settings.clone().try_into().map_err(|error: toml::de::Error| {
-            let refused = Diagnostic::new(Code::Refused, "the settings contradict each other");
-            let mut report = Report::default();
-            report.push(refused.at(&self.node.place, self.without_variables(error.message())));
-            report
-        })
+    /// The settings as their type. A refusal of serde becomes a fault at the header.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Box<Diagnostic>> {
+        self.settings.clone().try_into().map_err(|error: toml::de::Error| Box::new(self.refused(error.message())))
     }
 
-    fn without_variables(&self, message: &str) -> String {
-        let mut shows_variable = false;
+    /// The fault of settings that fit the schema and cannot be read.
+    pub(super) fn refused(&self, message: &str) -> Diagnostic {
+        let fault = Diagnostic::new(Code::Refused, "the settings contradict each other");
+        fault.at(&self.node.place, self.without_variables(message))
+    }
+
+    /// The message with stars for the values of variables, since these may be secrets.
+    pub(super) fn without_variables(&self, message: &str) -> String {
+        // A shorter value is no secret, and may be a part of any word.
+        const SHORTEST: usize = 4;
+        let mut shown = message.to_owned();
         self.node.for_each_text(&mut |text| {
-            shows_variable |= !text.splices.is_empty() && !text.content.is_empty() && message.contains(&text.content);
+            for splice in &text.splices {
+                let value = text.content.get(splice.result.clone()).unwrap_or_default();
+                if value.len() >= SHORTEST {
+                    shown = shown.replace(value, "***").replace(&value.escape_debug().to_string(), "***");
+                }
+            }
         });
-        if shows_variable { "a value from the environment is refused".to_owned() } else { message.to_owned() }
+        shown
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
-use super::catalogue::{Budget, Catalogue, ComponentType, Kind, Outputs};
+use super::catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
 use super::globals::Globals;
 use super::plan::{Component, Section};
-use crate::component::row::Row;
+use crate::component::row::{Problem, Row};
 use crate::{sinks, sources, transforms};
 
 /// Everything on the shelves.
@@ -19,28 +19,32 @@ struct Known {
     name: &'static str,
     schema: Json,
     outputs: Outputs,
+    check: Check,
 }
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let mut known = rows(Kind::Source, sources::ROWS);
     known.extend(rows(Kind::Transform, transforms::ROWS));
+    // The main output of a sink is the destination.
     known.extend(rows(Kind::Sink, sinks::ROWS).into_iter().map(|known| Known { outputs: |_| Vec::new(), ..known }));
     known
 });
 
 static GLOBALS: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(Globals).to_value());
 
-/// A test is not looked into yet: whatever stands there is accepted.
+/// The runner of tests reads them; to a pipeline at work they mean nothing.
 static TESTS: LazyLock<Json> = LazyLock::new(|| serde_json::json!({ "type": "object", "additionalProperties": true }));
 
 fn rows<B>(kind: Kind, rows: &[Row<B>]) -> Vec<Known> {
-    rows.iter().map(|row| Known { kind, name: row.name, schema: (row.schema)(), outputs: row.outputs }).collect()
+    let known =
+        |row: &Row<B>| Known { kind, name: row.name, schema: (row.schema)(), outputs: row.outputs, check: row.check };
+    rows.iter().map(known).collect()
 }
 
 impl Catalogue for Shelves {
     fn find(&self, kind: Kind, type_name: &str) -> Option<ComponentType<'_>> {
         let known = KNOWN.iter().find(|known| known.kind == kind && known.name == type_name)?;
-        Some(ComponentType { schema: &known.schema, outputs: known.outputs })
+        Some(ComponentType { schema: &known.schema, outputs: known.outputs, check: known.check })
     }
 
     fn names(&self, kind: Kind) -> Vec<&str> {
@@ -49,6 +53,10 @@ impl Catalogue for Shelves {
 
     fn globals(&self) -> &Json {
         &GLOBALS
+    }
+
+    fn check_globals(&self, settings: &toml::Table) -> Vec<Problem> {
+        Globals::check(settings)
     }
 
     fn tests(&self) -> &Json {
@@ -78,3 +86,6 @@ impl Budget for Memory {
         written.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_else(default)
     }
 }
+
+#[cfg(test)]
+mod tests;

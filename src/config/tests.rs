@@ -2,10 +2,12 @@
 
 mod file_faults;
 mod graph_faults;
+mod judge_faults;
 pub(in crate::config) mod kit;
 mod setting_faults;
 
 use super::{Kind, OutputRef, Plan, Rules, load};
+use crate::diagnostic::Report;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -92,19 +94,19 @@ fn later_phases_can_point_into_values_and_programs() {
     let plan = loaded.plan.expect("a plan");
     let sink = &plan.sinks[0].section;
     let text = |place| loaded.sources.text(place);
-    assert_eq!(text(sink.place_of(&["bulk", "index"])), "\"logs\"");
-    assert_eq!(text(sink.place_of(&["endpoints", "0"])), "\"http://127.0.0.1:9200\"");
-    assert_eq!(text(sink.place_of(&["buffer", "max_size"])), "[sinks.out]");
+    assert_eq!(text(sink.place_of("bulk.index")), "\"logs\"");
+    assert_eq!(text(sink.place_of("endpoints[0]")), "\"http://127.0.0.1:9200\"");
+    assert_eq!(text(sink.place_of("buffer.max_size")), "[sinks.out]");
 
     let remap = &plan.transforms[1].section;
     let program = remap.settings["source"].as_str().expect("a program");
     assert!(program.contains("$\", \"$x\")") || program.contains("\"$x\") # 10MiB"), "{program}");
     let oops = program.find("oops").expect("is there");
-    let place = remap.place_in(&["source"], oops..oops + 4, &loaded.sources);
+    let place = remap.place_in("source", oops..oops + 4, &loaded.sources);
     assert_eq!(text(&place), "oops");
     assert_eq!(loaded.sources.position(&place).line, 22);
     let size = program.find("10MiB").expect("is there");
-    assert_eq!(text(&remap.place_in(&["source"], size + 1..size + 2, &loaded.sources)), "${SIZE}");
+    assert_eq!(text(&remap.place_in("source", size + 1..size + 2, &loaded.sources)), "${SIZE}");
 }
 
 #[test]
@@ -178,13 +180,15 @@ fn what_serde_refuses_is_shown_at_the_component_without_values_of_variables() {
     let mut loaded = kit::load(&text);
     let mut section = loaded.plan.take().expect("a plan").sinks.remove(0).section;
     section.settings.insert("endpoints".to_owned(), toml::Value::Integer(1));
-    loaded.report = section.read::<Other>().expect_err("another type");
+    let mut report = Report::default();
+    report.push(*section.read::<Other>().expect_err("another type"));
+    loaded.report = report;
     assert_snapshot!(kit::shown(&loaded), @r#"
     error[E016]: the settings contradict each other
      --> levada.toml:5:1
       |
     5 | [sinks.out]
-      | ^^^^^^^^^^^ a value from the environment is refused
+      | ^^^^^^^^^^^ invalid type: string "***", expected u8
 
     1 error
     "#);

@@ -106,16 +106,19 @@ impl Node {
         }
     }
 
-    /// The value under a path of keys and list indexes.
-    pub(super) fn find(&self, path: &[&str]) -> Option<&Self> {
-        let Some((first, rest)) = path.split_first() else {
-            return Some(self);
+    /// The value of a setting such as `bulk.index` or `fields[0]`, or the closest one around it that is written, and
+    /// what is left of the path then. A key may have dots in it: the longest that fits counts.
+    pub(super) fn follow<'p>(&self, path: &'p str) -> (&Self, &'p str) {
+        let path = path.strip_prefix('.').unwrap_or(path);
+        let next = match &self.value {
+            Value::Table(table) => {
+                table.entries.iter().filter_map(|entry| Some((&entry.node, after(&entry.key, path)?)))
+            }
+            Value::Array(items) => return index(items, path).map_or((self, path), |(item, rest)| item.follow(rest)),
+            _ => return (self, path),
         };
-        match &self.value {
-            Value::Table(table) => table.get(first)?.node.find(rest),
-            Value::Array(items) => items.get(first.parse::<usize>().ok()?)?.find(rest),
-            _ => None,
-        }
+        let longest = next.min_by_key(|(_, rest)| rest.len());
+        longest.map_or((self, path), |(node, rest)| node.follow(rest))
     }
 
     /// The value without places; None if a part of it is faulty.
@@ -147,6 +150,18 @@ impl Node {
             _ => {}
         }
     }
+}
+
+/// What follows `key` in a path that begins with it.
+fn after<'p>(key: &str, path: &'p str) -> Option<&'p str> {
+    let rest = path.strip_prefix(key).filter(|_| !key.is_empty())?;
+    (rest.is_empty() || rest.starts_with(['.', '['])).then_some(rest)
+}
+
+/// The item that a path such as `[0].name` begins with, and the rest of the path.
+fn index<'n, 'p>(items: &'n [Node], path: &'p str) -> Option<(&'n Node, &'p str)> {
+    let (number, rest) = path.strip_prefix('[')?.split_once(']')?;
+    Some((items.get(number.parse::<usize>().ok()?)?, rest))
 }
 
 /// Makes the tree of one file. The depth of the recursion is bounded by the parser's limit on nesting.

@@ -21,6 +21,11 @@ impl Backoff {
         }
     }
 
+    /// A pause of at least half of what it may be: for probes, which shall be rare.
+    pub(crate) fn long_pause(self, attempt: u32) -> Duration {
+        self.ceiling(attempt).mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+
     fn ceiling(self, attempt: u32) -> Duration {
         self.initial.saturating_mul(2_u32.saturating_pow(attempt)).min(self.max)
     }
@@ -38,7 +43,9 @@ mod tests {
             [1, 2, 16, 30, 30, 30]
         );
         for attempt in 0..50 {
-            assert!(backoff.pause(attempt, None) <= backoff.ceiling(attempt));
+            let ceiling = backoff.ceiling(attempt);
+            assert!(backoff.pause(attempt, None) <= ceiling);
+            assert!((ceiling / 2..=ceiling).contains(&backoff.long_pause(attempt)));
         }
         assert_eq!(backoff.pause(0, Some(Duration::from_secs(7))), Duration::from_secs(7));
         assert_eq!(backoff.pause(0, Some(Duration::from_secs(9_999))), MAX_ASKED);

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
+use super::body::Bodies;
 use super::cutter::{Cut, Cutter, Limits};
 use super::dead_letter::DeadLetters;
-use super::pump::HeldLoad;
 use super::request::{Load, Request};
+use super::sorted::{Sorted, Told, Why};
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::sink::{Answer, Payload, Sink, Verdict};
@@ -29,7 +30,7 @@ pub(crate) struct Attempts {
     /// Attempts after the first; `None`: as many as it takes.
     pub(crate) retries: Option<usize>,
     pub(crate) limits: Limits,
-    /// Bytes of records that may be held for refused partitions; what is more becomes dead letters at once.
+    /// Bytes that records of refused partitions may keep alive; what is more becomes dead letters at once.
     pub(crate) max_held_bytes: usize,
 }
 
@@ -39,13 +40,18 @@ pub(crate) struct Courier {
     pub(crate) meters: Meters,
     pub(crate) health: Health,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    /// Where bodies come from.
+    pub(crate) bodies: Bodies,
+    /// Bytes that held records keep alive.
     pub(crate) held: AtomicUsize,
 }
 
-/// What a delivery leaves behind.
-#[derive(Default)]
-pub(crate) struct Left {
-    pub(crate) held: Vec<HeldLoad>,
+/// A request on its way.
+struct Trip {
+    request: Request,
+    /// Attempts that failed.
+    attempt: u32,
+    begun: Instant,
 }
 
 /// What comes after an answer.
@@ -60,63 +66,68 @@ impl Courier {
         &self.sink
     }
 
+    pub(crate) fn bodies(&self) -> Bodies {
+        self.bodies.clone()
+    }
+
     pub(crate) fn id(&self) -> &str {
         &self.meters.label().id
     }
 
-    /// Carries `request` until all its records have an outcome, but for those whose partition is held.
-    pub(crate) async fn deliver(&self, request: Request) -> Left {
-        let mut left = Left::default();
+    /// Carries `request` until all its records have an outcome, but for those whose partition is held: these are
+    /// given back.
+    pub(crate) async fn deliver(&self, request: Request) -> Vec<Told> {
+        let mut held = Vec::new();
         let mut work = vec![request];
-        while let Some(mut request) = work.pop() {
-            let begun = Instant::now();
-            let mut attempt = 0;
+        while let Some(request) = work.pop() {
+            let mut trip = Trip { request, attempt: 0, begun: Instant::now() };
             loop {
-                let answer = self.send(&request).await;
-                match self.weigh(answer, request, (attempt, begun), &mut left).await {
+                let answer = self.send(&trip.request).await;
+                let Trip { attempt, begun, .. } = trip;
+                match self.weigh(answer, trip, &mut held).await {
                     Next::Settled => break,
-                    Next::Again { request: again, pause } => {
-                        request = again;
-                        attempt += 1;
+                    Next::Again { request, pause } => {
+                        trip = Trip { request, attempt: attempt.saturating_add(1), begun };
                         sleep(pause).await;
                     }
                     Next::Halves(first, second) => {
-                        work.extend(self.recut(second));
-                        work.extend(self.recut(first));
+                        work.extend(self.encode(second).await);
+                        work.extend(self.encode(first).await);
                         break;
                     }
                 }
             }
         }
-        left
+        held
     }
 
     /// Keeps records of a refused partition and tries them from time to time.
-    pub(crate) async fn hold(&self, mut load: Load, mut why: String) {
-        let bytes: usize = load.items.iter().map(|item| load.view(*item).text().len()).sum();
-        if self.held.fetch_add(bytes, Ordering::AcqRel) + bytes > self.attempts.max_held_bytes {
-            self.bury(load, "held_too_much", &why).await;
-            self.held.fetch_sub(bytes, Ordering::AcqRel);
-            return;
-        }
+    pub(crate) async fn hold(&self, Told { load, mut why }: Told) {
+        let mut load = load.detach();
+        let Some(kept) = Kept::new(self, load.weight()) else {
+            return self.bury(load, "held_too_much", &why).await;
+        };
         let begun = Instant::now();
         for attempt in 0.. {
             if begun.elapsed() > HOLD_MAX {
-                self.bury(load, "held_too_long", &why).await;
-                break;
+                return self.bury(load, "held_too_long", &why).await;
             }
-            sleep(HOLD_PROBE.pause(attempt, None)).await;
-            let mut still = Left::default();
-            for request in self.recut(load) {
-                still.held.extend(Box::pin(self.deliver(request)).await.held);
+            sleep(HOLD_PROBE.long_pause(attempt)).await;
+            let mut still: Option<Told> = None;
+            for request in self.encode(load).await {
+                for told in Box::pin(self.deliver(request)).await {
+                    match &mut still {
+                        Some(still) => still.load.join(&told.load),
+                        None => still = Some(told),
+                    }
+                }
             }
-            let Some(first) = still.held.pop() else { break };
-            (load, why) = first;
-            for (more, _) in still.held {
-                load.join(more);
-            }
+            let Some(told) = still else {
+                drop(kept);
+                return self.fares_well();
+            };
+            Told { load, why } = told;
         }
-        self.held.fetch_sub(bytes, Ordering::AcqRel);
     }
 
     async fn send(&self, request: &Request) -> Answer {
@@ -131,39 +142,42 @@ impl Courier {
         })
     }
 
-    async fn weigh(&self, answer: Answer, request: Request, (attempt, begun): (u32, Instant), left: &mut Left) -> Next {
+    async fn weigh(&self, answer: Answer, trip: Trip, held: &mut Vec<Told>) -> Next {
         match answer {
             Answer::Delivered | Answer::AlreadyThere => {
-                self.health.succeeded(self.id());
-                self.meters.sent(request.load.len(), request.encoded);
-                request.load.settle(Outcome::Delivered);
+                self.fares_well();
+                self.meters.sent(trip.request.load.len(), trip.request.encoded);
+                trip.request.load.settle(Outcome::Delivered);
                 Next::Settled
             }
-            Answer::Retry { why, after } => self.retry(request, attempt, &why, after).await,
-            Answer::Hold { why } => self.wait_for_a_person(request, (attempt, begun), &why).await,
-            Answer::Split if request.load.len() > 1 => {
-                let half = request.load.len() / 2;
-                let (first, second) = request.load.part(|at, _| at < half);
+            Answer::Retry { why, after } => self.retry(trip, &why, after).await,
+            Answer::Hold { why } => self.wait_for_a_person(trip, &why).await,
+            Answer::Split if trip.request.load.len() > 1 => {
+                let half = trip.request.load.len() / 2;
+                let (first, second) = trip.request.load.split_at(half);
                 Next::Halves(first, second)
             }
             Answer::Split => {
-                self.bury(
-                    request.load,
-                    "too_large",
-                    "the destination refuses a request of this one record as too large",
-                )
-                .await;
+                let why = "the destination refuses a request of this one record as too large";
+                self.bury(trip.request.load, "too_large", why).await;
                 Next::Settled
             }
-            Answer::Partial(verdicts) => self.sort(request, verdicts, attempt, left).await,
+            Answer::Partial(verdicts) => self.sort(trip, verdicts, held).await,
             Answer::Rejected { code, why } => {
-                self.bury(request.load, &code, &why).await;
+                self.bury(trip.request.load, &code, &why).await;
                 Next::Settled
             }
         }
     }
 
-    async fn retry(&self, request: Request, attempt: u32, why: &str, after: Option<Duration>) -> Next {
+    /// Something arrived. As long as some partition is held, not all is well.
+    fn fares_well(&self) {
+        if self.held.load(Ordering::Acquire) == 0 {
+            self.health.succeeded(self.id());
+        }
+    }
+
+    async fn retry(&self, Trip { request, attempt, .. }: Trip, why: &str, after: Option<Duration>) -> Next {
         self.meters.error("request_retried");
         self.health.troubled(self.id(), why);
         if self.attempts.retries.is_some_and(|retries| attempt as usize >= retries) {
@@ -173,101 +187,119 @@ impl Courier {
         Next::Again { request, pause: self.attempts.backoff.pause(attempt, after) }
     }
 
-    async fn wait_for_a_person(&self, request: Request, (attempt, begun): (u32, Instant), why: &str) -> Next {
+    async fn wait_for_a_person(&self, Trip { request, attempt, begun }: Trip, why: &str) -> Next {
         self.meters.error("request_held");
         self.health.troubled(self.id(), why);
         if begun.elapsed() > HOLD_MAX {
             self.bury(request.load, "held_too_long", why).await;
             return Next::Settled;
         }
-        Next::Again { request, pause: HOLD_PROBE.pause(attempt, None) }
+        Next::Again { request, pause: HOLD_PROBE.long_pause(attempt) }
     }
 
     /// An answer per record: those not named are stored.
-    async fn sort(&self, request: Request, verdicts: Vec<(usize, Verdict)>, attempt: u32, left: &mut Left) -> Next {
-        let encoded = request.encoded / request.load.len().max(1);
-        let sorted = Sorted::new(request.load, verdicts);
-        self.meters.sent(sorted.stored.len(), encoded * sorted.stored.len());
-        sorted.stored.settle(Outcome::Delivered);
-        for (load, code, why) in sorted.rejected {
-            self.bury(load, &code, &why).await;
+    async fn sort(&self, trip: Trip, verdicts: Vec<(usize, Verdict)>, held: &mut Vec<Told>) -> Next {
+        let Trip { request: Request { load, encoded, .. }, attempt, begun } = trip;
+        let each = encoded / load.len().max(1);
+        let verdicts = if self.sink.is_ordered() { verdicts.into_iter().map(in_place).collect() } else { verdicts };
+        let Sorted { stored, again, held: refused, rejected, whys } = Sorted::new(&load, verdicts);
+        drop(load);
+        self.meters.sent(stored.len(), each * stored.len());
+        stored.settle(Outcome::Delivered);
+        if !rejected.is_empty() {
+            self.bury_each(rejected, whys).await;
         }
-        if let Some((load, why)) = sorted.held {
+        if again.load.is_empty() && refused.load.is_empty() {
+            self.fares_well();
+            return Next::Settled;
+        }
+        if !refused.load.is_empty() {
             self.meters.error("partition_held");
-            self.health.troubled(self.id(), &why);
-            left.held.push((load, why));
+            self.health.troubled(self.id(), &refused.why);
+            held.push(refused);
         }
-        let Some((load, why)) = sorted.again else { return Next::Settled };
-        match self.recut(load).pop() {
-            Some(request) => self.retry(request, attempt, &why, None).await,
+        let Told { load, why } = again;
+        match self.encode(load).await.pop() {
+            Some(request) => self.retry(Trip { request, attempt, begun }, &why, None).await,
             None => Next::Settled,
         }
     }
 
-    /// Encodes records once more: a pure function, so the bytes are what they were.
-    fn recut(&self, load: Load) -> Vec<Request> {
-        let mut cut = Cut::default();
-        let limits = Limits { bytes: usize::MAX, records: usize::MAX, ..self.attempts.limits };
-        let mut cutter = Cutter::new(self.sink.encoder(), limits);
-        cutter.push_load(&load, &mut cut);
-        cut.requests.extend(cutter.close());
-        cut.requests
+    /// Encodes records once more: a pure function, so the bytes are what they were. Records that were one request
+    /// give one at most; more than were one give as many as the limits ask for.
+    async fn encode(&self, load: Load) -> Vec<Request> {
+        if load.is_empty() {
+            return Vec::new();
+        }
+        let (sink, limits, bodies) = (self.sink.clone(), self.attempts.limits, self.bodies());
+        let (letters, meters) = (self.dead_letters.clone(), self.meters.clone());
+        let encoded = tokio::task::spawn_blocking(move || {
+            let mut cut = Cut::default();
+            let mut cutter = Cutter::new(sink, limits, bodies);
+            cutter.push_load(&load, &mut cut);
+            cut.requests.extend(cutter.close());
+            for (load, refusal) in cut.refused {
+                bury(&letters, &meters, load, &[Why { code: refusal.code.to_owned(), why: refusal.why }]);
+            }
+            cut.requests
+        });
+        // If it does not come back, its records went with it: their receipts say failed.
+        encoded.await.unwrap_or_default()
     }
 
     /// Makes records dead letters; they are durable before their receipts resolve.
     async fn bury(&self, load: Load, code: &str, why: &str) {
+        self.bury_each(load, vec![Why { code: code.to_owned(), why: why.to_owned() }]).await;
+    }
+
+    /// [`bury`](Self::bury) with a reason for each record, or one for all.
+    async fn bury_each(&self, load: Load, whys: Vec<Why>) {
         self.meters.error("request_rejected");
-        tracing::warn!(
-            component_id = self.id(),
-            records = load.len(),
-            code,
-            "refused for good: written to dead letters"
-        );
+        let (records, code) = (load.len(), whys.first().map_or("", |why| &why.code));
+        tracing::warn!(component_id = self.id(), records, code, "refused for good: written to dead letters");
         let (letters, meters) = (self.dead_letters.clone(), self.meters.clone());
-        let (code, why) = (code.to_owned(), why.to_owned());
-        let written = tokio::task::spawn_blocking(move || bury(&letters, &meters, load, (&code, &why)));
+        let written = tokio::task::spawn_blocking(move || bury(&letters, &meters, load, &whys));
         if written.await.is_err() {
             self.meters.error("dead_letter_write");
         }
     }
 
-    /// See [`bury`](Self::bury); for threads that may block.
-    pub(crate) fn bury_blocking(&self, load: Load, code: &str, why: &str) {
-        bury(&self.dead_letters, &self.meters, load, (code, why));
+    /// Buries a record that cannot be encoded; for threads that may block.
+    pub(crate) fn bury_blocking(&self, load: Load, why: Why) {
+        bury(&self.dead_letters, &self.meters, load, &[why]);
     }
 }
 
-fn bury(letters: &DeadLetters, meters: &Meters, load: Load, (code, why): (&str, &str)) {
-    let views = load.items.iter().map(|item| load.view(*item));
-    let outcome = letters.write_views(views, code, why, meters);
+/// For a sink that keeps order: a record that is held may not be overtaken, so it is tried where it is.
+fn in_place((at, verdict): (usize, Verdict)) -> (usize, Verdict) {
+    match verdict {
+        Verdict::Hold { why } => (at, Verdict::Retry { why }),
+        other => (at, other),
+    }
+}
+
+fn bury(letters: &DeadLetters, meters: &Meters, load: Load, whys: &[Why]) {
+    let whys = whys.iter().cycle().map(|why| (why.code.as_str(), why.why.as_str()));
+    let outcome = letters.write_each(load.views().zip(whys).map(|(view, (code, why))| (view, code, why)), meters);
     load.settle(outcome);
 }
 
-/// The records of a request, sorted by what the destination said of each.
-struct Sorted {
-    stored: Load,
-    again: Option<(Load, String)>,
-    held: Option<(Load, String)>,
-    rejected: Vec<(Load, String, String)>,
+/// Bytes of held records, given back on drop.
+struct Kept<'a> {
+    courier: &'a Courier,
+    bytes: usize,
 }
 
-impl Sorted {
-    fn new(load: Load, mut verdicts: Vec<(usize, Verdict)>) -> Self {
-        verdicts.sort_by_key(|(at, _)| *at);
-        let mut verdicts = verdicts.into_iter().peekable();
-        let shares = load.shares;
-        let of = |items| Load { shares: shares.clone(), items };
-        let mut sorted = Self { stored: of(Vec::new()), again: None, held: None, rejected: Vec::new() };
-        for (at, item) in load.items.into_iter().enumerate() {
-            match verdicts.next_if(|(about, _)| *about == at).map(|(_, verdict)| verdict) {
-                None | Some(Verdict::AlreadyThere) => sorted.stored.items.push(item),
-                Some(Verdict::Retry { why }) => {
-                    sorted.again.get_or_insert_with(|| (of(vec![]), why)).0.items.push(item)
-                }
-                Some(Verdict::Hold { why }) => sorted.held.get_or_insert_with(|| (of(vec![]), why)).0.items.push(item),
-                Some(Verdict::Rejected { code, why }) => sorted.rejected.push((of(vec![item]), code, why)),
-            }
-        }
-        sorted
+impl<'a> Kept<'a> {
+    fn new(courier: &'a Courier, bytes: usize) -> Option<Self> {
+        let kept = Self { courier, bytes };
+        let before = courier.held.fetch_add(bytes, Ordering::AcqRel);
+        (before + bytes <= courier.attempts.max_held_bytes).then_some(kept)
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        self.courier.held.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,8 @@ const MAX_BYTES: u64 = 256 << 20;
 const MAX_AGE: Duration = Duration::from_hours(7 * 24);
 /// A file is closed at this size and the next begun, so that old ones can go.
 const FILE_BYTES: u64 = 16 << 20;
+/// A file is closed at this age too: it goes when its last letter is past its age.
+const FILE_AGE: Duration = Duration::from_hours(24);
 
 /// The dead-letter folder.
 #[derive(Debug)]
@@ -36,6 +38,16 @@ pub struct DeadLetters {
 struct Open {
     file: File,
     bytes: u64,
+    /// Nanoseconds since the Unix epoch.
+    begun: i64,
+}
+
+impl Open {
+    /// Must the next lines go into another file? Also where somebody removed it: they would be lost.
+    fn is_over(&self, more: u64) -> bool {
+        let is_removed = self.file.metadata().is_ok_and(|about| about.nlink() == 0);
+        is_removed || self.bytes + more > FILE_BYTES || clock::now() - self.begun > FILE_AGE.as_nanos() as i64
+    }
 }
 
 /// One dead letter, as it stands in the file.
@@ -52,7 +64,7 @@ struct Letter<'a> {
 }
 
 impl DeadLetters {
-    /// Dead letters in `dir`, which is made when the first one comes.
+    /// Dead letters in `dir`, which is made, in a folder that is there, when the first one comes.
     pub fn new(dir: PathBuf) -> Self {
         Self { dir, max_bytes: MAX_BYTES, open: Mutex::new(None) }
     }
@@ -68,20 +80,18 @@ impl DeadLetters {
     /// outcome for their receipts: [`Outcome::Failed`] where the disk refuses, so that the source offers them again.
     /// Blocks until they are on disk.
     pub fn write(&self, batch: &Batch, code: &str, reason: &str, meters: &Meters) -> Outcome {
-        self.write_views(batch.iter(), code, reason, meters)
+        self.write_each(batch.iter().map(|view| (view, code, reason)), meters)
     }
 
-    /// See [`write`](Self::write).
-    pub fn write_views<'a>(
+    /// See [`write`](Self::write); each record with its code and reason. One write, however many there are.
+    pub(crate) fn write_each<'a>(
         &self,
-        views: impl Iterator<Item = View<'a>>,
-        code: &str,
-        reason: &str,
+        letters: impl Iterator<Item = (View<'a>, &'a str, &'a str)>,
         meters: &Meters,
     ) -> Outcome {
         let mut lines = Vec::new();
         let mut count = 0;
-        for view in views {
+        for (view, code, reason) in letters {
             let letter = Letter::of(view, code, reason, &meters.label().id);
             serde_json::to_writer(&mut lines, &letter).expect("strings are JSON");
             lines.push(b'\n');
@@ -105,13 +115,15 @@ impl DeadLetters {
         }
     }
 
+    /// Adds lines to the open file; `false`: there is no room for them.
     fn append(&self, lines: &[u8]) -> io::Result<bool> {
+        let more = lines.len() as u64;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.as_ref().is_none_or(|open| open.bytes + lines.len() as u64 > FILE_BYTES) {
+        if open.as_ref().is_none_or(|open| open.is_over(more)) {
             *open = None;
-            self.make_room()?;
+            self.remove_old()?;
         }
-        if self.size()? + lines.len() as u64 > self.max_bytes {
+        if self.size()? + more > self.max_bytes {
             return Ok(false);
         }
         let current = match open.as_mut() {
@@ -123,22 +135,27 @@ impl DeadLetters {
             // A torn line must not be continued.
             *open = None;
         } else if let Some(open) = open.as_mut() {
-            open.bytes += lines.len() as u64;
+            open.bytes += more;
         }
         written.map(|()| true)
     }
 
     fn begin(&self) -> io::Result<Open> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let path = self.dir.join(format!("{:020}.jsonl", clock::now()));
+        if fs::DirBuilder::new().mode(0o700).create(&self.dir).is_ok()
+            && let Some(parent) = self.dir.parent()
+        {
+            File::open(parent)?.sync_all()?;
+        }
+        let begun = clock::now();
+        let path = self.dir.join(format!("{begun:020}.jsonl"));
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         File::open(&self.dir)?.sync_all()?;
-        Ok(Open { bytes: file.metadata()?.len(), file })
+        Ok(Open { bytes: file.metadata()?.len(), file, begun })
     }
 
-    /// Removes files that are past their age.
-    fn make_room(&self) -> io::Result<()> {
-        let oldest = clock::now() - MAX_AGE.as_nanos() as i64;
+    /// Removes files whose last letter is past its age.
+    fn remove_old(&self) -> io::Result<()> {
+        let oldest = clock::now() - (MAX_AGE + FILE_AGE).as_nanos() as i64;
         for path in self.files()? {
             let begun = path.file_stem().and_then(|stem| stem.to_str()?.parse::<i64>().ok());
             if begun.is_some_and(|begun| begun < oldest) {

@@ -3,7 +3,10 @@
 //! A sink says how to encode and how to send. The [`Delivery`] of its id owns the queue in front of it and
 //! everything between: `pump` (the loop) has `cutter` make requests, and a `courier` carries each to its end.
 
+pub mod address;
 mod backoff;
+mod body;
+pub mod confined;
 mod courier;
 mod cutter;
 mod dead_letter;
@@ -12,6 +15,15 @@ mod pump;
 mod request;
 pub mod settings;
 mod share;
+mod sorted;
+#[cfg(test)]
+pub(crate) mod test_batch;
+#[cfg(test)]
+pub(crate) mod test_peer;
+#[cfg(test)]
+pub(crate) mod test_tls;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -22,7 +34,7 @@ use crate::codecs::Compression;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::signal::Stop;
-use crate::component::sink::Sink;
+use crate::component::sink::{Encoder, Sink};
 use crate::component::source::Running;
 
 use backoff::Backoff;
@@ -97,6 +109,11 @@ pub trait Drain: Send {
 
     /// What stands before it.
     fn buffer(&self) -> &settings::BufferSettings;
+
+    /// An encoder as its requests are made with, where it makes any: for what measures or shows them.
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        None
+    }
 }
 
 impl Drain for Delivery {
@@ -110,6 +127,10 @@ impl Drain for Delivery {
 
     fn buffer(&self) -> &settings::BufferSettings {
         &self.plan.buffer
+    }
+
+    fn encoder(&self) -> Option<Box<dyn Encoder>> {
+        Some(self.sink.encoder())
     }
 }
 
@@ -131,7 +152,15 @@ impl Delivery {
         };
         let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
         let Bench { queue, meters, health, dead_letters } = bench;
-        let courier = Courier { sink, attempts, meters, health, dead_letters, held: AtomicUsize::new(0) };
+        let courier = Courier {
+            sink,
+            attempts,
+            meters,
+            health,
+            dead_letters,
+            bodies: body::Bodies::default(),
+            held: AtomicUsize::new(0),
+        };
         let pace = Pace { limits, linger: plan.linger, concurrency };
         Pump::new(Arc::new(courier), queue, pace).run(stop).await;
     }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::courier::{Courier, Left};
+use super::courier::Courier;
 use super::cutter::{Cut, Cutter, Limits};
-use super::request::{Load, Request};
+use super::request::Request;
 use super::share::Share;
+use super::sorted::{Told, Why};
 use crate::buffer::Queue;
 use crate::component::signal::Stop;
 use crate::event::Batch;
@@ -25,6 +26,9 @@ pub(crate) struct Pace {
     pub(crate) concurrency: usize,
 }
 
+/// A burst is over when nothing came for so long.
+const BURST_ENDS: Duration = Duration::from_millis(10);
+
 pub(crate) struct Pump {
     courier: Arc<Courier>,
     queue: Arc<Queue>,
@@ -32,16 +36,18 @@ pub(crate) struct Pump {
     cutter: Option<Cutter>,
     /// When the open body must go.
     due: Option<Instant>,
+    /// Has a body been filled since the last one that went unfilled?
+    is_burst: bool,
     ready: VecDeque<Request>,
-    under_way: JoinSet<Left>,
+    under_way: JoinSet<Vec<Told>>,
     held: JoinSet<()>,
 }
 
 impl Pump {
     pub(crate) fn new(courier: Arc<Courier>, queue: Arc<Queue>, pace: Pace) -> Self {
-        let cutter = Some(Cutter::new(courier.sink().encoder(), pace.limits));
+        let cutter = Some(Cutter::new(courier.sink().clone(), pace.limits, courier.bodies()));
         let (under_way, held) = (JoinSet::new(), JoinSet::new());
-        Self { courier, queue, pace, cutter, due: None, ready: VecDeque::new(), under_way, held }
+        Self { courier, queue, pace, cutter, due: None, is_burst: false, ready: VecDeque::new(), under_way, held }
     }
 
     /// Runs until the queue is closed and empty, or until `stop`: then it takes no more. What is not settled by the
@@ -58,7 +64,7 @@ impl Pump {
                 Some(done) = self.under_way.join_next() => self.landed(done),
                 Some(_) = self.held.join_next() => {}
                 _ = stop.requested(), if !ending => ending = true,
-                () = at(stop.deadline().map(Instant::from)), if ending => return,
+                () = overdue(&stop) => return,
             }
             if ending && self.due.is_some() {
                 self.flush().await;
@@ -79,18 +85,18 @@ impl Pump {
         }
     }
 
-    fn landed(&mut self, done: Result<Left, tokio::task::JoinError>) {
-        let left = match done {
-            Ok(left) => left,
+    fn landed(&mut self, done: Result<Vec<Told>, tokio::task::JoinError>) {
+        let refused = match done {
+            Ok(refused) => refused,
             Err(error) => {
                 // The requests went with the panic: their receipts say failed.
                 tracing::error!(component_id = self.courier.id(), %error, "delivery of a request ended early");
                 return;
             }
         };
-        for (load, why) in left.held {
+        for told in refused {
             let courier = self.courier.clone();
-            self.held.spawn(async move { courier.hold(load, why).await });
+            self.held.spawn(async move { courier.hold(told).await });
         }
     }
 
@@ -110,6 +116,17 @@ impl Pump {
 
     async fn flush(&mut self) {
         self.with_cutter(|cutter, cut| cut.requests.extend(cutter.close())).await;
+        self.is_burst = false;
+    }
+
+    /// A body that is being filled slowly waits for its time. The end of a burst does not: when nothing more comes
+    /// for a moment it goes, which is one request more for each burst of full ones.
+    fn next_due(&self, counted: Option<Instant>) -> Instant {
+        let now = Instant::now();
+        if self.queue.is_hurried() {
+            return now;
+        }
+        if self.is_burst { now + self.pace.linger.min(BURST_ENDS) } else { counted.unwrap_or(now + self.pace.linger) }
     }
 
     async fn with_cutter(&mut self, work: impl FnOnce(&mut Cutter, &mut Cut) + Send + 'static) {
@@ -119,11 +136,11 @@ impl Pump {
             let mut cut = Cut::default();
             work(&mut cutter, &mut cut);
             for (load, refusal) in cut.refused.drain(..) {
-                courier.bury_blocking(load, refusal.code, &refusal.why);
+                courier.bury_blocking(load, Why { code: refusal.code.to_owned(), why: refusal.why });
             }
             (cutter, cut.requests)
         });
-        let fresh = || Cutter::new(self.courier.sink().encoder(), self.pace.limits);
+        let fresh = || Cutter::new(self.courier.sink().clone(), self.pace.limits, self.courier.bodies());
         let (cutter, requests) = match worked.await {
             Ok(done) => done,
             Err(error) => {
@@ -131,12 +148,11 @@ impl Pump {
                 (fresh(), Vec::new())
             }
         };
+        // A request that was closed took the record along that the time was counted from.
+        let counted = self.due.filter(|_| requests.is_empty());
+        self.is_burst |= !requests.is_empty();
         self.ready.extend(requests);
-        self.due = match (cutter.has_open(), self.due) {
-            (true, Some(due)) => Some(due),
-            (true, None) => Some(Instant::now() + self.pace.linger),
-            (false, _) => None,
-        };
+        self.due = cutter.has_open().then(|| self.next_due(counted));
         self.cutter = Some(cutter);
     }
 }
@@ -149,5 +165,7 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// Records that wait for their partition, with the reason.
-pub(crate) type HeldLoad = (Load, String);
+/// Waits until the deadline of `stop` is past.
+async fn overdue(stop: &Stop) {
+    sleep_until(Instant::from_std(stop.requested().await)).await;
+}

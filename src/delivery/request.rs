@@ -16,7 +16,8 @@ pub(crate) struct Item {
     pub(crate) partition: Partition,
 }
 
-/// Records on their way to a sink.
+/// Records on their way to a sink. It holds only shares that it has records of: a share resolves when the last load
+/// that holds it is gone, and nobody shall wait for records of others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Load {
     pub(crate) shares: Vec<Arc<Share>>,
@@ -41,43 +42,150 @@ impl Load {
         self.items.is_empty()
     }
 
-    /// The number of `share` in this load.
-    pub(crate) fn admit(&mut self, share: &Arc<Share>) -> u32 {
+    /// Adds record number `record` of `share`.
+    pub(crate) fn push(&mut self, share: &Arc<Share>, record: u32, partition: Partition) {
         if self.shares.last().is_none_or(|last| !Arc::ptr_eq(last, share)) {
             self.shares.push(share.clone());
         }
-        self.shares.len() as u32 - 1
+        let share = self.shares.len() as u32 - 1;
+        self.items.push(Item { share, record, partition });
+    }
+
+    /// Adds a record of `from`.
+    pub(crate) fn adopt(&mut self, from: &Self, item: Item) {
+        self.push(from.share(item), item.record, item.partition);
+    }
+
+    pub(crate) fn share(&self, item: Item) -> &Arc<Share> {
+        &self.shares[item.share as usize]
     }
 
     pub(crate) fn view(&self, item: Item) -> View<'_> {
-        self.shares[item.share as usize].get(item.record)
+        self.share(item).get(item.record)
+    }
+
+    pub(crate) fn views(&self) -> impl Iterator<Item = View<'_>> {
+        self.items.iter().map(|item| self.view(*item))
+    }
+
+    /// Bytes its records keep alive.
+    pub(crate) fn weight(&self) -> usize {
+        self.shares.iter().map(|share| share.weight()).sum()
     }
 
     /// All its records met `outcome`.
     pub(crate) fn settle(self, outcome: Outcome) {
-        let mut counts = vec![0; self.shares.len()];
-        for item in &self.items {
-            counts[item.share as usize] += 1;
+        for (share, records) in self.by_share() {
+            share.note(outcome, records.len());
         }
-        for (share, count) in self.shares.iter().zip(counts) {
-            share.note(outcome, count);
+    }
+
+    /// The same records copied out of their batches, which are let go: for a load that stays long.
+    #[must_use]
+    pub(crate) fn detach(self) -> Self {
+        let mut detached = Self::default();
+        for (share, items) in self.by_share() {
+            let own = Share::detach(share, items.iter().map(|item| item.record));
+            for (at, item) in items.iter().enumerate() {
+                detached.push(&own, at as u32, item.partition);
+            }
         }
+        detached
     }
 
     /// Adds the records of `more`.
-    pub(crate) fn join(&mut self, more: Self) {
-        let offset = self.shares.len() as u32;
-        self.shares.extend(more.shares);
-        self.items.extend(more.items.into_iter().map(|item| Item { share: item.share + offset, ..item }));
+    pub(crate) fn join(&mut self, more: &Self) {
+        for item in &more.items {
+            self.adopt(more, *item);
+        }
     }
 
-    /// Parts the items that `take` names (by their place) from the others.
-    pub(crate) fn part(self, mut take: impl FnMut(usize, &Item) -> bool) -> (Self, Self) {
-        let mut at = 0;
-        let (taken, rest) = self.items.into_iter().partition(|item| {
-            at += 1;
-            take(at - 1, item)
-        });
-        (Self { shares: self.shares.clone(), items: taken }, Self { shares: self.shares, items: rest })
+    /// Parts the first `count` records from the others.
+    pub(crate) fn split_at(self, count: usize) -> (Self, Self) {
+        let (mut first, mut rest) = (Self::default(), Self::default());
+        for (at, item) in self.items.iter().enumerate() {
+            let side = if at < count { &mut first } else { &mut rest };
+            side.adopt(&self, *item);
+        }
+        (first, rest)
+    }
+
+    /// Runs of records of the same share.
+    fn by_share(&self) -> impl Iterator<Item = (&Arc<Share>, &[Item])> {
+        self.items.chunk_by(|one, other| one.share == other.share).map(|run| (self.share(run[0]), run))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::test_kit::{Ledger, batch};
+
+    fn load(ledger: &Arc<Ledger>, lines: &[&[&str]]) -> Load {
+        let mut load = Load::default();
+        for lines in lines {
+            let share = Share::new(batch(ledger, lines));
+            (0..lines.len() as u32).for_each(|record| load.push(&share, record, 0));
+        }
+        load
+    }
+
+    fn lines(load: &Load) -> Vec<String> {
+        load.views().map(|view| String::from_utf8_lossy(view.text()).into_owned()).collect()
+    }
+
+    #[test]
+    fn a_part_holds_no_share_of_the_others() {
+        let ledger = Arc::new(Ledger::default());
+        let (first, rest) = load(&ledger, &[&["a", "b"], &["c"]]).split_at(2);
+        assert_eq!((lines(&first), lines(&rest)), (vec!["a".into(), "b".into()], vec!["c".into()]));
+        rest.settle(Outcome::DeadLettered);
+        assert_eq!(ledger.worst(), [(1, Outcome::DeadLettered)], "resolved while the first part is still under way");
+        first.settle(Outcome::Delivered);
+        assert_eq!(ledger.worst(), [(0, Outcome::Delivered), (1, Outcome::DeadLettered)]);
+    }
+
+    #[test]
+    fn a_share_in_two_parts_waits_for_both_and_takes_the_worst() {
+        let ledger = Arc::new(Ledger::default());
+        let (first, rest) = load(&ledger, &[&["a", "b", "c"]]).split_at(1);
+        first.settle(Outcome::Dropped);
+        assert_eq!(ledger.worst(), []);
+        rest.settle(Outcome::Delivered);
+        assert_eq!(ledger.worst(), [(0, Outcome::Dropped)]);
+    }
+
+    #[test]
+    fn join_is_the_other_way_of_split() {
+        let ledger = Arc::new(Ledger::default());
+        let (mut first, rest) = load(&ledger, &[&["a", "b"], &["c", "d"]]).split_at(3);
+        first.join(&rest);
+        assert_eq!(lines(&first), ["a", "b", "c", "d"]);
+        drop(rest);
+        first.settle(Outcome::Delivered);
+        assert_eq!(ledger.worst(), [(0, Outcome::Delivered), (1, Outcome::Delivered)]);
+    }
+
+    #[test]
+    fn a_load_that_goes_unsettled_fails() {
+        let ledger = Arc::new(Ledger::default());
+        let (first, rest) = load(&ledger, &[&["a", "b"]]).split_at(1);
+        first.settle(Outcome::Delivered);
+        drop(rest);
+        assert_eq!(ledger.worst(), [(0, Outcome::Failed)]);
+    }
+
+    #[test]
+    fn a_detached_load_lets_its_batches_go_but_not_their_receipts() {
+        let ledger = Arc::new(Ledger::default());
+        let long = "x".repeat(10_000);
+        let (first, rest) = load(&ledger, &[&["a", &long]]).split_at(1);
+        let heavy = first.weight();
+        let first = first.detach();
+        rest.settle(Outcome::Delivered);
+        assert!(first.weight() < 1000 && heavy > 10_000, "{heavy} -> {}", first.weight());
+        assert_eq!((lines(&first), ledger.worst()), (vec!["a".into()], vec![]));
+        first.settle(Outcome::DeadLettered);
+        assert_eq!(ledger.worst(), [(0, Outcome::DeadLettered)]);
     }
 }

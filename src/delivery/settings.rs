@@ -1,5 +1,6 @@
 //! Settings that every sink has: how requests are cut, sent, retried and buffered. Names and meanings are Vector's.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct RequestSettings {
     /// Seconds of the longest pause.
     #[schemars(range(min = 0.001))]
     pub retry_max_duration_secs: f64,
+    /// Headers added to each request.
+    pub headers: BTreeMap<String, String>,
 }
 
 impl Default for RequestSettings {
@@ -50,6 +53,7 @@ impl Default for RequestSettings {
             retry_attempts: None,
             retry_initial_backoff_secs: 1.0,
             retry_max_duration_secs: 30.0,
+            headers: BTreeMap::new(),
         }
     }
 }

@@ -18,12 +18,23 @@ impl Share {
         Arc::new(Self { left: AtomicUsize::new(batch.len()), batch: Some(batch) })
     }
 
+    /// A share of its own for some records of `share`, in this order, which hold its block no longer.
+    pub(crate) fn detach(share: &Arc<Self>, records: impl Iterator<Item = u32>) -> Arc<Self> {
+        let own = share.batch().pick(records).compact();
+        share.left.fetch_sub(own.len(), Ordering::AcqRel);
+        Self::new(own)
+    }
+
     fn batch(&self) -> &Batch {
         self.batch.as_ref().expect("taken only on drop")
     }
 
     pub(crate) fn len(&self) -> usize {
         self.batch().len()
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        self.batch().weight()
     }
 
     pub(crate) fn get(&self, record: u32) -> View<'_> {

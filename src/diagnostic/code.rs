@@ -63,7 +63,15 @@ codes! {
     Cycle            "E021" Error "components feed each other in a circle"
     BuffersTooLarge  "E022" Error "the buffers of all sinks exceed the memory limit"
     InputTwice       "E023" Error "an output is listed twice as input of one component"
+    BadValue         "E024" Error "a component cannot work with a value"
+    BadProgram       "E025" Error "a program or a condition does not compile"
+    NothingToDo      "E026" Error "there is no source or no sink"
+    BadDataDir       "E027" Error "the folder for the state cannot be used"
+    BadAddress       "E028" Error "an address cannot be listened on"
+    NotBuilt         "E029" Error "a component cannot be built"
     UnusedOutput     "W001" Warning "nobody takes what a component sends out"
+    DoubtfulValue    "W002" Warning "a setting probably does not do what was meant"
+    OpenDoor         "W003" Warning "an address is open to the network without authentication"
 }
 
 impl fmt::Display for Code {

@@ -19,7 +19,7 @@ use super::view::View;
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     pub(super) records: Vec<Record>,
-    tables: Arc<Tables>,
+    pub(super) tables: Arc<Tables>,
     receipts: Vec<Receipt>,
 }
 
@@ -103,6 +103,17 @@ impl Batch {
         let picked = self.records.iter().enumerate().filter(|(at, _)| pick(*at));
         let records = picked.map(|(_, record)| *record).collect();
         Self { records, tables: self.tables.clone(), receipts: self.receipts.clone() }
+    }
+
+    /// A batch of the records with these numbers, in this order; these stay here too.
+    pub(crate) fn pick(&self, numbers: impl Iterator<Item = u32>) -> Self {
+        let records = numbers.map(|number| self.records[number as usize]).collect();
+        Self { records, tables: self.tables.clone(), receipts: self.receipts.clone() }
+    }
+
+    /// Puts `receipt` in the place of its receipts, which are given back.
+    pub(crate) fn answer_to(&mut self, receipt: Receipt) -> Vec<Receipt> {
+        std::mem::replace(&mut self.receipts, vec![receipt])
     }
 
     /// Marks all records as having taken `output`: it becomes part of their identity.

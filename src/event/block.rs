@@ -10,7 +10,9 @@ use std::task::Waker;
 use bytes::Bytes;
 
 /// How many idle buffers a [`Budget`] keeps for reuse.
-const SPARE_BUFFERS: usize = 4;
+const SPARE_BUFFERS: usize = 16;
+/// A larger buffer is not kept: it was made for one unusual record.
+const SPARE_BYTES: usize = 1 << 20;
 
 /// Bytes that may be held at once; cheap to clone.
 ///
@@ -81,7 +83,7 @@ impl Budget {
 
     fn recycle(&self, buffer: Vec<u8>) {
         let mut spare = self.0.spare.lock().expect("no holder of this lock panics");
-        if spare.len() < SPARE_BUFFERS {
+        if spare.len() < SPARE_BUFFERS && buffer.capacity() <= SPARE_BYTES {
             spare.push(buffer);
         }
     }

@@ -12,7 +12,7 @@ use super::view::View;
 pub struct Editor<'a> {
     pub(crate) records: &'a mut [Record],
     pub(crate) tables: &'a mut Tables,
-    /// Where new values are written before they join the arena; one for all records.
+    /// What a rewrite makes before it is known to be wanted: kept, or each hit would allocate.
     pub(crate) scratch: Vec<u8>,
 }
 

@@ -6,6 +6,7 @@
 
 mod batch;
 mod block;
+mod compact;
 mod edit;
 mod identity;
 pub mod json;
@@ -15,6 +16,8 @@ mod path;
 mod receipt;
 mod record;
 mod tables;
+#[cfg(test)]
+pub(crate) mod test_kit;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -61,8 +61,8 @@ impl<'a> View<'a> {
     /// Nanoseconds since the Unix epoch, and whether that is only the time of reading: the record's own time is
     /// looked up among the members its origin names.
     pub fn time(self) -> (i64, bool) {
-        if !self.record.has(flag::OBSERVED) {
-            return (self.record.time, false);
+        if !self.record.has(flag::OBSERVED) || self.is_text() {
+            return (self.record.time, self.record.has(flag::OBSERVED));
         }
         let told = self.origin().timestamp_keys().iter().find_map(|key| {
             let value = self.member(key.as_bytes())?;

@@ -95,16 +95,41 @@ impl Template {
     ///
     /// The first hole without a value: absent, `null`, an object or a list. `out` then holds what came before it.
     pub fn render<F: Fields + ?Sized>(&self, fields: &F, time: i64, out: &mut String) -> Result<(), Missing> {
+        self.render_each((fields, time), out, |_, _| {})
+    }
+
+    /// Like [`render`](Self::render), and shows `visit` each hole (as it was written) with the text that filled it.
+    ///
+    /// # Errors
+    ///
+    /// See [`render`](Self::render).
+    pub fn render_each<F: Fields + ?Sized>(
+        &self,
+        (fields, time): (&F, i64),
+        out: &mut String,
+        mut visit: impl FnMut(&str, &str),
+    ) -> Result<(), Missing> {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Time(items) => write_time(items, time, out),
                 Piece::Field { path, name } => {
+                    let start = out.len();
                     write_field(fields, path, out).ok_or_else(|| Missing { field: name.clone() })?;
+                    visit(name, &out[start..]);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The literal texts, in order, those between date specifiers too.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().flat_map(|piece| match piece {
+            Piece::Text(text) => vec![text.as_str()],
+            Piece::Time(items) => items.iter().filter_map(literal).collect(),
+            Piece::Field { .. } => Vec::new(),
+        })
     }
 
     /// The text that every result begins with; empty if a hole or a date comes first.
@@ -210,12 +235,20 @@ fn write_time(items: &[Item<'_>], time: i64, out: &mut String) {
     for item in items {
         // The few that index names are made of do not go through the general formatter.
         match item {
-            Item::Literal(text) | Item::Space(text) => out.push_str(text),
+            item if let Some(text) = literal(item) => out.push_str(text),
             Item::Numeric(numeric, Pad::Zero) if let Some((number, width)) = plain_number(numeric, &time) => {
                 write_padded(number, width, out);
             }
             item => write_general(item, time, out),
         }
+    }
+}
+
+fn literal<'a>(item: &'a Item<'_>) -> Option<&'a str> {
+    match item {
+        Item::Literal(text) | Item::Space(text) => Some(text),
+        Item::OwnedLiteral(text) | Item::OwnedSpace(text) => Some(text),
+        _ => None,
     }
 }
 

@@ -1,11 +1,19 @@
 //! The shelf of sinks: one row each.
 
 mod blackhole;
+mod console;
 mod elasticsearch;
+mod file;
+mod http;
 
 use crate::component::row::Row;
 use crate::delivery::Drain;
 
 /// Every kind of sink.
-pub const ROWS: &[Row<Box<dyn Drain>>] =
-    &[Row::of::<blackhole::BlackholeSettings>(), Row::of::<elasticsearch::ElasticsearchSettings>()];
+pub const ROWS: &[Row<Box<dyn Drain>>] = &[
+    Row::of::<blackhole::BlackholeSettings>(),
+    Row::of::<console::ConsoleSettings>(),
+    Row::of::<elasticsearch::ElasticsearchSettings>(),
+    Row::of::<file::FileSettings>(),
+    Row::of::<http::HttpSettings>(),
+];

@@ -1,5 +1,6 @@
 //! Builds components from the plan, opening no connection and changing nothing that runs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -14,11 +15,13 @@ use crate::{sinks, sources, transforms};
 
 /// Why a component cannot be built.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot build the {kind} `{id}`: {why}")]
+#[error("cannot build the {kind} `{id}`")]
 pub struct BuildError {
     kind: &'static str,
-    id: String,
-    why: String,
+    /// The component.
+    pub id: String,
+    /// What went wrong.
+    pub why: String,
 }
 
 /// What every component is built with.
@@ -40,14 +43,13 @@ impl Ground {
 
     pub(super) fn transform(&self, component: &Component) -> Result<BuiltStep, BuildError> {
         let transform = self.build(component, transforms::ROWS)?;
-        let row = transforms::ROWS.iter().find(|row| row.name == component.type_name);
-        let outputs = row.map_or_else(Vec::new, |row| (row.outputs)(&component.section.settings));
+        let outputs = named(transforms::ROWS, &component.type_name)
+            .map_or_else(Vec::new, |row| (row.outputs)(&component.section.settings));
         Ok(BuiltStep { transform: Arc::new(Mutex::new(transform)), meters: self.context(component).meters, outputs })
     }
 
     pub(super) fn context(&self, component: &Component) -> Context {
-        let type_name = type_name(component);
-        let label = Label { id: component.id.clone(), kind: component.kind.noun(), type_name };
+        let label = Label { id: component.id.clone(), kind: component.kind.noun(), type_name: type_name(component) };
         Context {
             id: component.id.clone(),
             meters: self.families.meters(&label),
@@ -56,22 +58,28 @@ impl Ground {
         }
     }
 
-    fn build<B: 'static>(&self, component: &Component, rows: &[Row<B>]) -> Result<B, BuildError> {
+    fn build<B: 'static>(&self, component: &Component, rows: &'static [Row<B>]) -> Result<B, BuildError> {
         let failed = |why| BuildError { kind: component.kind.noun(), id: component.id.clone(), why };
-        let row = rows.iter().find(|row| row.name == component.type_name);
-        let row = row.ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
+        let row = named(rows, &component.type_name)
+            .ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
         let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
-        settings.build(self.context(component)).map_err(failed)
+        // A panic here must not end a process in which other components work.
+        let built = catch_unwind(AssertUnwindSafe(|| settings.build(self.context(component))));
+        built.unwrap_or_else(|_| Err("an internal error, see the log".to_owned())).map_err(failed)
     }
 }
 
 /// The type's name as the shelf has it.
 fn type_name(component: &Component) -> &'static str {
-    let find = |mut names: Box<dyn Iterator<Item = &'static str>>| names.find(|name| *name == component.type_name);
+    let name = &component.type_name;
     let found = match component.kind {
-        Kind::Source => find(Box::new(sources::ROWS.iter().map(|row| row.name))),
-        Kind::Transform => find(Box::new(transforms::ROWS.iter().map(|row| row.name))),
-        Kind::Sink => find(Box::new(sinks::ROWS.iter().map(|row| row.name))),
+        Kind::Source => named(sources::ROWS, name).map(|row| row.name),
+        Kind::Transform => named(transforms::ROWS, name).map(|row| row.name),
+        Kind::Sink => named(sinks::ROWS, name).map(|row| row.name),
     };
     found.unwrap_or("unknown")
+}
+
+fn named<B>(rows: &'static [Row<B>], name: &str) -> Option<&'static Row<B>> {
+    rows.iter().find(|row| row.name == name)
 }

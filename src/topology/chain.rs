@@ -4,11 +4,12 @@
 //! runs a copy of its own, and takes a new one with the first batch after a reload (one pointer swap).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Waker;
 
 use arc_swap::ArcSwap;
 
+use super::suspect::{Excuse, Suspects, span};
 use crate::component::meters::Meters;
 use crate::component::outlet::{Inlet, Lane, Offer, Outlet};
 use crate::component::reason::Reason;
@@ -28,9 +29,12 @@ pub(crate) enum Edge {
 /// What reads one output: each edge with the hash it adds to a record's path (0: the only way on).
 pub(crate) type Edges = Arc<[(Edge, u32)]>;
 
+/// A transform as it was built, to make copies of.
+pub(crate) type Shared = Arc<Mutex<Box<dyn Transform>>>;
+
 /// A step of the chain.
 pub(crate) struct Step {
-    pub(crate) transform: Arc<Mutex<Box<dyn Transform>>>,
+    pub(crate) transform: Shared,
     pub(crate) meters: Meters,
     /// What reads each output, in the order the component names them.
     pub(crate) outputs: Vec<Edges>,
@@ -54,70 +58,102 @@ pub(crate) struct ChainOutlet(pub(crate) Arc<ArcSwap<Chain>>);
 
 impl Outlet for ChainOutlet {
     fn lane(&self) -> Box<dyn Lane> {
-        let chain = self.0.load_full();
-        let steps = fork(&chain);
-        Box::new(ChainLane { current: self.0.clone(), chain, steps, ports: Ports::default(), careful: 0 })
+        let (current, suspects) = (self.0.clone(), Suspects::default());
+        Box::new(ChainLane { current, known: Weak::new(), steps: Vec::new(), suspects })
     }
 }
-
-fn fork(chain: &Chain) -> Vec<Box<dyn Transform>> {
-    let fork = |step: &Step| step.transform.lock().unwrap_or_else(PoisonError::into_inner).fork();
-    chain.steps.iter().map(fork).collect()
-}
-
-/// After a panic this many batches run record by record, to find the culprit.
-const CAREFUL_BATCHES: u32 = 64;
 
 struct ChainLane {
     current: Arc<ArcSwap<Chain>>,
-    chain: Arc<Chain>,
-    steps: Vec<Box<dyn Transform>>,
-    ports: Ports,
-    careful: u32,
+    /// The chain that `steps` are a copy of. Between batches a lane holds no chain: one that a reload replaced goes
+    /// with the last batch in it, and with it the doors to sinks that were removed.
+    known: Weak<Chain>,
+    steps: Vec<Copy>,
+    suspects: Suspects,
 }
 
-type Waiting = Vec<(Arc<dyn Inlet>, Batch)>;
+/// What came out of the chain, in order. It is offered when all of a batch has passed: a step that panics on one way
+/// leaves nothing half done on another.
+type Outputs = Vec<(Arc<dyn Inlet>, Batch)>;
 
 impl Lane for ChainLane {
     fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer {
-        if !Arc::ptr_eq(&self.chain, &self.current.load()) {
-            self.chain = self.current.load_full();
-            self.steps = fork(&self.chain);
+        let chain = self.current.load_full();
+        if !std::ptr::eq(self.known.as_ptr(), &raw const *chain) {
+            self.known = Arc::downgrade(&chain);
+            let mut before = std::mem::take(&mut self.steps);
+            self.steps = chain.steps.iter().map(|step| step.copy(&mut before)).collect();
         }
-        self.chain.source.sent(batch.len(), 0);
-        let mut waiting = Vec::new();
-        if self.careful > 0 {
-            self.careful -= 1;
-            self.run_each(&batch, waker, &mut waiting);
+        chain.source.sent(batch.len(), 0);
+        let mut run = Run { chain: &chain, steps: &mut self.steps, outputs: Outputs::new() };
+        if self.suspects.has(&batch) {
+            run.each(&batch);
+            self.suspects.remove(&batch);
             batch.close();
-        } else if let Err(panic) = self.run_guarded(batch, waker, &mut waiting) {
-            // The batch went with the panic: its receipt says failed, the source offers it again.
-            tracing::error!(panic, "a step panicked; its batch runs again, record by record");
-            self.careful = CAREFUL_BATCHES;
+        } else {
+            let span = span(&batch);
+            if let Err(panic) = run.guarded(batch) {
+                // The batch went with the panic: its receipt says failed, the source offers it again.
+                tracing::error!(panic, "a step panicked; its batch runs again, record by record");
+                self.suspects.extend(span);
+            }
         }
-        Offer::of(waiting)
+        offer(run.outputs, waker)
     }
 }
 
-impl ChainLane {
-    fn run_guarded(&mut self, batch: Batch, waker: &Waker, waiting: &mut Waiting) -> Result<(), String> {
-        let entry = self.chain.entry.clone();
-        let run = AssertUnwindSafe(|| self.run(batch, &entry, &mut |inlet, batch| offer(inlet, batch, waker, waiting)));
-        catch_unwind(run).map_err(|payload| {
-            self.steps = fork(&self.chain);
-            self.ports = Ports::default();
+/// A lane's own copy of a step, with the step that it is a copy of.
+struct Copy {
+    of: Shared,
+    transform: Box<dyn Transform>,
+}
+
+impl Step {
+    /// A lane's copy: that of before, if the reload left the step as it was, so that what it counts goes on.
+    fn copy(&self, before: &mut Vec<Copy>) -> Copy {
+        let known = before.iter().position(|copy| Arc::ptr_eq(&copy.of, &self.transform));
+        known.map_or_else(|| self.fork(), |at| before.swap_remove(at))
+    }
+
+    fn fork(&self) -> Copy {
+        let transform = self.transform.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        Copy { of: self.transform.clone(), transform }
+    }
+}
+
+/// One batch on its way through the chain.
+struct Run<'a> {
+    chain: &'a Chain,
+    steps: &'a mut [Copy],
+    outputs: Outputs,
+}
+
+impl Run<'_> {
+    /// Runs `batch` through the chain. If a step panics nothing is added to the outputs.
+    fn guarded(&mut self, batch: Batch) -> Result<(), String> {
+        let (entry, before) = (&self.chain.entry, self.outputs.len());
+        catch_unwind(AssertUnwindSafe(|| self.follow_all(batch, entry))).map_err(|payload| {
+            self.outputs.truncate(before);
+            for (copy, step) in self.steps.iter_mut().zip(&self.chain.steps) {
+                *copy = step.fork();
+            }
             panic_text(payload.as_ref())
         })
     }
 
     /// Runs each record alone; one that makes a step panic becomes a dead letter.
-    fn run_each(&mut self, batch: &Batch, waker: &Waker, waiting: &mut Waiting) {
+    fn each(&mut self, batch: &Batch) {
         for at in 0..batch.len() {
-            let single = batch.select(|index| index == at);
+            let mut single = batch.select(|index| index == at);
             let spare = single.clone();
-            match self.run_guarded(single, waker, waiting) {
-                Ok(()) => spare.close(),
+            let excuse = Excuse::put(&mut single);
+            match self.guarded(single) {
+                Ok(()) => {
+                    spare.close();
+                    excuse.not_needed();
+                }
                 Err(panic) => {
+                    excuse.accepted();
                     self.chain.source.error("panic");
                     let outcome = self.chain.dead_letters.write(&spare, "panic", &panic, &self.chain.source);
                     spare.settle(outcome);
@@ -126,54 +162,57 @@ impl ChainLane {
         }
     }
 
-    fn run(&mut self, batch: Batch, edges: &Edges, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
-        let Some(((last, hash), others)) = edges.split_last() else {
+    fn follow_all(&mut self, batch: Batch, edges: &Edges) {
+        let Some((last, others)) = edges.split_last() else {
             self.chain.source.discarded(Reason::Unrouted, batch.len());
             batch.settle(Outcome::Dropped);
             return;
         };
-        for (edge, hash) in others {
-            self.follow(edge, *hash, batch.clone(), offer);
+        for edge in others {
+            self.follow(edge, batch.clone());
         }
-        self.follow(last, *hash, batch, offer);
+        self.follow(last, batch);
     }
 
-    fn follow(&mut self, edge: &Edge, hash: u32, mut batch: Batch, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
-        if hash != 0 {
-            batch.took(hash);
+    fn follow(&mut self, (edge, hash): &(Edge, u32), mut batch: Batch) {
+        if *hash != 0 {
+            batch.took(*hash);
         }
         match edge {
-            Edge::Step(number) => self.step(*number, batch, offer),
-            Edge::Queue(inlet) => offer(inlet, batch),
+            Edge::Step(number) => self.step(*number, batch),
+            Edge::Queue(inlet) => self.outputs.push((inlet.clone(), batch)),
         }
     }
 
-    fn step(&mut self, number: usize, mut batch: Batch, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
-        let chain = self.chain.clone();
+    fn step(&mut self, number: usize, mut batch: Batch) {
+        let chain = self.chain;
         let step = &chain.steps[number];
         step.meters.received(batch.len(), 0);
-        let mut ports = std::mem::take(&mut self.ports);
-        self.steps[number].apply(&mut batch, &mut ports);
+        let mut ports = Ports::default();
+        self.steps[number].transform.apply(&mut batch, &mut ports);
         for (port, batch) in ports.take_named() {
             step.meters.sent(batch.len(), 0);
-            self.run(batch, &step.outputs[port], offer);
+            self.follow_all(batch, &step.outputs[port]);
         }
         for (batch, why) in ports.take_rejected() {
-            self.reject(step, batch, &why, offer);
+            self.reject(step, batch, &why);
         }
-        self.ports = ports;
-        let Some(main) = step.main.filter(|_| !batch.is_empty()) else {
+        if batch.is_empty() {
             batch.close();
             return;
-        };
+        }
         step.meters.sent(batch.len(), 0);
-        self.run(batch, &step.outputs[main], offer);
+        match step.main {
+            Some(main) => self.follow_all(batch, &step.outputs[main]),
+            // A step without a main output that leaves records behind has no reader for them.
+            None => self.follow_all(batch, &Edges::from([])),
+        }
     }
 
-    fn reject(&mut self, step: &Step, batch: Batch, why: &str, offer: &mut dyn FnMut(&Arc<dyn Inlet>, Batch)) {
+    fn reject(&mut self, step: &Step, batch: Batch, why: &str) {
         if !step.rejects.is_empty() {
             step.meters.sent(batch.len(), 0);
-            self.run(batch, &step.rejects, offer);
+            self.follow_all(batch, &step.rejects);
             return;
         }
         let outcome = self.chain.dead_letters.write(&batch, "rejected", why, &step.meters);
@@ -181,16 +220,22 @@ impl ChainLane {
     }
 }
 
-fn offer(inlet: &Arc<dyn Inlet>, batch: Batch, waker: &Waker, waiting: &mut Waiting) {
-    // Order within a stream: what follows a waiting batch for the same queue waits behind it.
-    let behind = waiting.iter().any(|(other, _)| Arc::ptr_eq(other, inlet));
-    let refused = if behind { Some(batch) } else { inlet.offer(batch, waker).err() };
-    if let Some(batch) = refused {
-        waiting.push((inlet.clone(), batch));
+/// Offers what came out to the queues it is for.
+fn offer(outputs: Outputs, waker: &Waker) -> Offer {
+    let mut waiting = Outputs::new();
+    for (inlet, batch) in outputs {
+        // Order within a stream: what follows a waiting batch for the same queue waits behind it.
+        let is_behind = waiting.iter().any(|(other, _)| Arc::ptr_eq(other, &inlet));
+        let refused = if is_behind { Some(batch) } else { inlet.offer(batch, waker).err() };
+        waiting.extend(refused.map(|batch| (inlet, batch)));
     }
+    Offer::of(waiting)
 }
 
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a step panicked".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

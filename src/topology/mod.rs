@@ -1,11 +1,14 @@
 //! From a checked plan to running tasks: `build` makes components, `compile` joins the stateless ones into chains,
 //! `running` starts, swaps and ends them. Only this room knows ids and edges, and only it starts components.
 
+mod alive;
 mod build;
 mod chain;
 mod compile;
 mod door;
+mod roster;
 mod running;
+mod suspect;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -17,6 +20,7 @@ use crate::delivery::DeadLetters;
 use crate::event::Budget;
 
 pub use build::BuildError;
+pub use roster::{Member, Roster};
 pub use running::{Leftover, Topology};
 
 /// The folder that is this process's alone.
@@ -31,18 +35,30 @@ impl DataDir {
     /// Makes the folder (mode 0700) and locks it against other processes.
     pub fn open(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
-            format!("cannot make `data_dir` `{shown}`: {error}; set `data_dir` to a folder this user may write")
-        })?;
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|error| format!("cannot make the folder `{shown}`: {error}"))?;
         let lock = OpenOptions::new()
             .create(true)
             .append(true)
             .mode(0o600)
             .open(path.join("lock"))
-            .map_err(|error| format!("cannot write in `data_dir` `{shown}`: {error}"))?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| format!("`data_dir` `{shown}` is in use by another process; two agents on one state would repeat and lose records"))?;
+            .map_err(|error| format!("cannot write in the folder `{shown}`: {error}"))?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(
+            |error| match error {
+                rustix::io::Errno::WOULDBLOCK => {
+                    format!("the folder `{shown}` is in use by another process: two would repeat and lose records")
+                }
+                other => format!("cannot lock the folder `{shown}`: {other}"),
+            },
+        )?;
         Ok(Self { path: path.into(), _lock: lock })
+    }
+}
+
+impl DataDir {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 

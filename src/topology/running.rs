@@ -1,6 +1,7 @@
 //! What runs, and how it becomes what a new plan says: build everything, then swap.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,13 +9,14 @@ use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
 
+use super::alive::Alive;
 use super::build::{BuildError, Ground};
 use super::chain::{Chain, ChainOutlet};
 use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
+use super::roster::{Member, Roster};
 use crate::buffer::Queue;
 use crate::component::health::Health;
-use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
@@ -31,11 +33,13 @@ pub struct Topology {
     sources: HashMap<String, RunningSource>,
     steps: HashMap<String, RunningStep>,
     sinks: HashMap<String, RunningSink>,
+    alive: Alive,
+    roster: Roster,
 }
 
 struct RunningSource {
     made_of: Component,
-    meters: Meters,
+    health: Health,
     chain: Arc<ArcSwap<Chain>>,
     stop: Stop,
     task: JoinHandle<()>,
@@ -67,32 +71,54 @@ struct Built {
 pub struct Leftover {
     /// Components that had not ended.
     pub components: Vec<String>,
-    /// Bytes in the queues of sinks.
-    pub queued_bytes: usize,
+    /// Bytes in the queue of each sink that has some.
+    pub queued_bytes: Vec<(String, usize)>,
 }
 
 impl Topology {
     pub(super) fn new(ground: Ground, dead_letters: Arc<DeadLetters>) -> Self {
-        Self { ground, dead_letters, sources: HashMap::new(), steps: HashMap::new(), sinks: HashMap::new() }
+        Self {
+            ground,
+            dead_letters,
+            sources: HashMap::new(),
+            steps: HashMap::new(),
+            sinks: HashMap::new(),
+            alive: Alive::default(),
+            roster: Roster::default(),
+        }
     }
 
     /// Makes what runs be what `plan` says. An error changes nothing.
     pub fn apply(&mut self, plan: &Plan) -> Result<(), BuildError> {
-        let built = self.build(plan)?;
+        self.apply_with(plan, &mut HashMap::new())
+    }
+
+    /// The same, with drains of the caller's, by id, in the place of sinks: for a program that wants the records.
+    pub fn apply_with(&mut self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<(), BuildError> {
+        let built = self.build(plan, guests)?;
         self.swap(plan, built);
         Ok(())
     }
 
-    /// Health of each sink, by id.
-    pub fn health(&self) -> impl Iterator<Item = (&str, &Health)> {
-        self.sinks.iter().map(|(id, sink)| (id.as_str(), &sink.bench.health))
+    /// Who runs, and how each is.
+    pub fn roster(&self) -> Roster {
+        self.roster.clone()
     }
 
-    fn build(&self, plan: &Plan) -> Result<Built, BuildError> {
+    /// Waits until no source is at work: each has read all there ever will be.
+    pub fn sources_ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.alive.ended()
+    }
+
+    fn build(&self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<Built, BuildError> {
         let mut built = Built { sources: Vec::new(), steps: HashMap::new(), sinks: Vec::new() };
         for component in &plan.sinks {
             let runs = self.sinks.get(&component.id).is_some_and(|sink| is_same(&sink.made_of, component));
-            let sink = if runs { None } else { Some(self.ground.sink(component)?) };
+            let sink = match guests.remove(&component.id) {
+                Some(guest) => Some(guest),
+                None if runs => None,
+                None => Some(self.ground.sink(component)?),
+            };
             built.sinks.push((component.clone(), sink));
         }
         for component in &plan.transforms {
@@ -114,8 +140,20 @@ impl Topology {
         let retired = self.swap_sinks(built.sinks);
         self.steps = built.steps;
         self.swap_sources(plan, built.sources);
+        self.roster.replace(self.members());
         // The doors of removed sinks go last: their queues close when no chain leads there any more.
         retired.into_iter().for_each(RunningSink::retire);
+    }
+
+    fn members(&self) -> Vec<Member> {
+        let member = |made_of: &Component, health: &Health| Member {
+            id: made_of.id.clone(),
+            kind: made_of.kind,
+            type_name: made_of.type_name.clone(),
+            health: health.clone(),
+        };
+        let sources = self.sources.values().map(|source| member(&source.made_of, &source.health));
+        sources.chain(self.sinks.values().map(|sink| member(&sink.made_of, &sink.bench.health))).collect()
     }
 
     fn swap_sinks(&mut self, sinks: Vec<(Component, Option<Box<dyn Drain>>)>) -> Vec<RunningSink> {
@@ -135,16 +173,13 @@ impl Topology {
     fn start_sink(&self, made_of: Component, drain: Box<dyn Drain>, old: Option<RunningSink>) -> RunningSink {
         let meters = self.ground.context(&made_of).meters;
         let buffer = drain.buffer().clone();
-        let (queue, door, before) = match old {
-            Some(old) => {
-                old.queue.configure(buffer.max_size, buffer.when_full);
-                old.stop.request(Instant::now() + HAND_OVER);
-                (old.queue, old.door, Some(old.task))
-            }
-            None => {
-                let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters.clone()));
-                (queue.clone(), Arc::new(Door(queue)), None)
-            }
+        let (queue, door, before) = if let Some(old) = old {
+            old.queue.configure(buffer.max_size, buffer.when_full);
+            old.stop.request(Instant::now() + HAND_OVER);
+            (old.queue, old.door, Some(old.task))
+        } else {
+            let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters.clone()));
+            (queue.clone(), Arc::new(Door(queue)), None)
         };
         let bench =
             Bench { queue: queue.clone(), meters, health: Health::default(), dead_letters: self.dead_letters.clone() };
@@ -168,13 +203,16 @@ impl Topology {
         let mut before = std::mem::take(&mut self.sources);
         for (component, source) in sources {
             let meters = self.ground.context(&component).meters;
-            let chain = Arc::new(compiler.chain(&component.id, meters.clone()));
+            let chain = Arc::new(compiler.chain(&component.id, meters));
             let running = match (before.remove(&component.id), source) {
                 (Some(running), None) => {
                     running.chain.store(chain);
                     running
                 }
-                (old, Some(source)) => RunningSource::start((component.clone(), meters), source, chain, old),
+                (old, Some(source)) => {
+                    let new = NewSource { made_of: component.clone(), chain, source };
+                    new.start(old, &self.alive)
+                }
                 (None, None) => continue,
             };
             self.sources.insert(component.id, running);
@@ -190,6 +228,9 @@ impl Topology {
         for source in self.sources.values() {
             source.stop.request(deadline);
         }
+        for sink in self.sinks.values() {
+            sink.queue.hurry();
+        }
         let at = tokio::time::Instant::from_std(deadline);
         for (id, mut source) in self.sources.drain() {
             if timeout_at(at, &mut source.task).await.is_err() {
@@ -202,53 +243,58 @@ impl Topology {
             if timeout_at(at, &mut sink.task).await.is_err() {
                 sink.stop.request(deadline);
                 sink.task.abort();
-                left.queued_bytes += sink.queue.bytes();
+                left.queued_bytes.push((id.clone(), sink.queue.bytes()));
                 left.components.push(id);
             }
         }
+        left.queued_bytes.retain(|(_, bytes)| *bytes > 0);
+        left.queued_bytes.sort();
         left.components.sort();
         left
     }
 }
 
-impl RunningSource {
-    fn start(
-        (made_of, meters): (Component, Meters),
-        source: Box<dyn Source>,
-        chain: Arc<Chain>,
-        old: Option<Self>,
-    ) -> Self {
+/// A source that was built and does not run yet.
+struct NewSource {
+    made_of: Component,
+    chain: Arc<Chain>,
+    source: Box<dyn Source>,
+}
+
+impl NewSource {
+    fn start(self, old: Option<RunningSource>, alive: &Alive) -> RunningSource {
+        let Self { made_of, chain, source } = self;
         let chain = Arc::new(ArcSwap::new(chain));
-        let (outlet, stop) = (Arc::new(ChainOutlet(chain.clone())), Stop::default());
+        let (outlet, stop, health) = (Arc::new(ChainOutlet(chain.clone())), Stop::default(), Health::default());
         if let Some(old) = &old {
             old.stop.request(Instant::now() + HAND_OVER);
         }
-        let ending = stop.clone();
+        let (id, ending, state) = (made_of.id.clone(), stop.clone(), health.clone());
+        let pulse = alive.begin(&id, &health, &stop);
         let task = tokio::spawn(async move {
+            let _at_work = pulse;
             // Positions and ports pass from the one to the other.
             if let Some(old) = old {
                 let _ended = old.task.await;
             }
+            state.succeeded(&id);
             source.run(outlet, ending).await;
         });
-        Self { made_of, meters, chain, stop, task }
-    }
-
-    /// Its figures.
-    pub(super) fn meters(&self) -> &Meters {
-        &self.meters
+        RunningSource { made_of, health, chain, stop, task }
     }
 }
 
 impl RunningSink {
     /// Lets a removed sink deliver what its queue holds, for a while.
     fn retire(self) {
-        let Self { door, stop, mut task, .. } = self;
+        let Self { door, queue, stop, mut task, .. } = self;
         drop(door);
         tokio::spawn(async move {
             if timeout(HAND_OVER, &mut task).await.is_err() {
                 stop.request(Instant::now());
+                let _ended = task.await;
             }
+            queue.abandon();
         });
     }
 }
@@ -257,3 +303,6 @@ impl RunningSink {
 fn is_same(one: &Component, other: &Component) -> bool {
     one.type_name == other.type_name && one.section.settings == other.section.settings
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::component::row::Problem;
+use crate::component::row::{About, Problem};
 use crate::lang::{Fault, TimeZone};
 
 /// Where a program's text stands.
@@ -47,6 +47,7 @@ pub(super) fn problems(setting: &str, faults: &[Fault], weight: Weight) -> Vec<P
         message: message(fault),
         help: help(fault),
         is_warning: weight == Weight::Warning,
+        about: About::Program,
     };
     faults.iter().map(problem).collect()
 }

@@ -100,9 +100,10 @@ pub(super) fn step<S: Settings<Built = Box<dyn Transform>>>(toml: &str) -> Step 
     let settings: S = settings(toml);
     let faults: Vec<Problem> = settings.check().into_iter().filter(|problem| !problem.is_warning).collect();
     assert_eq!(faults, []);
+    let (_, context) = context(std::path::Path::new("unused"), 1 << 20);
     let families = Families::default();
     let meters = families.meters(&Label { id: "it".into(), kind: "transform", type_name: S::NAME });
-    let context = Context { meters: meters.clone(), ..context(std::path::Path::new("unused"), 1 << 20) };
+    let context = Context { meters: meters.clone(), ..context };
     let transform = settings.build(context).unwrap();
     Step { transform, meters, families }
 }

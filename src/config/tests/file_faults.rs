@@ -188,6 +188,12 @@ endpoints = ['http://127.0.0.1:9200']
 ";
     let loaded = kit::load_many(&[("one.toml", one), ("two.toml", two)]);
     assert_snapshot!(kit::shown(&loaded), @r#"
+    error[E024]: `api.address` in the global settings cannot work
+     --> one.toml:2:15
+      |
+    2 | api.address = 'x'
+      |               ^^^ expected an IP address and a port, such as `127.0.0.1:8686`
+
     error[E005]: `data_dir` is set twice
      --> two.toml:1:1
       |
@@ -225,7 +231,7 @@ endpoints = ['http://127.0.0.1:9200']
     4 | [sources.in]
       |          -- first used for this source
 
-    3 errors
+    4 errors
     "#);
 }
 

@@ -1,7 +1,9 @@
 //! A toy catalogue, made as the real one is: settings types with schemas.
 
+use crate::component::row::{About, Problem};
 use crate::config::{
-    Budget, Catalogue, Component, ComponentType, Kind, Loaded, Outputs, Rules, Section, load_texts, parse_size,
+    Budget, Catalogue, Check, Component, ComponentType, Globals, Kind, Loaded, Outputs, Rules, Section, load_texts,
+    parse_size,
 };
 use crate::diagnostic::{Color, render_report};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -109,7 +111,7 @@ settings! {
     }
     Aws { region: String, }
     Api { address: Option<String>, }
-    Globals { data_dir: Option<String>, memory_limit: Option<Size>, api: Option<Api>, }
+    Root { data_dir: Option<String>, memory_limit: Option<Size>, api: Option<Api>, }
     Case { name: String, }
 }
 
@@ -127,6 +129,7 @@ struct Row {
     name: &'static str,
     schema: Json,
     outputs: Outputs,
+    check: Check,
 }
 
 pub(in crate::config) struct Toys {
@@ -147,8 +150,8 @@ fn otlp_outputs(_: &toml::Table) -> Vec<Option<String>> {
     ["logs", "metrics", "traces"].map(|port| Some(port.to_owned())).into()
 }
 
-fn dead_letters(_: &toml::Table) -> Vec<Option<String>> {
-    vec![Some("dead_letter".to_owned())]
+fn no_outputs(_: &toml::Table) -> Vec<Option<String>> {
+    Vec::new()
 }
 
 fn routes(settings: &toml::Table) -> Vec<Option<String>> {
@@ -157,7 +160,36 @@ fn routes(settings: &toml::Table) -> Vec<Option<String>> {
 }
 
 fn row<T: JsonSchema>(kind: Kind, name: &'static str, outputs: Outputs) -> Row {
-    Row { kind, name, schema: schemars::schema_for!(T).to_value(), outputs }
+    Row { kind, name, schema: schemars::schema_for!(T).to_value(), outputs, check: |_| Ok(Vec::new()) }
+}
+
+/// The word that this toy's compiler does not know.
+#[expect(clippy::unnecessary_wraps, reason = "the type of a check")]
+fn check_program(settings: &toml::Table) -> Result<Vec<Problem>, String> {
+    let program = settings["source"].as_str().expect("fits the schema");
+    let found = program.find("broken");
+    Ok(found.map(unknown_word).into_iter().collect())
+}
+
+fn unknown_word(at: usize) -> Problem {
+    let fault = Problem::new("source", "there is no such function").about(About::Program);
+    Problem { within: Some(at..at + 6), ..fault.help("try `parse_json`") }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the type of a check")]
+fn check_addresses(settings: &toml::Table) -> Result<Vec<Problem>, String> {
+    let written = settings["endpoints"].as_array().expect("fits the schema").iter().filter_map(toml::Value::as_str);
+    let of = |(at, text): (usize, &str)| {
+        let problem = |message: &str| Problem::new(format!("endpoints[{at}]"), format!("`{text}` {message}"));
+        match text.split_once("://") {
+            None => Some(problem("is no address")),
+            Some(("http", host)) if host.starts_with("public") => {
+                Some(Problem { is_warning: true, ..problem("is sent in the clear") })
+            }
+            Some(_) => None,
+        }
+    };
+    Ok(written.enumerate().filter_map(of).collect())
 }
 
 impl Default for Toys {
@@ -166,14 +198,14 @@ impl Default for Toys {
             rows: vec![
                 row::<File>(Kind::Source, "file", main_output),
                 row::<Otlp>(Kind::Source, "opentelemetry", otlp_outputs),
-                row::<Remap>(Kind::Transform, "remap", remap_outputs),
+                Row { check: check_program, ..row::<Remap>(Kind::Transform, "remap", remap_outputs) },
                 row::<Route>(Kind::Transform, "route", routes),
                 row::<Enrich>(Kind::Transform, "enrich", main_output),
                 row::<Scrub>(Kind::Transform, "scrub", main_output),
-                row::<Blackhole>(Kind::Sink, "blackhole", dead_letters),
-                row::<Elasticsearch>(Kind::Sink, "elasticsearch", dead_letters),
+                row::<Blackhole>(Kind::Sink, "blackhole", no_outputs),
+                Row { check: check_addresses, ..row::<Elasticsearch>(Kind::Sink, "elasticsearch", no_outputs) },
             ],
-            globals: schemars::schema_for!(Globals).to_value(),
+            globals: schemars::schema_for!(Root).to_value(),
             tests: schemars::schema_for!(Case).to_value(),
         }
     }
@@ -182,7 +214,7 @@ impl Default for Toys {
 impl Catalogue for Toys {
     fn find(&self, kind: Kind, type_name: &str) -> Option<ComponentType<'_>> {
         let row = self.rows.iter().find(|row| row.kind == kind && row.name == type_name)?;
-        Some(ComponentType { schema: &row.schema, outputs: row.outputs })
+        Some(ComponentType { schema: &row.schema, outputs: row.outputs, check: row.check })
     }
 
     fn names(&self, kind: Kind) -> Vec<&str> {
@@ -191,6 +223,10 @@ impl Catalogue for Toys {
 
     fn globals(&self) -> &Json {
         &self.globals
+    }
+
+    fn check_globals(&self, settings: &toml::Table) -> Vec<Problem> {
+        Globals::check(settings)
     }
 
     fn tests(&self) -> &Json {

@@ -68,6 +68,8 @@ fn a_template_tells_what_there_is_to_confine() {
     assert_eq!(template.literal_prefix(), "logs-");
     assert_eq!(template.fields().collect::<Vec<_>>(), ["service", "%t.a"]);
     assert!(template.has_time() && !template.is_constant());
+    let texts = Template::parse("a-{{ b }}-%Y.%m x").unwrap();
+    assert_eq!(texts.texts().collect::<String>(), "a--. x");
     let constant = Template::parse("logs 100%%").unwrap();
     assert!(constant.is_constant() && !constant.has_time());
     assert_eq!(constant.literal_prefix(), "logs 100%");

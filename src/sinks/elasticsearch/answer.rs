@@ -12,8 +12,14 @@ use crate::delivery::http::Reply;
 pub(super) const FILTER_PATH: &str =
     "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store";
 
-/// All items stored: the answer begins so, and need not be read further.
-const ALL_STORED: &[u8] = b"{\"errors\":false";
+/// All items stored: the answer says so near its beginning, and need not be read further.
+const ALL_STORED: &[u8] = b"\"errors\":false";
+/// How far to look for it: `took` comes first where it is sent.
+const HEAD: usize = 64;
+/// How an item says that its document went to the failure store.
+const KEPT_AS_FAILURE: &[u8] = b"\"failure_store\":\"used\"";
+/// The parameter that keeps documents out of error messages.
+pub(super) const HIDE_SOURCE: &str = "include_source_on_error";
 
 #[derive(Deserialize)]
 struct Bulk<'a> {
@@ -53,8 +59,9 @@ struct Refused<'a> {
 /// Reads the reply to a bulk request of `records` items.
 pub(super) fn read(reply: &Reply, records: usize) -> Answer {
     match reply.status.as_u16() {
-        200 if reply.body.starts_with(ALL_STORED) => Answer::Delivered,
+        200 if is_all_stored(&reply.body) => Answer::Delivered,
         200 => items(&reply.body, records),
+        201..=299 => unclear(&format!("the answer {} is none to a bulk request", reply.status)),
         401 | 403 => Answer::Hold {
             why: format!(
                 "Elasticsearch refuses our credentials ({}): check `auth` and what its user or key may do",
@@ -64,9 +71,42 @@ pub(super) fn read(reply: &Reply, records: usize) -> Answer {
         404 => Answer::Hold {
             why: format!("Elasticsearch answers {}: does the index or data stream exist?", explain(reply)),
         },
+        405 | 406 | 415 => Answer::Hold {
+            why: format!("the endpoint answers {} to a bulk request: is it Elasticsearch?", explain(reply)),
+        },
+        400 if is_unknown_parameter(reply) => {
+            Answer::Hold { why: "Elasticsearch does not know a parameter of the request: check `query`".to_owned() }
+        }
+        // One document that breaks the framing spoils its neighbours: find it.
+        400 if records > 1 => Answer::Split,
         413 => Answer::Split,
         _ => reply.class_with(explain(reply)),
     }
+}
+
+fn is_unknown_parameter(reply: &Reply) -> bool {
+    memchr::memmem::find(&reply.body, b"unrecognized parameter").is_some()
+}
+
+/// How many documents of this reply the server put into a failure store: dead letters on its side.
+pub(super) fn kept_as_failures(reply: &Reply) -> usize {
+    memchr::memmem::find_iter(&reply.body, KEPT_AS_FAILURE).count()
+}
+
+/// Does the server refuse the parameter that hides documents from its errors?
+pub(super) fn refuses_hiding(reply: &Reply) -> bool {
+    reply.status.as_u16() == 400 && memchr::memmem::find(&reply.body, HIDE_SOURCE.as_bytes()).is_some()
+}
+
+fn is_all_stored(body: &[u8]) -> bool {
+    let head = &body[..body.len().min(HEAD)];
+    // Nothing but `took` may come before: `errors` could be a member of something else.
+    memchr::memmem::find(head, ALL_STORED).is_some_and(|at| !head[..at].contains(&b'['))
+        && body.trim_ascii_end().ends_with(b"}")
+}
+
+fn unclear(what: &str) -> Answer {
+    Answer::Retry { why: format!("{what}; the outcome is unknown"), after: None }
 }
 
 /// Status and error type; its reason too where it cannot quote a document.
@@ -83,18 +123,13 @@ fn explain(reply: &Reply) -> String {
 
 fn items(body: &[u8], records: usize) -> Answer {
     let Ok(bulk) = serde_json::from_slice::<Bulk<'_>>(body) else {
-        return Answer::Retry {
-            why: "the answer is no bulk answer of Elasticsearch; the outcome is unknown".to_owned(),
-            after: None,
-        };
+        return unclear("the answer is no bulk answer of Elasticsearch");
     };
     if !bulk.errors {
         return Answer::Delivered;
     }
     if bulk.items.len() != records {
-        let why =
-            format!("the answer tells of {} items, sent were {records}; the outcome is unknown", bulk.items.len());
-        return Answer::Retry { why, after: None };
+        return unclear(&format!("the answer tells of {} items, sent were {records}", bulk.items.len()));
     }
     let verdicts = bulk.items.into_iter().enumerate().filter_map(|(at, item)| Some((at, verdict(item.index)?)));
     Answer::Partial(verdicts.collect())
@@ -110,6 +145,17 @@ fn verdict(action: Action<'_>) -> Option<Verdict> {
         409 if kind == "version_conflict_engine_exception" => Verdict::AlreadyThere,
         429 | 500..=599 => Verdict::Retry { why: format!("Elasticsearch answers {status} {kind} for some records") },
         403 | 404 => Verdict::Hold { why: format!("Elasticsearch answers {status} {kind} for an index: {reason}") },
+        400 if is_missing_pipeline(&reason) => Verdict::Hold {
+            why: format!("Elasticsearch answers {status}: {reason}; create the pipeline or change `pipeline`"),
+        },
         _ => Verdict::Rejected { code: kind.into_owned(), why: reason.into_owned() },
     })
 }
+
+/// A name in the settings is wrong, not the document.
+fn is_missing_pipeline(reason: &str) -> bool {
+    reason.starts_with("pipeline with id [") && reason.ends_with("] does not exist")
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,46 +10,64 @@
 //! ```
 //!
 //! Guarantee: each record once per index. A document is written with `create` and an `_id` made of the record's
-//! identity, so a retry or a re-read finds it already there (409 = stored). In a data stream that holds until its
-//! next rollover, since ids are unique per backing index. With `id = "auto"` the server makes the ids: at least once.
+//! identity, so a retry or a re-read finds it already there (409 = stored). An index named by a date keeps that as long
+//! as the record tells its own time: the time of reading differs in a re-read. In a data stream it holds until its next
+//! rollover, since ids are unique per backing index. With `id = "auto"` the server makes the ids: at least once. With
+//! `bulk.action = "index"` a re-sent document overwrites what was changed in it meanwhile. With `id_key` the first
+//! record of an id is kept and later ones count as stored.
 //!
 //! Answers are read per item: refused documents become dead letters with the server's reason, 429 and 5xx are sent
-//! again, an index we may not write to is held without stopping others.
+//! again, an index we may not write to is held without stopping others. Documents that the server put into a failure
+//! store count as stored, and as errors of the kind `failure_store`. Where the server can, it is told not to repeat
+//! documents in its error messages (8.18 and later): `GET /` is asked once for that.
+//!
+//! Limits: records choose an index only behind a literal beginning or within `allow`, 1,000 of them in an hour; names
+//! are made lower case. One document is one line: a record whose own text has line breaks is not sent well.
 
 mod answer;
 mod encoder;
+mod name;
+mod server;
+mod stream;
 mod target;
+#[cfg(test)]
+mod tests;
+mod timestamp;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::codecs::Compression;
 use crate::component::auth::Auth;
+use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::sink::{Answer, Encoder, Payload, Sending, Sink};
 use crate::component::tls::TlsSettings;
-use crate::delivery::http::Client;
+use crate::delivery::address::{self, Endpoints, escape};
+use crate::delivery::http::{Client, Reply};
 use crate::delivery::settings::{BatchSettings, BufferSettings, RequestSettings};
 use crate::delivery::{Delivery, DeliveryPlan, Drain};
-use crate::event::hash32;
+use crate::event::{Path, hash32};
 
-use encoder::BulkEncoder;
-use target::{BulkSettings, DataStreamSettings, Mode, Target};
+use encoder::{BulkEncoder, Form};
+use server::{Build, Server};
+use stream::DataStreamSettings;
+use target::{Action, BulkSettings, Mode, Target};
 
 /// Encoded bytes of a request: in the range Elastic advises (5 to 15 MB), at its small end for the memory it takes.
-const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 3 << 20;
 
 /// Writes documents to Elasticsearch or OpenSearch.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ElasticsearchSettings {
+pub(super) struct ElasticsearchSettings {
     /// Base addresses, tried in turn.
     #[schemars(length(min = 1))]
     endpoints: Vec<String>,
@@ -65,6 +83,8 @@ pub struct ElasticsearchSettings {
     /// Who makes the `_id` of a document.
     #[serde(default)]
     id: IdSource,
+    /// Member whose text or number becomes the `_id` where a record has it; it stays in the document.
+    id_key: Option<String>,
     /// Ingest pipeline to run on the server.
     pipeline: Option<String>,
     /// Parameters added to each request's query.
@@ -75,7 +95,7 @@ pub struct ElasticsearchSettings {
     /// TLS for `https` endpoints.
     #[serde(default)]
     tls: TlsSettings,
-    /// Compression of requests. Elasticsearch takes `gzip`; `zstd` only some builds of OpenSearch.
+    /// Compression of requests. Elasticsearch takes `gzip` and no `zstd`; some builds of OpenSearch take it.
     #[serde(default)]
     compression: Compression,
     /// When a request is closed and sent; `max_bytes` is 4 MiB by default.
@@ -100,38 +120,83 @@ enum IdSource {
     Auto,
 }
 
+/// Parameters that the sink sets itself.
+const OWN_PARAMETERS: [&str; 1] = ["filter_path"];
+
 impl ElasticsearchSettings {
     fn target(&self) -> Result<Target, Problem> {
-        Target::new(self.mode, &self.bulk, &self.data_stream)
+        match self.mode {
+            Mode::Bulk => Target::index(&self.bulk),
+            Mode::DataStream => Target::stream(&self.data_stream),
+        }
     }
 
-    /// The addresses that bulk requests go to.
-    fn addresses(&self, target: &Target) -> Result<Vec<Uri>, Problem> {
+    /// A data stream knows no other action.
+    fn action(&self) -> Action {
+        match self.mode {
+            Mode::Bulk => self.bulk.action,
+            Mode::DataStream => Action::Create,
+        }
+    }
+
+    fn id_key(&self) -> Result<Option<Path>, Problem> {
+        let parsed = self.id_key.as_deref().map(Path::parse).transpose();
+        parsed.map_err(|error| Problem::new("id_key", error.to_string()))
+    }
+
+    /// The query of bulk requests.
+    fn bulk_query(&self) -> Result<String, Problem> {
         let mut query = format!("filter_path={}", answer::FILTER_PATH);
         let more = self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in more.chain(self.pipeline.as_deref().map(|pipeline| ("pipeline", pipeline))) {
-            query.push_str(&format!("&{}={}", escape(name), escape(value)));
+            if OWN_PARAMETERS.contains(&name) {
+                return Err(Problem::new(format!("query.{name}"), format!("`{name}` is set by the sink itself")));
+            }
+            query.extend(["&", &escape(name), "=", &escape(value)]);
         }
-        let path = target.constant().map_or_else(|| "/_bulk".to_owned(), |index| format!("/{}/_bulk", escape(index)));
-        let address = |(at, endpoint): (usize, &String)| {
-            let uri: Result<Uri, _> = format!("{}{path}?{query}", endpoint.trim_end_matches('/')).parse();
-            uri.ok()
-                .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-                .ok_or_else(|| {
-                    Problem::new(
-                        format!("endpoints[{at}]"),
-                        format!("`{endpoint}` is no address: expected `http://host:9200` or `https://...`"),
-                    )
-                })
-        };
-        self.endpoints.iter().enumerate().map(address).collect()
+        Ok(query)
     }
-}
 
-/// Escapes text for a part of an URI (RFC 3986, clause 2.1).
-fn escape(text: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    fn addresses(&self, target: &Target) -> Result<Vec<Addresses>, Problem> {
+        let query = self.bulk_query()?;
+        let path = target.constant().map_or_else(|| "/_bulk".to_owned(), |index| format!("/{}/_bulk", escape(index)));
+        let addresses = |(at, endpoint): (usize, &String)| {
+            let setting = format!("endpoints[{at}]");
+            let base = endpoint.trim_end_matches('/');
+            let read = |rest: &str| address::address(&setting, &format!("{base}{rest}"));
+            let hiding = format!("{path}?{query}&{}=false", answer::HIDE_SOURCE);
+            Ok(Addresses { root: read("/")?, bulk: read(&format!("{path}?{query}"))?, hiding: read(&hiding)? })
+        };
+        self.endpoints.iter().enumerate().map(addresses).collect()
+    }
+
+    fn sink(&self, context: &Context) -> Result<Elasticsearch, Problem> {
+        let target = self.target()?;
+        let mut headers = address::headers("request.headers", &self.request.headers)?;
+        if let Some(auth) = &self.auth {
+            headers.insert(AUTHORIZATION, auth.header().map_err(|why| Problem::new("auth", why))?);
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+        if let Some(encoding) = self.compression.content_encoding() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        Ok(Elasticsearch {
+            client: Client::new(self.tls.client().map_err(|why| Problem::new("tls", why))?),
+            endpoints: Endpoints::new(self.addresses(&target)?),
+            headers,
+            compression: self.compression,
+            asks: !self.query.contains_key(answer::HIDE_SOURCE),
+            server: Server::default(),
+            meters: context.meters.clone(),
+            form: Arc::new(Form {
+                target,
+                action: self.action(),
+                salt: hash32(context.id.as_bytes()),
+                with_id: self.id == IdSource::Deterministic,
+                id_key: self.id_key()?,
+            }),
+        })
+    }
 }
 
 impl Settings for ElasticsearchSettings {
@@ -139,81 +204,112 @@ impl Settings for ElasticsearchSettings {
     const NAME: &'static str = "elasticsearch";
 
     fn check(&self) -> Vec<Problem> {
+        let target = self.target();
+        let addresses = target.as_ref().ok().and_then(|target| self.addresses(target).err());
         let auth = self.auth.as_ref().and_then(|auth| auth.header().err()).map(|why| Problem::new("auth", why));
-        match self.target() {
-            Ok(target) => self.addresses(&target).err().into_iter().chain(auth).collect(),
-            Err(problem) => std::iter::once(problem).chain(auth).collect(),
-        }
+        let headers = address::headers("request.headers", &self.request.headers).err();
+        let problems = target.err().into_iter().chain(addresses).chain(auth).chain(headers);
+        problems.chain(self.id_key().err()).chain(self.tls.check("tls")).collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let target = self.target().map_err(|problem| problem.message)?;
-        let addresses = self.addresses(&target).map_err(|problem| problem.message)?;
+        let sink = self.sink(&context).map_err(|problem| format!("{}: {}", problem.setting, problem.message))?;
         let plan = DeliveryPlan {
             compression: self.compression,
-            request: self.request.clone(),
-            buffer: self.buffer.clone(),
+            request: self.request,
+            buffer: self.buffer,
             ..DeliveryPlan::new(&self.batch, MAX_BYTES)
-        };
-        let sink = Elasticsearch {
-            client: Client::new(self.tls.client()?),
-            addresses,
-            next: AtomicUsize::new(0),
-            authorization: self.auth.as_ref().map(Auth::header).transpose()?,
-            compression: self.compression,
-            target: Arc::new(target),
-            salt: hash32(context.id.as_bytes()),
-            with_id: self.id == IdSource::Deterministic,
         };
         Ok(Box::new(Delivery { sink: Arc::new(sink), plan }))
     }
 }
 
+/// The addresses of one endpoint.
+#[derive(Debug)]
+struct Addresses {
+    /// Says what the server is.
+    root: Uri,
+    /// Takes bulk requests.
+    bulk: Uri,
+    /// The same, for servers that can leave documents out of their errors.
+    hiding: Uri,
+}
+
 struct Elasticsearch {
     client: Client,
-    addresses: Vec<Uri>,
-    next: AtomicUsize,
-    authorization: Option<HeaderValue>,
+    endpoints: Endpoints<Addresses>,
+    headers: HeaderMap,
     compression: Compression,
-    target: Arc<Target>,
-    salt: u32,
-    with_id: bool,
+    /// May the server be asked what it is?
+    asks: bool,
+    server: Server,
+    meters: Meters,
+    form: Arc<Form>,
 }
 
 impl Elasticsearch {
-    fn request(&self, payload: Payload) -> Request<Full<bytes::Bytes>> {
-        let turn = self.next.load(Ordering::Relaxed) % self.addresses.len();
-        let mut request = Request::new(Full::new(payload.body));
+    fn request(&self, uri: &Uri, body: Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.addresses[turn].clone();
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-        if let Some(encoding) = self.compression.content_encoding() {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
-        }
-        if let Some(authorization) = &self.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = self.headers.clone();
         request
+    }
+
+    /// What the server is; asked at the first request.
+    async fn build(&self, addresses: &Addresses) -> Build {
+        if let Some(build) = self.server.known() {
+            return build;
+        }
+        if !self.asks {
+            return Build::Unknown;
+        }
+        let mut question = self.request(&addresses.root, Bytes::new());
+        *question.method_mut() = Method::GET;
+        question.headers_mut().remove(CONTENT_TYPE);
+        question.headers_mut().remove(CONTENT_ENCODING);
+        self.server.build(&self.client, question).await
+    }
+
+    async fn deliver(&self, payload: Payload) -> Answer {
+        let (turn, addresses) = self.endpoints.pick();
+        let build = self.build(addresses).await;
+        if self.compression == Compression::Zstd && matches!(build, Build::Elasticsearch { .. }) {
+            let why = "Elasticsearch takes no `zstd`: set `compression = \"gzip\"`";
+            return Answer::Hold { why: why.to_owned() };
+        }
+        let hides = self.server.hides_source(build);
+        let uri = if hides { &addresses.hiding } else { &addresses.bulk };
+        match self.client.send(self.request(uri, payload.body)).await {
+            Ok(reply) => self.read(&reply, payload.records, turn),
+            Err(why) => {
+                self.endpoints.failed(turn);
+                Answer::Retry { why: format!("cannot reach Elasticsearch: {why}"), after: None }
+            }
+        }
+    }
+
+    fn read(&self, reply: &Reply, records: usize, turn: usize) -> Answer {
+        if answer::refuses_hiding(reply) {
+            self.server.refused_hiding();
+            return Answer::Retry { why: format!("the server refuses `{}`", answer::HIDE_SOURCE), after: None };
+        }
+        if matches!(reply.status.as_u16(), 502..=504) {
+            self.endpoints.failed(turn);
+        }
+        for _ in 0..answer::kept_as_failures(reply) {
+            self.meters.error("failure_store");
+        }
+        answer::read(reply, records)
     }
 }
 
 impl Sink for Elasticsearch {
     fn encoder(&self) -> Box<dyn Encoder> {
-        Box::new(BulkEncoder::new(self.target.clone(), self.salt, self.with_id))
+        Box::new(BulkEncoder::new(self.form.clone()))
     }
 
     fn send(&self, payload: Payload) -> Sending<'_> {
-        Box::pin(async move {
-            let records = payload.records;
-            match self.client.send(self.request(payload)).await {
-                Ok(reply) => answer::read(&reply, records),
-                Err(why) => {
-                    // The next attempt goes to the next address.
-                    self.next.fetch_add(1, Ordering::Relaxed);
-                    Answer::Retry { why: format!("cannot reach Elasticsearch: {why}"), after: None }
-                }
-            }
-        })
+        Box::pin(self.deliver(payload))
     }
 }

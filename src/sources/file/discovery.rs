@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -236,9 +236,11 @@ impl Discovery {
 
     /// Lanes learn which of their files no path shows any more.
     fn tell_gone(&mut self, shown: &HashSet<Node>) {
-        for (_, live) in self.live.iter_mut().filter(|(node, live)| !live.is_gone && !shown.contains(node)) {
-            live.is_gone = true;
-            live.route.lane.post(Letter::Gone(live.route.id));
+        for (node, live) in self.live.iter_mut().filter(|(node, live)| !live.is_gone && !shown.contains(node)) {
+            live.is_gone = has_left(&live.path, *node);
+            if live.is_gone {
+                live.route.lane.post(Letter::Gone(live.route.id));
+            }
         }
     }
 
@@ -269,14 +271,22 @@ impl Discovery {
 
     /// Where to begin with a file that has no position.
     fn start(&self, found: &Found) -> io::Result<Checkpoint> {
+        let fingerprint = Fingerprint::default().grow(&found.file)?;
         if self.job.settings.read_from == ReadFrom::Beginning || !self.is_first {
-            return Ok(Checkpoint::default());
+            return Ok(Checkpoint { fingerprint: fingerprint.unwrap_or_default(), ..Checkpoint::default() });
         }
         let guard = Guard::read(&found.file, found.size)?;
-        let fingerprint = Fingerprint::default().grow(&found.file)?;
         let known =
             guard.zip(fingerprint).map(|(guard, fingerprint)| Checkpoint { offset: found.size, guard, fingerprint });
         Ok(known.unwrap_or_default())
+    }
+}
+
+/// Does `path` show something else, or nothing? What cannot be looked at is not gone.
+fn has_left(path: &Path, was: Node) -> bool {
+    match std::fs::metadata(path) {
+        Ok(about) => node(&about) != was,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 

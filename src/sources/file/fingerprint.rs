@@ -1,7 +1,7 @@
 //! What a file is known by: a hash of how it begins, and of the bytes just before an offset.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 use serde::{Deserialize, Serialize};
@@ -76,9 +76,19 @@ impl Guard {
 
 /// Fills `buffer` from `offset` on; returns less than its length only at the end of the file.
 pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    fill(buffer, |rest, got| file.read_at(rest, offset + got))
+}
+
+/// The same by way of the descriptor's own position: `/proc/PID/fdinfo` then shows how far a file is read.
+pub(super) fn read_on(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.seek(SeekFrom::Start(offset))?;
+    fill(buffer, |rest, _| file.read(rest))
+}
+
+fn fill(buffer: &mut [u8], mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>) -> io::Result<usize> {
     let mut got = 0;
     while got < buffer.len() {
-        match file.read_at(&mut buffer[got..], offset + got as u64) {
+        match read(&mut buffer[got..], got as u64) {
             Ok(0) => break,
             Ok(more) => got += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::job::{FileId, Job, Letter, Note};
 use super::mailbox::Mailbox;
@@ -223,10 +223,9 @@ impl Reader {
     fn park(&self, deadline: Option<Instant>) {
         let next = self.timers.peek().map(|Reverse((until, _))| *until);
         // While draining nobody wakes sleepers: only the deadline counts.
-        let until = deadline.or(next);
-        match until {
+        match deadline.or(next) {
             Some(until) => std::thread::park_timeout(until.saturating_duration_since(Instant::now())),
-            None => std::thread::park_timeout(Duration::from_secs(3600)),
+            None => std::thread::park(),
         }
     }
 }

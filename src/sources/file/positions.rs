@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::fingerprint::{FINGERPRINT_BYTES, Fingerprint, Guard};
 use super::job::FileId;
@@ -34,6 +34,7 @@ pub(super) struct Node {
 /// What is kept of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
+    #[serde(serialize_with = "path_text")]
     pub(super) path: PathBuf,
     pub(super) node: Node,
     #[serde(with = "key_text")]
@@ -134,6 +135,14 @@ impl Positions {
         self.save()
     }
 
+    /// What a generation begins with is known: its key is not taken for other bytes after a crash. Durable on return.
+    pub(super) fn begin(&self, id: FileId, fingerprint: Fingerprint) -> io::Result<()> {
+        if let Some(entry) = self.table().change(id) {
+            entry.at.fingerprint = fingerprint;
+        }
+        self.save()
+    }
+
     /// A file is resolved up to a new checkpoint.
     pub(super) fn commit(&self, id: FileId, at: Checkpoint) {
         if let Some(entry) = self.table().change(id) {
@@ -225,6 +234,11 @@ impl Entry {
         let is_due = self.left.is_some_and(|left| now - left > FORGET_NANOS);
         is_due && matches!(std::fs::metadata(&self.path), Err(error) if error.kind() == io::ErrorKind::NotFound)
     }
+}
+
+/// A path as text: one that is no UTF-8 must not keep the others from being saved; its file is found by its inode.
+fn path_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
 }
 
 /// Stream keys as 32 hexadecimal digits: JSON numbers of others' tools do not hold 128 bits.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Instant;
 
-use super::fingerprint::{Guard, guard_len, read_at};
+use super::fingerprint::{Guard, guard_len, read_on};
 use super::job::{Job, Letter};
 use super::mailbox::Mailbox;
 use super::tail::{Seen, Tail};
@@ -16,8 +16,9 @@ use crate::component::clock;
 use crate::component::outlet::{Held, Lane, Offer};
 use crate::event::{Batch, Permit, Receipt};
 
-/// A file whose time of modification is younger than this may be written again within the same tick of the clock.
-const TICK_NANOS: i64 = 50_000_000;
+/// A file whose time of modification is younger than this may be written again without a change of that time: some
+/// file systems keep it in steps of two seconds.
+const TICK_NANOS: i64 = 2_000_000_000;
 
 /// What a lane's thread lends a file for its turn.
 pub(super) struct Desk<'a> {
@@ -69,13 +70,14 @@ impl Tail {
         }
         if !self.fingerprint.is_full() {
             let Some(grown) = self.fingerprint.grow(&self.file)? else { return self.restart(desk) };
+            if self.fingerprint.len == 0 && grown.len > 0 {
+                desk.job.positions.begin(self.id, grown)?;
+            }
             self.fingerprint = grown;
         }
         if now.size == self.offset {
-            return match Guard::read(&self.file, self.offset)? == Some(self.guard) {
-                true => Ok(self.rest(now)),
-                false => self.restart(desk),
-            };
+            let is_same = Guard::read(&self.file, self.offset)? == Some(self.guard);
+            return if is_same { Ok(self.rest(now)) } else { self.restart(desk) };
         }
         self.read(desk, now)
     }
@@ -102,7 +104,7 @@ impl Tail {
         let ahead = (now.size - self.offset).min(self.reach as u64) as usize;
         let Some(permit) = desk.job.budget.take(before + ahead, desk.waker) else { return Ok(Turn::Starved) };
         let mut buffer = desk.job.budget.buffer(before + ahead);
-        let got = read_at(&self.file, &mut buffer, self.offset - before as u64)?;
+        let got = read_on(&self.file, &mut buffer, self.offset - before as u64)?;
         buffer.truncate(got);
         if got < before || Guard::of(&buffer[..before]) != self.guard {
             return self.restart(desk);

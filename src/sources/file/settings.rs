@@ -112,7 +112,7 @@ impl Settings for FileSettings {
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        Ok(Box::new(FileSource::build(self, context)?))
+        Ok(Box::new(FileSource::build(self, &context)?))
     }
 }
 

@@ -21,9 +21,9 @@ pub(super) struct FileSource {
 
 impl FileSource {
     /// Makes sure that positions can be kept.
-    pub(super) fn build(settings: FileSettings, context: Context) -> Result<Self, String> {
+    pub(super) fn build(settings: FileSettings, context: &Context) -> Result<Self, String> {
         let pace = Pace::new(Duration::from_millis(settings.glob_minimum_cooldown_ms));
-        Self::with_pace(settings, &context, pace)
+        Self::with_pace(settings, context, pace)
     }
 
     pub(super) fn with_pace(settings: FileSettings, context: &Context, pace: Pace) -> Result<Self, String> {

@@ -1,5 +1,10 @@
 //! The source as a whole, over real files.
 
+mod hostile;
+mod model;
+mod restart;
+mod rotation;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,7 +15,9 @@ use std::time::{Duration, Instant};
 use super::job::Pace;
 use super::settings::FileSettings;
 use super::source::FileSource;
-use crate::component::meters::Meters;
+use prometheus::proto::MetricFamily;
+
+use crate::component::meters::{Families, Meters};
 use crate::component::row::Settings;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
@@ -34,6 +41,7 @@ pub(super) struct Bench {
 /// A source that runs.
 pub(super) struct Running {
     pub(super) meters: Meters,
+    pub(super) families: Families,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
 }
@@ -61,10 +69,21 @@ impl Bench {
         append(&self.path(name), bytes.as_ref());
     }
 
+    /// Waits until the positions tell of a file: it is followed from here on.
+    fn wait_until_known(&self, name: &str) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let is_known = || fs::read_to_string(self.state().join("positions.json")).is_ok_and(|text| text.contains(name));
+        while !is_known() {
+            assert!(Instant::now() < deadline, "`{name}` is not followed");
+            std::thread::yield_now();
+        }
+    }
+
     pub(super) fn settings(&self) -> FileSettings {
-        let text = match self.settings.contains("include") {
-            true => self.settings.replace("LOGS", &self.path("").display().to_string()),
-            false => format!("include = [\"{}\"]\n{}", self.path("*.log").display(), self.settings),
+        let text = if self.settings.contains("include") {
+            self.settings.replace("LOGS", &self.path("").display().to_string())
+        } else {
+            format!("include = [\"{}\"]\n{}", self.path("*.log").display(), self.settings)
         };
         toml::from_str(&text).unwrap()
     }
@@ -72,14 +91,14 @@ impl Bench {
     pub(super) fn start(&self, outlet: &Catcher) -> Running {
         let settings = self.settings();
         assert_eq!(settings.check(), []);
-        let context = context(&self.state(), self.memory);
+        let (families, context) = context(&self.state(), self.memory);
         let meters = context.meters.clone();
         let source = FileSource::with_pace(settings, &context, QUICK).unwrap();
         let stop = Stop::default();
         let running = Box::new(source).run(Arc::new(outlet.clone()), stop.clone());
         let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
         let thread = std::thread::spawn(move || runtime().block_on(running));
-        Running { meters, stop, thread: Some(thread) }
+        Running { meters, families, stop, thread: Some(thread) }
     }
 }
 
@@ -89,8 +108,20 @@ impl Running {
         self.end();
     }
 
+    /// Stops when `count` records were caught.
+    pub(super) fn stop_after(self, outlet: &Catcher, count: usize) {
+        outlet.wait_for(count);
+        self.stop();
+    }
+
+    /// Ends at once, whatever is in flight.
+    pub(super) fn kill(mut self) {
+        self.stop.request(Instant::now());
+        self.end();
+    }
+
     fn end(&mut self) {
-        self.stop.request(Instant::now() + Duration::from_secs(5));
+        self.stop.request(Instant::now() + Duration::from_secs(30));
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
@@ -112,6 +143,15 @@ pub(super) fn append(path: &Path, bytes: &[u8]) {
 
 fn positions(caught: &[Caught]) -> Vec<u64> {
     caught.iter().map(|caught| caught.identity.position).collect()
+}
+
+/// How often the error `kind` was counted.
+pub(super) fn errors(families: &Families, kind: &str) -> f64 {
+    let families = families.registry().gather();
+    let errors = families.iter().filter(|family| family.name() == "levada_component_errors_total");
+    let counters = errors.flat_map(MetricFamily::get_metric);
+    let of_kind = counters.filter(|metric| metric.get_label().iter().any(|label| label.value() == kind));
+    of_kind.map(|metric| metric.get_counter().get_value()).sum()
 }
 
 #[test]
@@ -140,4 +180,95 @@ fn a_stream_without_room_waits_alone() {
     assert_eq!(outlet.wait_for(2), ["quick1", "quick2"]);
     outlet.accept_all();
     assert_eq!(outlet.wait_for(5)[2..], ["slow1", "slow2", "slow3"]);
+}
+
+#[test]
+fn a_small_budget_slows_and_stops_nothing() {
+    let bench = Bench { memory: 4096, ..Bench::with("max_read_bytes = 2048") };
+    let outlet = Catcher::default();
+    for file in 0..8 {
+        let lines: Vec<String> = (0..500).map(|line| format!("file {file} line {line}\n")).collect();
+        bench.append(&format!("{file}.log"), lines.concat());
+    }
+    let _running = bench.start(&outlet);
+    let mut lines = outlet.wait_for(4000);
+    lines.sort();
+    lines.dedup();
+    assert_eq!(lines.len(), 4000);
+}
+
+#[test]
+fn a_file_reached_by_two_paths_is_read_once() {
+    let bench = Bench::new();
+    let outlet = Catcher::default();
+    bench.append("a.log", "one\n");
+    fs::hard_link(bench.path("a.log"), bench.path("b.log")).unwrap();
+    std::os::unix::fs::symlink(bench.path("a.log"), bench.path("c.log")).unwrap();
+    let running = bench.start(&outlet);
+    outlet.wait_for(1);
+    bench.append("b.log", "two\n");
+    outlet.wait_for(2);
+    running.stop();
+    assert_eq!(outlet.lines(), ["one", "two"]);
+}
+
+#[test]
+fn read_from_end_is_for_files_that_are_there_at_the_start() {
+    let bench = Bench::with("read_from = \"end\"");
+    let outlet = Catcher::default();
+    bench.append("old.log", "old\npart");
+    bench.append("empty.log", "");
+    let running = bench.start(&outlet);
+    bench.wait_until_known("old.log");
+    bench.append("empty.log", "first\n");
+    outlet.wait_for_line("first");
+    bench.append("new.log", "new\n");
+    bench.append("old.log", "ial\nmore\n");
+    outlet.wait_for_line("new");
+    outlet.wait_for_line("more");
+    running.stop();
+    assert_eq!(outlet.lines().len(), 3);
+}
+
+#[test]
+fn excluded_and_old_files_are_left_out() {
+    let bench = Bench::with("include = [\"LOGS*.log\"]\nexclude = [\"LOGSx*\"]\nignore_older_secs = 3600");
+    let outlet = Catcher::default();
+    for name in ["old.log", "x.log", "a.log"] {
+        bench.append(name, format!("{name}\n"));
+    }
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    fs::File::options().append(true).open(bench.path("old.log")).unwrap().set_modified(old).unwrap();
+    let running = bench.start(&outlet);
+    outlet.wait_for_line("a.log");
+    running.stop();
+    assert_eq!(outlet.lines(), ["a.log"]);
+}
+
+#[test]
+fn bytes_get_members_and_json_gets_none() {
+    let outlet = Catcher::default();
+    let plain = Bench::with("host_key = \"\"\nfile_key = \"log\"");
+    plain.append("a.log", "{\"a\":1}\n");
+    let json = Bench::with("decoding.codec = \"json\"");
+    json.append("a.log", "{\"a\":1}\n");
+    plain.start(&outlet).stop_after(&outlet, 1);
+    json.start(&outlet).stop_after(&outlet, 2);
+    let caught = outlet.caught();
+    let record: serde_json::Value = serde_json::from_slice(&caught[0].json).unwrap();
+    assert_eq!(record["message"], "{\"a\":1}");
+    assert_eq!(record["log"], plain.path("a.log").to_str().unwrap());
+    assert_eq!(record["source_type"], "file");
+    assert!(record.get("host").is_none() && record.get("timestamp").is_some());
+    assert_eq!(caught[1].json, b"{\"a\":1}");
+}
+
+#[test]
+fn faulty_settings_are_all_told() {
+    let text = "include = [\"a/**b\"]\nmax_line_bytes = 0\nglob_minimum_cooldown_ms = 0\nfile_key = \"a.b\"";
+    let settings: FileSettings = toml::from_str(text).unwrap();
+    let at: Vec<String> = settings.check().into_iter().map(|problem| problem.setting).collect();
+    assert_eq!(at, ["include", "max_line_bytes", "glob_minimum_cooldown_ms", "file_key"]);
+    assert!(toml::from_str::<FileSettings>("include = []\nincludes = []").is_err());
+    assert_eq!(toml::from_str::<FileSettings>("include = []").unwrap().check().len(), 1);
 }

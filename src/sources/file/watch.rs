@@ -113,3 +113,44 @@ fn tell(path: &Path, routes: &Routes) {
         route.lane.post(Letter::Touched(route.id));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::sources::file::tests::append;
+
+    fn wait(mut is_met: impl FnMut() -> bool) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !is_met() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "nobody was told");
+            std::thread::park_timeout(left);
+        }
+    }
+
+    #[test]
+    fn tells_of_new_files_and_once_of_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (notes, lane) = (Arc::new(Mailbox::default()), Arc::new(Mailbox::default()));
+        notes.open();
+        lane.open();
+        let mut watch = Watch::new(notes.clone());
+        assert_eq!(watch.folders(&HashSet::from([folder.path().to_owned()])), 0);
+        let path = folder.path().join("a.log");
+        append(&path, b"");
+        wait(|| notes.was_rung());
+        let is_told = Arc::new(AtomicBool::new(false));
+        watch.route(path.clone(), Route { id: 7, lane: lane.clone(), is_told: is_told.clone() });
+        let mut letters = Vec::new();
+        append(&path, b"one\n");
+        append(&path, b"two\n");
+        wait(|| {
+            lane.take(&mut letters);
+            !letters.is_empty()
+        });
+        assert!(matches!(letters[..], [Letter::Touched(7)]), "{letters:?}");
+        assert!(is_told.load(Ordering::Acquire));
+    }
+}

@@ -142,7 +142,7 @@ fn programs_in_files_are_joined_and_their_faults_name_the_file() {
     assert_eq!(step.main(batch(&["{}"])), [r#"{"a":1,"b":2}"#]);
     for name in ["bad.vrl", "nowhere.vrl"] {
         let settings: RemapSettings = toml::from_str(&format!("file = '{}'", path(name))).unwrap();
-        let context = crate::component::test_kit::context(folder.path(), 1);
+        let (_, context) = crate::component::test_kit::context(folder.path(), 1);
         let why = settings.build(context).err().unwrap();
         assert!(why.contains(&path(name)), "{why}");
     }

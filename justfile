@@ -1,0 +1,34 @@
+# Shows the recipes.
+default:
+    @just --list
+
+# What the compiler and its friends say.
+check:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+
+# All tests that need nothing but the toolchain.
+test:
+    cargo test
+
+# The agent against real servers; needs Maven, a JDK 17, curl and openssl.
+real *names:
+    LEVADA_REAL=1 cargo test --test real -- {{ names }}
+
+# Speed and allocations of the stages; the instructions of a record, against the committed figure.
+bench:
+    cargo bench --bench stages
+    benches/instructions.sh
+
+# Two cores against one; needs a quiet machine.
+cores:
+    cargo bench --bench cores
+
+# Any bytes into the JSON index; needs `cargo install cargo-fuzz` and a nightly toolchain.
+fuzz target="json_index" seconds="60":
+    cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
+
+# What is too slow for every change.
+nightly: check test real bench cores
+    PROPTEST_CASES=20000 cargo test --lib
+    cargo deny check

@@ -1,0 +1,105 @@
+//! Figures of the process as a whole: which build it is, how reloads went, what it takes.
+
+use std::fs;
+
+use prometheus::{Counter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// Clock ticks per second in `/proc/self/stat`: part of the kernel's interface, whatever its own rate (proc(5)).
+const USER_HZ: f64 = 100.0;
+
+/// What the process counts; a clone counts into the same.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    reloads: IntCounterVec,
+    last_reload: IntGauge,
+    cpu_seconds: Counter,
+    resident_bytes: IntGauge,
+    open_files: IntGauge,
+}
+
+impl Figures {
+    /// Registers the figures.
+    ///
+    /// # Panics
+    /// If they are registered twice.
+    pub fn new(registry: &Registry) -> Self {
+        let version = Opts::new("levada_build_info", "Which build this is; always 1.");
+        let build = IntGaugeVec::new(version, &["version"]).expect("names are constants");
+        let reloads = Opts::new("levada_config_reloads_total", "Reloads of the configuration, by how they went.");
+        let reloads = IntCounterVec::new(reloads, &["status"]).expect("names are constants");
+        let last = "Whether the configuration that was read last is the one that runs: 1 or 0.";
+        let gauge = |name: &str, help: &str| IntGauge::new(name, help).expect("names are constants");
+        let cpu = Counter::new("process_cpu_seconds_total", "Time on processors, in seconds.");
+        let figures = Self {
+            reloads: reloads.clone(),
+            last_reload: gauge("levada_config_last_reload_successful", last),
+            cpu_seconds: cpu.expect("names are constants"),
+            resident_bytes: gauge("process_resident_memory_bytes", "Resident memory, in bytes."),
+            open_files: gauge("process_open_fds", "Open file descriptors."),
+        };
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        figures.last_reload.set(1);
+        for status in ["success", "failure"] {
+            reloads.with_label_values(&[status]);
+        }
+        let gauges = [&figures.last_reload, &figures.resident_bytes, &figures.open_files];
+        let mut all: Vec<Box<dyn prometheus::core::Collector>> = vec![Box::new(build), Box::new(reloads)];
+        all.push(Box::new(figures.cpu_seconds.clone()));
+        all.extend(gauges.map(|gauge| Box::new(gauge.clone()) as Box<dyn prometheus::core::Collector>));
+        for one in all {
+            registry.register(one).expect("each name once");
+        }
+        figures
+    }
+
+    /// A reload took effect.
+    pub fn reloaded(&self) {
+        self.reloads.with_label_values(&["success"]).inc();
+        self.last_reload.set(1);
+    }
+
+    /// A reload changed nothing.
+    pub fn reload_failed(&self) {
+        self.reloads.with_label_values(&["failure"]).inc();
+        self.last_reload.set(0);
+    }
+
+    /// Asks the kernel what the process takes. What it does not tell stays as it was.
+    pub(super) fn refresh(&self) {
+        if let Some(seconds) = fs::read_to_string("/proc/self/stat").ok().and_then(|text| cpu_seconds(&text)) {
+            self.cpu_seconds.inc_by((seconds - self.cpu_seconds.get()).max(0.0));
+        }
+        if let Some(bytes) = fs::read_to_string("/proc/self/status").ok().and_then(|text| resident_bytes(&text)) {
+            self.resident_bytes.set(bytes);
+        }
+        if let Ok(open) = fs::read_dir("/proc/self/fd") {
+            self.open_files.set(open.count() as i64);
+        }
+    }
+}
+
+/// Fields 14 and 15, user and system time; the second field is the program's name in parentheses.
+fn cpu_seconds(stat: &str) -> Option<f64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some((ticks()? + ticks()?) as f64 / USER_HZ)
+}
+
+fn resident_bytes(status: &str) -> Option<i64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<i64>().ok()? << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cpu_seconds, resident_bytes};
+
+    #[test]
+    fn reads_what_the_kernel_writes() {
+        let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 3 0 99 1000 200";
+        assert_eq!(cpu_seconds(stat), Some(3.0));
+        assert_eq!(cpu_seconds("7 (a"), None);
+        assert_eq!(resident_bytes("VmPeak:\t 9 kB\nVmRSS:\t   2048 kB\n"), Some(2 << 20));
+        assert_eq!(resident_bytes(""), None);
+    }
+}

@@ -1,0 +1,128 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+use super::*;
+use crate::component::test_kit::meters;
+use crate::event::test_kit::{Ledger, batch};
+
+#[derive(Default)]
+struct Bell(AtomicUsize);
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+fn lines(batches: &[Batch]) -> Vec<String> {
+    let texts = batches.iter().flat_map(Batch::iter).map(|view| view.text().to_vec());
+    texts.map(|text| String::from_utf8(text).unwrap()).collect()
+}
+
+fn offer(queue: &Queue, batch: Batch) -> bool {
+    queue.offer(batch, Waker::noop()).is_ok()
+}
+
+/// A queue with room for two batches of one line such as `sample` gives.
+fn for_two(when_full: WhenFull, ledger: &Arc<Ledger>) -> Queue {
+    Queue::new(batch(ledger, &["a"]).weight() * 2, when_full, meters())
+}
+
+#[tokio::test]
+async fn a_full_queue_gives_back_and_calls_when_there_is_room() {
+    let (ledger, bell) = (Arc::new(Ledger::default()), Arc::new(Bell::default()));
+    let queue = for_two(WhenFull::Block, &ledger);
+    let waker = bell.clone().into();
+    assert!(offer(&queue, batch(&ledger, &["a"])) && offer(&queue, batch(&ledger, &["b"])));
+    let back = queue.offer(batch(&ledger, &["c"]), &waker).unwrap_err();
+    assert_eq!((lines(std::slice::from_ref(&back)), bell.0.load(Ordering::Acquire)), (vec!["c".to_owned()], 0));
+    assert_eq!(lines(&queue.take(1).await.unwrap()), ["a"]);
+    assert_eq!(bell.0.load(Ordering::Acquire), 1);
+    assert!(offer(&queue, back));
+    assert_eq!(lines(&queue.take(usize::MAX).await.unwrap()), ["b", "c"]);
+    assert_eq!(queue.bytes(), 0);
+}
+
+#[test]
+fn drop_newest_drops_counts_and_settles() {
+    let ledger = Arc::new(Ledger::default());
+    let meters = meters();
+    let queue = Queue::new(batch(&ledger, &["a"]).weight() * 2, WhenFull::DropNewest, meters.clone());
+    for _ in 0..5 {
+        assert!(offer(&queue, batch(&ledger, &["a"])));
+    }
+    assert_eq!((meters.received_events(), meters.discarded_events(Reason::BufferFull)), (2, 3));
+    let dropped: Vec<_> = ledger.worst().into_iter().filter(|(token, _)| *token > 0).collect();
+    assert_eq!(dropped, [(3, Outcome::Dropped), (4, Outcome::Dropped), (5, Outcome::Dropped)]);
+}
+
+#[test]
+fn a_batch_larger_than_the_queue_passes_alone() {
+    let ledger = Arc::new(Ledger::default());
+    let queue = Queue::new(1, WhenFull::Block, meters());
+    assert!(offer(&queue, batch(&ledger, &["a"])));
+    assert!(!offer(&queue, batch(&ledger, &["b"])));
+    assert!(matches!(queue.try_take(1), Poll::Ready(Some(_))));
+    assert!(offer(&queue, batch(&ledger, &["b"])));
+}
+
+#[test]
+fn a_batch_without_records_is_not_queued_and_not_failed() {
+    let ledger = Arc::new(Ledger::default());
+    let queue = for_two(WhenFull::Block, &ledger);
+    assert!(offer(&queue, batch(&ledger, &[])));
+    assert_eq!(queue.bytes(), 0);
+    assert!(ledger.worst().contains(&(1, Outcome::Delivered)));
+}
+
+#[test]
+fn few_records_of_a_block_do_not_keep_it() {
+    let ledger = Arc::new(Ledger::default());
+    let queue = Queue::new(1 << 20, WhenFull::Block, meters());
+    let long = "x".repeat(10_000);
+    let whole = batch(&ledger, &["a", &long]);
+    assert!(offer(&queue, whole.select(|at| at == 0)));
+    assert!(queue.bytes() < 1000, "{}", queue.bytes());
+    assert!(offer(&queue, whole));
+    assert!(queue.bytes() > 10_000, "{}", queue.bytes());
+}
+
+#[tokio::test]
+async fn a_taker_is_called_and_a_closed_queue_ends_when_it_is_empty() {
+    let ledger = Arc::new(Ledger::default());
+    let queue = Arc::new(for_two(WhenFull::Block, &ledger));
+    let taker = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.take(usize::MAX).await.map(|taken| lines(&taken)) }
+    });
+    tokio::task::yield_now().await;
+    assert!(offer(&queue, batch(&ledger, &["a"])));
+    assert_eq!(taker.await.unwrap(), Some(vec!["a".to_owned()]));
+    assert!(offer(&queue, batch(&ledger, &["b"])));
+    queue.close();
+    assert_eq!(lines(&queue.take(1).await.unwrap()), ["b"]);
+    assert!(queue.take(1).await.is_none());
+}
+
+#[test]
+fn a_wider_bound_calls_those_who_wait() {
+    let (ledger, bell) = (Arc::new(Ledger::default()), Arc::new(Bell::default()));
+    let queue = Queue::new(1, WhenFull::Block, meters());
+    assert!(offer(&queue, batch(&ledger, &["a"])));
+    let back = queue.offer(batch(&ledger, &["b"]), &bell.clone().into()).unwrap_err();
+    queue.configure(1 << 20, WhenFull::Block);
+    assert_eq!(bell.0.load(Ordering::Acquire), 1);
+    assert!(offer(&queue, back));
+}
+
+#[test]
+fn an_abandoned_queue_holds_nobody() {
+    let (ledger, bell) = (Arc::new(Ledger::default()), Arc::new(Bell::default()));
+    let queue = Queue::new(1, WhenFull::Block, meters());
+    assert!(offer(&queue, batch(&ledger, &["a"])));
+    let back = queue.offer(batch(&ledger, &["b"]), &bell.clone().into()).unwrap_err();
+    queue.abandon();
+    assert_eq!((bell.0.load(Ordering::Acquire), queue.bytes()), (1, 0));
+    assert!(offer(&queue, back));
+    assert_eq!(ledger.worst(), [(0, Outcome::Failed), (1, Outcome::Failed)], "their sources offer them again");
+}

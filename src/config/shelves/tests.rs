@@ -1,0 +1,88 @@
+//! Every row of every shelf: its name, its example, the words on its settings.
+
+use super::{KNOWN, Kind, Known, Memory, Shelves};
+use crate::config::{Rules, load_texts};
+use crate::diagnostic::{Color, render_report};
+use serde_json::Value as Json;
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+/// The first TOML block of the documentation that a component's file opens with.
+fn example(known: &Known) -> String {
+    let shelf = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(known.kind.section());
+    let files = [shelf.join(format!("{}.rs", known.name)), shelf.join(known.name).join("mod.rs")];
+    let text = files.iter().find_map(|file| fs::read_to_string(file).ok());
+    let text = text.unwrap_or_else(|| panic!("`{}` has no file named after it", known.name));
+    let docs =
+        text.lines().map_while(|line| line.strip_prefix("//!")).map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let block = docs.skip_while(|line| *line != "```toml").skip(1).take_while(|line| *line != "```");
+    block.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The example with what it needs around it: a source for each of its inputs, a sink for what it sends out.
+fn pipeline(known: &Known) -> String {
+    let example = example(known);
+    let written: toml::Table = example.parse().unwrap_or_else(|error| panic!("{}: {error}", known.name));
+    let declared = written[known.kind.section()].as_table().expect("a table of components");
+    let mut text = example;
+    let mut sources = HashSet::new();
+    for input in declared.values().filter_map(|component| component.get("inputs")?.as_array()).flatten() {
+        let id = input.as_str().expect("a name").split('.').next().expect("a part");
+        if sources.insert(id) && !declared.contains_key(id) {
+            text.extend(["[sources.", id, "]\ntype = \"file\"\ninclude = [\"/var/log/*.log\"]\n"]);
+        }
+    }
+    if known.kind != Kind::Sink {
+        text.push_str("[sinks.end]\ntype = \"blackhole\"\ninputs = [\"*\"]\n");
+    }
+    text
+}
+
+#[test]
+fn each_example_is_a_valid_pipeline() {
+    for known in KNOWN.iter() {
+        let text = pipeline(known);
+        let memory = Memory { default_limit: 512 << 20 };
+        let rules = Rules { catalogue: &Shelves, environment: &|_| Some("value".to_owned()), budget: &memory };
+        let loaded = load_texts([(known.name, text.as_str())], rules);
+        let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
+        let plan = loaded.plan.unwrap_or_else(|| panic!("{shown}"));
+        assert!(plan.components().any(|component| component.type_name == known.name), "{text}");
+    }
+}
+
+#[test]
+fn no_two_rows_of_a_shelf_have_one_name() {
+    let names: HashSet<_> = KNOWN.iter().map(|known| (known.kind, known.name)).collect();
+    assert_eq!(names.len(), KNOWN.len());
+}
+
+#[test]
+fn each_setting_has_a_description() {
+    for known in KNOWN.iter() {
+        let mut silent = Vec::new();
+        undescribed(&known.schema, "", &mut silent);
+        assert!(silent.is_empty(), "{} `{}` does not describe {silent:?}", known.kind.noun(), known.name);
+    }
+    let mut silent = Vec::new();
+    undescribed(&super::GLOBALS, "", &mut silent);
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+/// The properties without a description, anywhere in a schema. A constant, such as the tag of a choice, needs none.
+fn undescribed(schema: &Json, path: &str, found: &mut Vec<String>) {
+    match schema {
+        Json::Object(members) => {
+            for (key, value) in members {
+                let inner = format!("{path}/{key}");
+                if path.ends_with("/properties") && value.get("description").is_none() && value.get("const").is_none() {
+                    found.push(inner.clone());
+                }
+                undescribed(value, &inner, found);
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| undescribed(item, path, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,109 @@
+//! Addresses of HTTP destinations, headers and fail-over, for every sink that speaks HTTP.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hyper::Uri;
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+
+use crate::component::row::Problem;
+
+/// Reads the address in `setting`: `http` or `https`, a host, no credentials, no field of a record.
+pub fn address(setting: &str, text: &str) -> Result<Uri, Problem> {
+    if text.contains("{{") {
+        let message = format!("`{text}` holds a template: records do not choose where they are sent");
+        return Err(Problem::new(setting, message).help("write one sink for each address, behind a `route`"));
+    }
+    let parsed = text.parse::<Uri>().ok();
+    let uri = parsed.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
+    let Some(uri) = uri else {
+        let message = format!("`{text}` is no address: expected `http://host:port` or `https://...`");
+        return Err(Problem::new(setting, message));
+    };
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(Problem::new(setting, "holds credentials").help("put them into `auth`, where nothing prints them"));
+    }
+    Ok(uri)
+}
+
+/// Reads additional headers from `setting`.
+pub fn headers(setting: &str, settings: &BTreeMap<String, String>) -> Result<HeaderMap, Problem> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in settings {
+        let at = || format!("{setting}.{name}");
+        let read = HeaderName::try_from(name).map_err(|_| Problem::new(at(), format!("`{name}` is no header name")))?;
+        if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(&read) {
+            return Err(Problem::new(at(), format!("`{name}` is set by the request itself")));
+        }
+        let value = HeaderValue::try_from(value)
+            .map_err(|_| Problem::new(at(), format!("`{name}` holds characters that no header may carry")))?;
+        headers.insert(read, value);
+    }
+    Ok(headers)
+}
+
+/// Escapes text for a part of an URI (RFC 3986, clause 2.1).
+pub fn escape(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// Several addresses of one destination: one is used until it fails, then the next.
+#[derive(Debug)]
+pub struct Endpoints<T> {
+    all: Vec<T>,
+    current: AtomicUsize,
+}
+
+impl<T> Endpoints<T> {
+    /// `all` must not be empty.
+    pub fn new(all: Vec<T>) -> Self {
+        Self { all, current: AtomicUsize::new(0) }
+    }
+
+    /// The one to use now, and its turn for [`failed`](Self::failed).
+    pub fn pick(&self) -> (usize, &T) {
+        let turn = self.current.load(Ordering::Acquire);
+        (turn, &self.all[turn % self.all.len()])
+    }
+
+    /// The one of this turn did not work. Several requests that failed in one turn move on once.
+    pub fn failed(&self, turn: usize) {
+        let _moved = self.current.compare_exchange(turn, turn.wrapping_add(1), Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_plain_http_without_credentials_or_templates() {
+        assert_eq!(address("uri", "https://host:9200/base").unwrap().path(), "/base");
+        for bad in ["host:9200", "ftp://host", "/path", "http://u:p@host", "http://{{ host }}/x", "http://", ""] {
+            assert!(address("uri", bad).is_err(), "{bad}");
+        }
+        let fault = address("uri", "http://elastic:secret@host").unwrap_err();
+        assert!(!fault.message.contains("secret"), "a fault is printed");
+    }
+
+    #[test]
+    fn headers_are_checked() {
+        let one = |name: &str, value: &str| headers("request.headers", &[(name.to_owned(), value.to_owned())].into());
+        assert_eq!(one("X-Tenant", "a").unwrap()["x-tenant"], "a");
+        for (name, value) in [("a b", "x"), ("Content-Length", "1"), ("host", "x"), ("x", "a\nb")] {
+            assert_eq!(one(name, value).unwrap_err().setting, format!("request.headers.{name}"));
+        }
+    }
+
+    #[test]
+    fn requests_that_fail_together_move_on_once() {
+        let endpoints = Endpoints::new(vec!["a", "b"]);
+        let (turn, first) = endpoints.pick();
+        endpoints.failed(turn);
+        endpoints.failed(turn);
+        assert_eq!((*first, *endpoints.pick().1), ("a", "b"));
+        endpoints.failed(endpoints.pick().0);
+        assert_eq!(*endpoints.pick().1, "a");
+    }
+}

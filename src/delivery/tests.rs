@@ -1,0 +1,5 @@
+pub(crate) mod kit;
+
+mod courier;
+mod dead_letter;
+mod pump;

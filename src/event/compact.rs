@@ -1,0 +1,170 @@
+//! Copying records out of their block, so that a few of them do not keep all of it alive.
+
+use bytes::Bytes;
+
+use super::batch::Batch;
+use super::record::{IN_ARENA, NONE, Record};
+use super::tables::{Edit, Span, Tables, Target};
+
+/// Records are copied out of blocks of which they are less than one part in so many.
+const SPARSE: usize = 4;
+
+impl Batch {
+    /// Are less than a quarter of its blocks' bytes those of its records?
+    pub fn is_sparse(&self) -> bool {
+        let total: usize = self.tables.blocks.iter().map(Bytes::len).sum();
+        let mut alive = 0;
+        // Most batches are whole: a quarter of their records tells.
+        for record in self.records.iter().filter(|record| record.block != IN_ARENA) {
+            alive += record.len as usize;
+            if alive * SPARSE >= total {
+                return false;
+            }
+        }
+        total > 0
+    }
+
+    /// The same records over tables and a block of their own, which hold nothing else.
+    #[must_use]
+    pub fn compact(mut self) -> Self {
+        let mut records = Vec::with_capacity(self.records.len());
+        let mut fresh = Fresh::default();
+        for record in &self.records {
+            records.push(fresh.adopt(record, &self.tables));
+        }
+        let Fresh { mut tables, text } = fresh;
+        tables.blocks.push(Bytes::from(text));
+        tables.origins.clone_from(&self.tables.origins);
+        self.records = records;
+        self.tables = tables.into();
+        self
+    }
+}
+
+/// Tables in the making, with the bytes that their block will have.
+#[derive(Default)]
+struct Fresh {
+    tables: Tables,
+    text: Vec<u8>,
+}
+
+impl Fresh {
+    fn adopt(&mut self, record: &Record, from: &Tables) -> Record {
+        let mut own = Record { block: 0, start: self.text.len() as u32, edits: NONE, ..*record };
+        self.text.extend_from_slice(from.text(record));
+        own.members = self.tables.members.len() as u32;
+        self.tables.members.extend_from_slice(from.members(record));
+        for Edit { target, value, .. } in from.edits(record) {
+            let target = match *target {
+                Target::New(key) => Target::New(self.copy(from, key)),
+                own @ Target::Own(_) => own,
+            };
+            let value = value.map(|value| self.copy(from, value));
+            self.tables.push_edit(&mut own, target, value);
+        }
+        own
+    }
+
+    fn copy(&mut self, from: &Tables, span: Span) -> Span {
+        self.tables.append(|out| out.extend_from_slice(from.span(span)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{Origin, Outcome, Path, Receipt, Resolution, Resolve, Seen, Shared, StreamKey};
+
+    struct Nobody;
+    impl Resolve for Nobody {
+        fn resolved(&self, _: u64, _: Resolution) {}
+    }
+
+    /// A batch of these lines, JSON where they are JSON.
+    fn batch(lines: &[String]) -> Batch {
+        let origin = Origin::new(StreamKey(7)).with(&[Shared::string("host", "h1"), Shared::string("a", "shared")]);
+        let mut batch = Batch::new(lines.concat().into(), Arc::new(origin), Receipt::new(Arc::new(Nobody), 0));
+        let mut start = 0;
+        for line in lines {
+            let seen = Seen { position: start as u64, time: 1 };
+            let mut filler = batch.fill();
+            if filler.json(start, line.len(), seen).is_err() {
+                filler.text(start, line.len(), seen);
+            }
+            start += line.len();
+        }
+        batch
+    }
+
+    fn written(batch: &Batch) -> Vec<(String, String)> {
+        let write = |view: crate::event::View<'_>| {
+            let mut json = Vec::new();
+            view.write_json(&mut json);
+            (String::from_utf8(json).unwrap(), view.identity().id())
+        };
+        batch.iter().map(write).collect()
+    }
+
+    fn change(batch: &mut Batch, (at, what, key): (usize, u8, String)) {
+        let path = Path::parse(&format!(".{key}")).unwrap();
+        let index = at % batch.len();
+        let mut records = batch.edit();
+        match what {
+            0 => _ = records.remove(index, &path),
+            1 => _ = records.replace(index, format!(r#"{{"{key}":[1],"b":2}}"#).as_bytes()),
+            2 => _ = records.rename(index, &path, &Path::parse(".new").unwrap()),
+            _ => records.set(index, &path, b"\"set\""),
+        }
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        let members = prop::collection::vec(("[a-d]", 0..100_u32), 0..5);
+        let json = members.prop_map(|members| {
+            let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            format!("{{{}}}", members.join(","))
+        });
+        prop_oneof![json, "[ -~]{0,40}"]
+    }
+
+    proptest! {
+        #[test]
+        fn a_compact_batch_writes_the_same(
+            lines in prop::collection::vec(line(), 1..12),
+            changes in prop::collection::vec((any::<usize>(), 0..5_u8, "[a-d]"), 0..12),
+            kept in any::<u16>(),
+            later in prop::collection::vec((any::<usize>(), 0..5_u8, "[a-d]"), 0..6),
+        ) {
+            let mut batch = batch(&lines);
+            changes.into_iter().for_each(|wanted| change(&mut batch, wanted));
+            let mut some = batch.select(|at| kept >> (at % 16) & 1 == 1);
+            let mut compact = some.clone().compact();
+            prop_assert_eq!(written(&compact), written(&some));
+            prop_assert!(!compact.is_sparse() || compact.records.iter().all(|record| record.len == 0));
+            // Its tables are sound: it can be changed as the other.
+            if !some.is_empty() {
+                for wanted in later {
+                    change(&mut some, wanted.clone());
+                    change(&mut compact, wanted);
+                }
+                prop_assert_eq!(written(&compact), written(&some));
+            }
+        }
+    }
+
+    #[test]
+    fn sparse_is_less_than_a_quarter() {
+        let lines = ["a", "b", "c", "d"].map(|letter| letter.repeat(100)).to_vec();
+        let whole = batch(&lines);
+        assert!(!whole.is_sparse() && !whole.select(|at| at == 3).is_sparse());
+        let lines = ["a", "b", "c", "d", "e"].map(|letter| letter.repeat(100)).to_vec();
+        let one = batch(&lines).select(|at| at == 3);
+        assert!(one.is_sparse());
+        let light = one.clone().compact();
+        assert!(light.weight() < one.weight() && !light.is_sparse());
+        light.settle(Outcome::Delivered);
+    }
+}

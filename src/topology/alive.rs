@@ -1,0 +1,60 @@
+//! How many sources are at work: when none is left, there is nothing more to come.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+use crate::component::health::Health;
+use crate::component::signal::Stop;
+
+/// Counts sources at work.
+#[derive(Debug)]
+pub(super) struct Alive(watch::Sender<usize>);
+
+impl Default for Alive {
+    fn default() -> Self {
+        Self(watch::Sender::new(0))
+    }
+}
+
+/// One source at work, until it is dropped.
+pub(super) struct Pulse {
+    count: watch::Sender<usize>,
+    id: String,
+    health: Health,
+    stop: Stop,
+}
+
+impl Alive {
+    /// The source `id` is at work, until it ends or panics.
+    pub(super) fn begin(&self, id: &str, health: &Health, stop: &Stop) -> Pulse {
+        self.0.send_modify(|count| *count += 1);
+        Pulse { count: self.0.clone(), id: id.to_owned(), health: health.clone(), stop: stop.clone() }
+    }
+
+    /// How many are at work.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        *self.0.borrow()
+    }
+
+    /// Waits until none is left.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut count = self.0.subscribe();
+        async move {
+            // An error means that nobody counts any more.
+            let _ended = count.wait_for(|count| *count == 0).await;
+        }
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.health.troubled(&self.id, "it ended by an internal error; restart the agent");
+        } else if !self.stop.is_requested() {
+            tracing::info!(component_id = self.id, "the source has read all there is");
+        }
+        self.count.send_modify(|count| *count -= 1);
+    }
+}
