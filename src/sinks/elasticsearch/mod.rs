@@ -61,8 +61,9 @@ use server::{Build, Server};
 use stream::DataStreamSettings;
 use target::{Action, BulkSettings, Mode, Target};
 
-/// Encoded bytes of a request: in the range Elastic advises (5 to 15 MB), at its small end for the memory it takes.
-const MAX_BYTES: usize = 3 << 20;
+/// Encoded bytes of a request. Elastic advises 5 to 15 MB for a client that sends one at a time; here several are under
+/// way at once, and what is in flight is what loads the server, and our memory.
+const MAX_BYTES: usize = 2 << 20;
 
 /// Writes documents to Elasticsearch or OpenSearch.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -98,7 +99,7 @@ pub(super) struct ElasticsearchSettings {
     /// Compression of requests. Elasticsearch takes `gzip` and no `zstd`; some builds of OpenSearch take it.
     #[serde(default)]
     compression: Compression,
-    /// When a request is closed and sent; `max_bytes` is 4 MiB by default.
+    /// When a request is closed and sent; `max_bytes` is 2 MiB by default.
     #[serde(default)]
     batch: BatchSettings,
     /// How requests are sent.
