@@ -19,38 +19,38 @@ use crate::wait;
 const MEMORY: usize = 64 << 20;
 
 /// Folders for logs and state; agents come and go over them.
-pub struct Site(TempDir);
+pub(crate) struct Site(TempDir);
 
 impl Site {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let site = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir(site.logs()).unwrap();
         site
     }
 
-    pub fn logs(&self) -> PathBuf {
+    pub(crate) fn logs(&self) -> PathBuf {
         self.0.path().join("logs")
     }
 
-    pub fn log(&self, name: &str) -> PathBuf {
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.logs().join(name)
     }
 
     /// Appends records with these numbers to a log.
-    pub fn write(&self, name: &str, numbers: Range<u64>) {
+    pub(crate) fn write(&self, name: &str, numbers: Range<u64>) {
         let stem = name.trim_end_matches(".log");
         let line = |number| format!("{{\"n\":{number},\"file\":\"{stem}\"}}\n");
         self.append(name, &numbers.map(line).collect::<String>());
     }
 
     /// Appends text to a log.
-    pub fn append(&self, name: &str, text: &str) {
+    pub(crate) fn append(&self, name: &str, text: &str) {
         let mut file = OpenOptions::new().create(true).append(true).open(self.log(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
     /// Starts an agent with this configuration.
-    pub fn start(&self, text: &str) -> Agent {
+    pub(crate) fn start(&self, text: &str) -> Agent {
         let families = Families::default();
         let data_dir = DataDir::open(&self.0.path().join("state")).unwrap();
         let mut topology = Topology::idle(&data_dir, families.clone(), Budget::new(MEMORY));
@@ -60,7 +60,7 @@ impl Site {
 }
 
 /// The plan of a configuration without faults.
-pub fn plan(text: &str) -> Plan {
+pub(crate) fn plan(text: &str) -> Plan {
     let memory = Memory { default_limit: MEMORY as u64 };
     let rules = Rules { catalogue: &Shelves, environment: &|_| None, budget: &memory };
     let loaded = load_texts([("test.toml", text)], rules);
@@ -69,7 +69,7 @@ pub fn plan(text: &str) -> Plan {
 }
 
 /// A source that reads `PATTERN` of the site's logs.
-pub fn source(site: &Site, id: &str, pattern: &str) -> String {
+pub(crate) fn source(site: &Site, id: &str, pattern: &str) -> String {
     let include = site.log(pattern);
     format!(
         "[sources.{id}]\ntype = 'file'\ninclude = ['{}']\ndecoding.codec = 'json'\nglob_minimum_cooldown_ms = 50\n",
@@ -78,7 +78,7 @@ pub fn source(site: &Site, id: &str, pattern: &str) -> String {
 }
 
 /// A sink that asks for little patience; `more` are lines of its own.
-pub fn sink(id: &str, input: &str, url: &str, more: &str) -> String {
+pub(crate) fn sink(id: &str, input: &str, url: &str, more: &str) -> String {
     format!(
         "[sinks.{id}]\ntype = 'elasticsearch'\ninputs = ['{input}']\nendpoints = ['{url}']\nbulk.index = 'logs'\n\
          batch.timeout_secs = 0.02\nrequest.retry_initial_backoff_secs = 0.01\nrequest.retry_max_duration_secs = 0.1\n\
@@ -87,12 +87,12 @@ pub fn sink(id: &str, input: &str, url: &str, more: &str) -> String {
 }
 
 /// All logs into one sink.
-pub fn pipeline(site: &Site, url: &str, more: &str) -> String {
+pub(crate) fn pipeline(site: &Site, url: &str, more: &str) -> String {
     source(site, "app", "*.log") + &sink("out", "app", url, more)
 }
 
 /// What runs.
-pub struct Agent {
+pub(crate) struct Agent {
     topology: Topology,
     families: Families,
     _data_dir: DataDir,
@@ -101,31 +101,31 @@ pub struct Agent {
 
 /// A dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
-    pub component: String,
-    pub code: String,
-    pub reason: String,
-    pub number: Option<u64>,
+pub(crate) struct Letter {
+    pub(crate) component: String,
+    pub(crate) code: String,
+    pub(crate) reason: String,
+    pub(crate) number: Option<u64>,
 }
 
 impl Agent {
     /// Applies another configuration; gives the reason if it is refused.
-    pub fn reload(&mut self, text: &str) -> Result<(), String> {
-        self.topology.apply(&plan(text)).map_err(|error| error.to_string())
+    pub(crate) fn reload(&mut self, text: &str) -> Result<(), String> {
+        self.topology.apply(&plan(text)).map_err(|error| format!("{error}: {}", error.why))
     }
 
     /// Ends it; what is in hand may arrive until then.
-    pub async fn stop(self, patience: Duration) -> Leftover {
+    pub(crate) async fn stop(self, patience: Duration) -> Leftover {
         self.topology.shut_down(Instant::now() + patience).await
     }
 
     /// How the sink `id` is.
-    pub fn health(&self, id: &str) -> State {
+    pub(crate) fn health(&self, id: &str) -> State {
         self.topology.roster().health(id).unwrap()
     }
 
     /// Waits until the sink `id` is in trouble; gives the reason.
-    pub async fn wait_for_trouble(&self, id: &str) -> String {
+    pub(crate) async fn wait_for_trouble(&self, id: &str) -> String {
         wait::until("trouble", || matches!(self.health(id), State::Degraded { .. })).await;
         match self.health(id) {
             State::Degraded { why, .. } => why,
@@ -134,12 +134,12 @@ impl Agent {
     }
 
     /// Waits until the sink `id` is well.
-    pub async fn wait_for_health(&self, id: &str) {
+    pub(crate) async fn wait_for_health(&self, id: &str) {
         wait::until("health", || self.health(id) == State::Running).await;
     }
 
     /// A counter or gauge of the component `id`, summed over other labels; `label` picks one value of one of them.
-    pub fn figure(&self, name: &str, id: &str, label: Option<(&str, &str)>) -> u64 {
+    pub(crate) fn figure(&self, name: &str, id: &str, label: Option<(&str, &str)>) -> u64 {
         let families = self.families.registry().gather();
         let Some(family) = families.iter().find(|family| family.name() == name) else { return 0 };
         let fits = |metric: &&prometheus::proto::Metric| {
@@ -154,17 +154,17 @@ impl Agent {
     }
 
     /// Records that were discarded for `reason`.
-    pub fn discarded(&self, id: &str, reason: &str) -> u64 {
+    pub(crate) fn discarded(&self, id: &str, reason: &str) -> u64 {
         self.figure("levada_component_discarded_events_total", id, Some(("reason", reason)))
     }
 
     /// The dead letters.
-    pub fn letters(&self) -> Vec<Letter> {
+    pub(crate) fn letters(&self) -> Vec<Letter> {
         read_letters(&self.letters)
     }
 
     /// Waits until there are so many dead letters.
-    pub async fn wait_for_letters(&self, count: usize) -> Vec<Letter> {
+    pub(crate) async fn wait_for_letters(&self, count: usize) -> Vec<Letter> {
         wait::until("dead letters", || self.letters().len() >= count).await;
         self.letters()
     }

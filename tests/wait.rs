@@ -9,13 +9,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(3);
 
 /// Waits for `event`; `what` names it where it does not come.
-pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
     let waited = tokio::time::timeout(PATIENCE, event).await;
     waited.unwrap_or_else(|_| panic!("waited for {what} in vain"))
 }
 
 /// Waits until `is_met`.
-pub async fn until(what: &str, mut is_met: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_met: impl FnMut() -> bool) {
     let looking = async {
         while !is_met() {
             tokio::time::sleep(LOOK).await;

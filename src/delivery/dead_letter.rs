@@ -79,7 +79,7 @@ impl DeadLetters {
     /// Writes all records of `batch`, as they stand, and counts them for the component of `meters`. Gives the
     /// outcome for their receipts: [`Outcome::Failed`] where the disk refuses, so that the source offers them again.
     /// Blocks until they are on disk.
-    pub fn write(&self, batch: &Batch, code: &str, reason: &str, meters: &Meters) -> Outcome {
+    pub fn write(&self, batch: &Batch, (code, reason): (&str, &str), meters: &Meters) -> Outcome {
         self.write_each(batch.iter().map(|view| (view, code, reason)), meters)
     }
 

@@ -139,7 +139,9 @@ mod tests {
             later in prop::collection::vec((any::<usize>(), 0..5_u8, "[a-d]"), 0..6),
         ) {
             let mut batch = batch(&lines);
-            changes.into_iter().for_each(|wanted| change(&mut batch, wanted));
+            for wanted in changes {
+                change(&mut batch, wanted);
+            }
             let mut some = batch.select(|at| kept >> (at % 16) & 1 == 1);
             let mut compact = some.clone().compact();
             prop_assert_eq!(written(&compact), written(&some));

@@ -155,7 +155,7 @@ impl Run<'_> {
                 Err(panic) => {
                     excuse.accepted();
                     self.chain.source.error("panic");
-                    let outcome = self.chain.dead_letters.write(&spare, "panic", &panic, &self.chain.source);
+                    let outcome = self.chain.dead_letters.write(&spare, ("panic", &panic), &self.chain.source);
                     spare.settle(outcome);
                 }
             }
@@ -215,7 +215,7 @@ impl Run<'_> {
             self.follow_all(batch, &step.rejects);
             return;
         }
-        let outcome = self.chain.dead_letters.write(&batch, "rejected", why, &step.meters);
+        let outcome = self.chain.dead_letters.write(&batch, ("rejected", why), &step.meters);
         batch.settle(outcome);
     }
 }

@@ -18,7 +18,7 @@ use crate::wait;
 
 /// What becomes of a request.
 #[derive(Clone, Debug)]
-pub enum Act {
+pub(crate) enum Act {
     /// It is worked off.
     Take,
     /// It is worked off, and the connection is cut instead of an answer.
@@ -34,27 +34,27 @@ pub enum Act {
 }
 
 /// What is said of an item instead of storing it: status, error type, reason.
-pub type Refusal = (u16, &'static str, &'static str);
+pub(crate) type Refusal = (u16, &'static str, &'static str);
 
 /// A document to store.
 #[derive(Clone, Debug)]
-pub struct Item {
-    pub index: String,
-    pub id: String,
-    pub document: Value,
+pub(crate) struct Item {
+    pub(crate) index: String,
+    pub(crate) id: String,
+    pub(crate) document: Value,
 }
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub at: Instant,
-    pub items: Vec<Item>,
-    pub bytes: usize,
+pub(crate) struct Request {
+    pub(crate) at: Instant,
+    pub(crate) items: Vec<Item>,
+    pub(crate) bytes: usize,
 }
 
 impl Request {
     /// The ids of its items.
-    pub fn ids(&self) -> Vec<&str> {
+    pub(crate) fn ids(&self) -> Vec<&str> {
         self.items.iter().map(|item| item.id.as_str()).collect()
     }
 }
@@ -64,17 +64,17 @@ type Judge = Box<dyn FnMut(&Item) -> Option<Refusal> + Send>;
 
 /// All the peer knows.
 #[derive(Default)]
-pub struct World {
+pub(crate) struct World {
     /// Index, id, document.
-    pub stored: BTreeMap<String, BTreeMap<String, Value>>,
-    pub requests: Vec<Request>,
+    pub(crate) stored: BTreeMap<String, BTreeMap<String, Value>>,
+    pub(crate) requests: Vec<Request>,
     script: Option<Script>,
     judge: Option<Judge>,
 }
 
 impl World {
     /// The member `n` of all documents, in order.
-    pub fn numbers(&self) -> Vec<u64> {
+    pub(crate) fn numbers(&self) -> Vec<u64> {
         let mut numbers: Vec<u64> =
             self.stored.values().flat_map(BTreeMap::values).map(|document| document["n"].as_u64().unwrap()).collect();
         numbers.sort_unstable();
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// How many documents there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.stored.values().map(BTreeMap::len).sum()
     }
 
@@ -120,7 +120,7 @@ impl World {
 }
 
 /// The peer; it goes with this.
-pub struct Peer {
+pub(crate) struct Peer {
     address: SocketAddr,
     shared: Arc<Shared>,
     task: Option<JoinHandle<()>>,
@@ -142,14 +142,14 @@ impl Shared {
 
 impl Peer {
     /// A peer that listens.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut peer = Self::refusing();
         peer.open();
         peer
     }
 
     /// A peer that refuses connections until it is opened.
-    pub fn refusing() -> Self {
+    pub(crate) fn refusing() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
@@ -157,38 +157,38 @@ impl Peer {
     }
 
     /// Begins to listen.
-    pub fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         let listener = self.closed.take().unwrap().listen(64).unwrap();
         self.task = Some(tokio::spawn(server::serve(listener, self.shared.clone())));
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Says what becomes of requests, by their number (from 0, those before it was said counted) and content.
-    pub fn script(&self, script: impl FnMut(usize, &Request) -> Act + Send + 'static) {
+    pub(crate) fn script(&self, script: impl FnMut(usize, &Request) -> Act + Send + 'static) {
         self.shared.lock().script = Some(Box::new(script));
     }
 
     /// Takes all requests, from now on.
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         let mut world = self.shared.lock();
         (world.script, world.judge) = (None, None);
     }
 
     /// Says which items are refused.
-    pub fn judge(&self, judge: impl FnMut(&Item) -> Option<Refusal> + Send + 'static) {
+    pub(crate) fn judge(&self, judge: impl FnMut(&Item) -> Option<Refusal> + Send + 'static) {
         self.shared.lock().judge = Some(Box::new(judge));
     }
 
     /// Looks at what it knows.
-    pub fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         look(&self.shared.lock())
     }
 
     /// Waits until `is_met`.
-    pub async fn wait(&self, what: &str, is_met: impl Fn(&World) -> bool) {
+    pub(crate) async fn wait(&self, what: &str, is_met: impl Fn(&World) -> bool) {
         let waiting = async {
             loop {
                 let changed = self.shared.changed.notified();
@@ -204,13 +204,13 @@ impl Peer {
     }
 
     /// Waits until there are the documents `0..count`, each exactly once, and none else.
-    pub async fn wait_for_all(&self, count: u64) {
+    pub(crate) async fn wait_for_all(&self, count: u64) {
         self.wait(&format!("{count} documents"), |world| world.len() as u64 >= count).await;
         self.assert_all(count);
     }
 
     /// There are the documents `0..count`, each exactly once, and none else.
-    pub fn assert_all(&self, count: u64) {
+    pub(crate) fn assert_all(&self, count: u64) {
         let numbers = self.look(World::numbers);
         let distinct: BTreeSet<_> = numbers.iter().copied().collect();
         let missing: Vec<_> = (0..count).filter(|number| !distinct.contains(number)).collect();

@@ -13,7 +13,7 @@ use crate::event::test_kit::{Ledger, batch};
 
 fn write(dead_letters: &DeadLetters, line: &str) -> Outcome {
     let batch = batch(&Arc::new(Ledger::default()), &[line]);
-    dead_letters.write(&batch, "code", "reason", &meters())
+    dead_letters.write(&batch, ("code", "reason"), &meters())
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -48,7 +48,7 @@ fn they_never_take_more_than_their_bound() {
     let dead_letters = DeadLetters::new(folder.path().to_owned()).with_max_bytes(2000);
     let (meters, ledger) = (meters(), Arc::new(Ledger::default()));
     let outcomes: Vec<_> =
-        (0..20).map(|_| dead_letters.write(&batch(&ledger, &["it"]), "code", "reason", &meters)).collect();
+        (0..20).map(|_| dead_letters.write(&batch(&ledger, &["it"]), ("code", "reason"), &meters)).collect();
     let kept = outcomes.iter().filter(|outcome| **outcome == Outcome::DeadLettered).count();
     let (first, rest) = outcomes.split_at(kept);
     assert!(!first.is_empty() && !rest.is_empty() && rest.iter().all(|outcome| *outcome == Outcome::Dropped));
@@ -60,7 +60,9 @@ fn they_never_take_more_than_their_bound() {
     let again = DeadLetters::new(folder.path().to_owned()).with_max_bytes(2000);
     assert_eq!(write(&again, "it"), Outcome::Dropped);
     // And room that a person makes is used.
-    files(folder.path()).iter().for_each(|name| std::fs::remove_file(folder.path().join(name)).unwrap());
+    for name in files(folder.path()) {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
     assert_eq!(write(&again, "it"), Outcome::DeadLettered);
 }
 
@@ -98,7 +100,7 @@ fn a_record_that_is_no_text_is_kept_byte_for_byte() {
     let receipt = Arc::new(Ledger::default()).receipt();
     let mut batch = crate::event::Batch::new(vec![0xFF, 0xFE].into(), origin, receipt);
     batch.fill().text(0, 2, crate::event::Seen { position: 0, time: 0 });
-    let outcome = DeadLetters::new(folder.path().to_owned()).write(&batch, "code", "reason", &meters());
+    let outcome = DeadLetters::new(folder.path().to_owned()).write(&batch, ("code", "reason"), &meters());
     assert_eq!(outcome, Outcome::DeadLettered);
     let text = std::fs::read_to_string(folder.path().join(&files(folder.path())[0])).unwrap();
     let letter: serde_json::Value = serde_json::from_str(&text).unwrap();

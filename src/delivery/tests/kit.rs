@@ -143,7 +143,7 @@ impl Stage {
         Courier {
             sink: self.script.clone(),
             attempts: Attempts {
-                timeout: Duration::from_secs(60),
+                timeout: Duration::from_mins(1),
                 backoff: Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(30) },
                 retries: None,
                 limits,

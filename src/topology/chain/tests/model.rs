@@ -65,7 +65,7 @@ impl Layout {
     }
 
     pub(super) fn is_routed(self, position: u64) -> bool {
-        self.steps > 1 && position % 3 == 0
+        self.steps > 1 && position.is_multiple_of(3)
     }
 
     /// What becomes of the record at each sink.

@@ -133,7 +133,9 @@ async fn run(case: &Case) -> World {
     let chain = chain(case.layout, &queues, &meters, &dead_letters);
     let mut source = Source::new(case, ChainOutlet(Arc::new(ArcSwap::from_pointee(chain))).lane());
     source.run().await;
-    queues.iter().for_each(|queue| queue.close());
+    for queue in &queues {
+        queue.close();
+    }
     for drain in drains {
         drain.await.unwrap();
     }
