@@ -1,6 +1,6 @@
 //! Records that are refused for good: dead letters with the server's reason, and nobody else pays.
 
-use crate::agent::{Letter, Site, pipeline};
+use crate::agent::{Letter, Site, pipeline, sink};
 use crate::peer::{Act, Peer};
 use crate::wait;
 
@@ -66,4 +66,26 @@ async fn attempts_that_are_limited_end_in_dead_letters() {
     peer.heal();
     site.write("a.log", 10..11);
     peer.wait("the next record", |world| world.numbers() == [10]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_the_dead_letters_of_a_sink_gets_what_it_refuses_with_the_reason() {
+    let (site, peer, second) = (Site::new(), Peer::start(), Peer::start());
+    peer.judge(|item| (item.document["n"] == 13).then_some((400, "document_parsing_exception", "no date")));
+    site.write("a.log", 0..20);
+    let text = pipeline(&site, &peer.url(), "") + &sink("refused", "out.dead_letter", &second.url(), "");
+    let mut agent = site.start(&text);
+    second.wait("the refused record", |world| world.numbers() == [13]).await;
+    second.look(|world| {
+        let told = &world.stored.values().flat_map(|index| index.values()).next().unwrap()["dead_letter"];
+        let want = serde_json::json!({ "component": "out", "code": "document_parsing_exception", "reason": "no date" });
+        assert_eq!(told, &want);
+    });
+    peer.wait("the others", |world| world.len() == 19).await;
+    assert_eq!(agent.letters(), []);
+    // Without a reader the next one goes to the folder.
+    agent.reload(&pipeline(&site, &peer.url(), "")).unwrap();
+    site.append("a.log", "{\"n\":13,\"again\":true}\n");
+    assert_eq!(agent.wait_for_letters(1).await.len(), 1);
+    assert_eq!(agent.stop(std::time::Duration::from_secs(20)).await, levada::topology::Leftover::default());
 }

@@ -9,6 +9,11 @@ use crate::event::Batch;
 pub trait Outlet: Send + Sync {
     /// A lane for an ordered stream of work.
     fn lane(&self) -> Box<dyn Lane>;
+
+    /// Does anything read what comes out here?
+    fn is_read(&self) -> bool {
+        true
+    }
 }
 
 /// Runs batches through the chain of stateless steps, there and then, up to the next queues.
@@ -39,6 +44,17 @@ impl Offer {
     /// What an offer comes to, given what did not fit.
     pub fn of(waiting: Vec<(Arc<dyn Inlet>, Batch)>) -> Self {
         if waiting.is_empty() { Self::Taken } else { Self::Waits(Held(waiting)) }
+    }
+}
+
+impl Offer {
+    /// Waits until all of it is in the queues. Blocks the thread that `waker` unparks.
+    pub fn wait(self, waker: &Waker) {
+        let mut offer = self;
+        while let Self::Waits(held) = offer {
+            std::thread::park();
+            offer = held.retry(waker);
+        }
     }
 }
 

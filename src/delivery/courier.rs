@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::backoff::Backoff;
 use super::body::Bodies;
 use super::cutter::{Cut, Cutter, Limits};
-use super::dead_letter::DeadLetters;
+use super::refusals::Refusals;
 use super::request::{Load, Request};
 use super::sorted::{Sorted, Told, Why};
 use crate::component::health::Health;
@@ -39,7 +39,7 @@ pub(crate) struct Courier {
     pub(crate) attempts: Attempts,
     pub(crate) meters: Meters,
     pub(crate) health: Health,
-    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) refusals: Refusals,
     /// Where bodies come from.
     pub(crate) bodies: Bodies,
     /// Bytes that held records keep alive.
@@ -232,14 +232,14 @@ impl Courier {
             return Vec::new();
         }
         let (sink, limits, bodies) = (self.sink.clone(), self.attempts.limits, self.bodies());
-        let (letters, meters) = (self.dead_letters.clone(), self.meters.clone());
+        let (refusals, meters) = (self.refusals.clone(), self.meters.clone());
         let encoded = tokio::task::spawn_blocking(move || {
             let mut cut = Cut::default();
             let mut cutter = Cutter::new(sink, limits, bodies);
             cutter.push_load(&load, &mut cut);
             cut.requests.extend(cutter.close());
             for (load, refusal) in cut.refused {
-                bury(&letters, &meters, load, &[Why { code: refusal.code.to_owned(), why: refusal.why }]);
+                bury(&refusals, &meters, &load, &[Why { code: refusal.code.to_owned(), why: refusal.why }]);
             }
             cut.requests
         });
@@ -256,17 +256,17 @@ impl Courier {
     async fn bury_each(&self, load: Load, whys: Vec<Why>) {
         self.meters.error("request_rejected");
         let (records, code) = (load.len(), whys.first().map_or("", |why| &why.code));
-        tracing::warn!(component_id = self.id(), records, code, "refused for good: written to dead letters");
-        let (letters, meters) = (self.dead_letters.clone(), self.meters.clone());
-        let written = tokio::task::spawn_blocking(move || bury(&letters, &meters, load, &whys));
+        tracing::warn!(component_id = self.id(), records, code, "refused for good: dead letters");
+        let (refusals, meters) = (self.refusals.clone(), self.meters.clone());
+        let written = tokio::task::spawn_blocking(move || bury(&refusals, &meters, &load, &whys));
         if written.await.is_err() {
             self.meters.error("dead_letter_write");
         }
     }
 
     /// Buries a record that cannot be encoded; for threads that may block.
-    pub(crate) fn bury_blocking(&self, load: Load, why: Why) {
-        bury(&self.dead_letters, &self.meters, load, &[why]);
+    pub(crate) fn bury_blocking(&self, load: &Load, why: Why) {
+        bury(&self.refusals, &self.meters, load, &[why]);
     }
 }
 
@@ -278,10 +278,16 @@ fn in_place((at, verdict): (usize, Verdict)) -> (usize, Verdict) {
     }
 }
 
-fn bury(letters: &DeadLetters, meters: &Meters, load: Load, whys: &[Why]) {
-    let whys = whys.iter().cycle().map(|why| (why.code.as_str(), why.why.as_str()));
-    let outcome = letters.write_each(load.views().zip(whys).map(|(view, (code, why))| (view, code, why)), meters);
-    load.settle(outcome);
+fn bury(refusals: &Refusals, meters: &Meters, load: &Load, whys: &[Why]) {
+    let mut before = 0;
+    for (share, items) in load.by_share() {
+        let why = |at: usize| {
+            let Why { code, why } = &whys[(before + at) % whys.len()];
+            (code.as_str(), why.as_str())
+        };
+        refusals.take(share.withdraw(items.iter().map(|item| item.record)), why, meters);
+        before += items.len();
+    }
 }
 
 /// Bytes of held records, given back on drop.

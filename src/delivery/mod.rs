@@ -12,6 +12,7 @@ mod cutter;
 mod dead_letter;
 pub mod http;
 mod pump;
+mod refusals;
 mod request;
 pub mod settings;
 mod share;
@@ -43,6 +44,7 @@ use cutter::Limits;
 use pump::{Pace, Pump};
 
 pub use dead_letter::DeadLetters;
+pub use refusals::Refusals;
 
 /// A sink as its settings make it: the destination and how records are delivered to it.
 pub struct Delivery {
@@ -93,7 +95,7 @@ pub struct Bench {
     /// The sink's health.
     pub health: Health,
     /// Where refused records go.
-    pub dead_letters: Arc<DeadLetters>,
+    pub refusals: Refusals,
 }
 
 /// What takes records out of a sink's queue.
@@ -151,13 +153,13 @@ impl Delivery {
             max_held_bytes: plan.buffer.max_size / 4,
         };
         let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
-        let Bench { queue, meters, health, dead_letters } = bench;
+        let Bench { queue, meters, health, refusals } = bench;
         let courier = Courier {
             sink,
             attempts,
             meters,
             health,
-            dead_letters,
+            refusals,
             bodies: body::Bodies::default(),
             held: AtomicUsize::new(0),
         };

@@ -136,7 +136,7 @@ impl Pump {
             let mut cut = Cut::default();
             work(&mut cutter, &mut cut);
             for (load, refusal) in cut.refused.drain(..) {
-                courier.bury_blocking(load, Why { code: refusal.code.to_owned(), why: refusal.why });
+                courier.bury_blocking(&load, Why { code: refusal.code.to_owned(), why: refusal.why });
             }
             (cutter, cut.requests)
         });

@@ -111,7 +111,7 @@ impl Load {
     }
 
     /// Runs of records of the same share.
-    fn by_share(&self) -> impl Iterator<Item = (&Arc<Share>, &[Item])> {
+    pub(crate) fn by_share(&self) -> impl Iterator<Item = (&Arc<Share>, &[Item])> {
         self.items.chunk_by(|one, other| one.share == other.share).map(|run| (self.share(run[0]), run))
     }
 }

@@ -20,9 +20,14 @@ impl Share {
 
     /// A share of its own for some records of `share`, in this order, which hold its block no longer.
     pub(crate) fn detach(share: &Arc<Self>, records: impl Iterator<Item = u32>) -> Arc<Self> {
-        let own = share.batch().pick(records).compact();
-        share.left.fetch_sub(own.len(), Ordering::AcqRel);
-        Self::new(own)
+        Self::new(share.withdraw(records))
+    }
+
+    /// Some of its records as a batch that answers for them from now on and holds their block no longer.
+    pub(crate) fn withdraw(&self, records: impl Iterator<Item = u32>) -> Batch {
+        let own = self.batch().pick(records).compact();
+        self.left.fetch_sub(own.len(), Ordering::AcqRel);
+        own
     }
 
     fn batch(&self) -> &Batch {

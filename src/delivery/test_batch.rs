@@ -64,6 +64,6 @@ pub(crate) fn queue_bench(folder: &std::path::Path) -> Bench {
         queue: Arc::new(Queue::new(64 << 20, WhenFull::Block, meters.clone())),
         meters,
         health: Health::default(),
-        dead_letters: Arc::new(DeadLetters::new(folder.join("dead_letters"))),
+        refusals: Arc::new(DeadLetters::new(folder.join("dead_letters"))).into(),
     }
 }

@@ -48,9 +48,28 @@ pub(crate) struct Step {
 pub(crate) struct Chain {
     pub(crate) steps: Vec<Step>,
     pub(crate) entry: Edges,
-    /// The source's meters: what it sends is what enters the chain.
+    /// Meters of the component before it.
     pub(crate) source: Meters,
+    /// Is that a source? Then what enters the chain is what it sent; else it is what a sink refused.
+    pub(crate) is_source: bool,
     pub(crate) dead_letters: Arc<DeadLetters>,
+}
+
+impl Chain {
+    /// The chain behind an output that nothing reads.
+    pub(crate) fn unread(source: Meters, dead_letters: Arc<DeadLetters>) -> Self {
+        Self { steps: Vec::new(), entry: Edges::from([]), source, is_source: false, dead_letters }
+    }
+
+    /// Lets go of records that nothing reads. What a sink refused is kept: its reader went with a reload just now.
+    fn leave_unread(&self, batch: Batch) {
+        if self.is_source {
+            self.source.discarded(Reason::Unrouted, batch.len());
+            return batch.settle(Outcome::Dropped);
+        }
+        let outcome = self.dead_letters.write(&batch, ("rejected", "its reader is gone"), &self.source);
+        batch.settle(outcome);
+    }
 }
 
 /// The outlet of a source: hands out lanes over the chain as it is configured now.
@@ -60,6 +79,10 @@ impl Outlet for ChainOutlet {
     fn lane(&self) -> Box<dyn Lane> {
         let (current, suspects) = (self.0.clone(), Suspects::default());
         Box::new(ChainLane { current, known: Weak::new(), steps: Vec::new(), suspects })
+    }
+
+    fn is_read(&self) -> bool {
+        !self.0.load().entry.is_empty()
     }
 }
 
@@ -84,7 +107,9 @@ impl Lane for ChainLane {
             let mut before = std::mem::take(&mut self.steps);
             self.steps = chain.steps.iter().map(|step| step.copy(&mut before)).collect();
         }
-        chain.source.sent(batch.len(), 0);
+        if chain.is_source {
+            chain.source.sent(batch.len(), 0);
+        }
         let mut run = Run { chain: &chain, steps: &mut self.steps, outputs: Outputs::new() };
         if self.suspects.has(&batch) {
             run.each(&batch);
@@ -92,9 +117,10 @@ impl Lane for ChainLane {
             batch.close();
         } else {
             let span = span(&batch);
-            if let Err(panic) = run.guarded(batch) {
+            if run.guarded(batch).is_err() {
                 // The batch went with the panic: its receipt says failed, the source offers it again.
-                tracing::error!(panic, "a step panicked; its batch runs again, record by record");
+                // What a panic says may hold a part of a record: it goes to the dead letter, not to the log.
+                tracing::error!("a step panicked; its batch runs again, record by record");
                 self.suspects.extend(span);
             }
         }
@@ -164,8 +190,7 @@ impl Run<'_> {
 
     fn follow_all(&mut self, batch: Batch, edges: &Edges) {
         let Some((last, others)) = edges.split_last() else {
-            self.chain.source.discarded(Reason::Unrouted, batch.len());
-            batch.settle(Outcome::Dropped);
+            self.chain.leave_unread(batch);
             return;
         };
         for edge in others {

@@ -35,7 +35,16 @@ impl Compiler<'_> {
         let numbers = self.numbers();
         let steps = self.plan.transforms.iter().filter_map(|transform| self.step(&transform.id, &numbers)).collect();
         let entry = self.edges(id, None, &numbers);
-        Chain { steps, entry, source: meters, dead_letters: self.dead_letters.clone() }
+        Chain { steps, entry, source: meters, is_source: true, dead_letters: self.dead_letters.clone() }
+    }
+
+    /// The chain behind the output `dead_letter` of the sink `id`.
+    pub(super) fn rejects(&self, id: &str, meters: Meters) -> Chain {
+        let entry = self.edges(id, Some(DEAD_LETTER), &self.numbers());
+        if entry.is_empty() {
+            return Chain::unread(meters, self.dead_letters.clone());
+        }
+        Chain { entry, is_source: false, ..self.chain(id, meters) }
     }
 
     /// The number of each transform: its place in the plan. A chain has all of them; those it does not reach cost

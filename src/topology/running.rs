@@ -21,7 +21,7 @@ use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
 use crate::config::{Component, Plan};
-use crate::delivery::{Bench, DeadLetters, Drain};
+use crate::delivery::{Bench, DeadLetters, Drain, Refusals};
 
 /// How long a component that is replaced or removed may finish what it has in hand.
 const HAND_OVER: Duration = Duration::from_secs(10);
@@ -54,7 +54,9 @@ struct RunningSink {
     made_of: Component,
     queue: Arc<Queue>,
     door: Arc<Door>,
-    bench: Bench,
+    /// What reads its output `dead_letter`.
+    rejects: Arc<ArcSwap<Chain>>,
+    health: Health,
     stop: Stop,
     task: JoinHandle<()>,
 }
@@ -153,7 +155,7 @@ impl Topology {
             health: health.clone(),
         };
         let sources = self.sources.values().map(|source| member(&source.made_of, &source.health));
-        sources.chain(self.sinks.values().map(|sink| member(&sink.made_of, &sink.bench.health))).collect()
+        sources.chain(self.sinks.values().map(|sink| member(&sink.made_of, &sink.health))).collect()
     }
 
     fn swap_sinks(&mut self, sinks: Vec<(Component, Option<Box<dyn Drain>>)>) -> Vec<RunningSink> {
@@ -181,8 +183,10 @@ impl Topology {
             let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters.clone()));
             (queue.clone(), Arc::new(Door(queue)), None)
         };
-        let bench =
-            Bench { queue: queue.clone(), meters, health: Health::default(), dead_letters: self.dead_letters.clone() };
+        let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
+        let rejects = Arc::new(ArcSwap::from_pointee(unread));
+        let refusals = Refusals::new(self.dead_letters.clone(), Arc::new(ChainOutlet(rejects.clone())));
+        let bench = Bench { queue: queue.clone(), meters, health: Health::default(), refusals };
         let stop = Stop::default();
         let wait_for = before.filter(|_| drain.is_ordered());
         let work = drain.run(bench.clone(), stop.clone());
@@ -192,7 +196,7 @@ impl Topology {
             }
             work.await;
         });
-        RunningSink { made_of, queue, door, bench, stop, task }
+        RunningSink { made_of, queue, door, rejects, health: bench.health, stop, task }
     }
 
     fn swap_sources(&mut self, plan: &Plan, sources: Vec<(Component, Option<Box<dyn Source>>)>) {
@@ -200,6 +204,10 @@ impl Topology {
         let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>)).collect();
         let dead_letters = self.dead_letters.clone();
         let compiler = Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters };
+        for (id, sink) in &self.sinks {
+            let meters = self.ground.context(&sink.made_of).meters;
+            sink.rejects.store(Arc::new(compiler.rejects(id, meters)));
+        }
         let mut before = std::mem::take(&mut self.sources);
         for (component, source) in sources {
             let meters = self.ground.context(&component).meters;
@@ -238,8 +246,10 @@ impl Topology {
                 left.components.push(id);
             }
         }
-        for (id, mut sink) in self.sinks.drain() {
-            drop(sink.door);
+        // All doors at once: a sink that cannot deliver does not keep the others from ending, and one that another
+        // sends its refused records to ends after it.
+        let sinks: Vec<_> = self.sinks.drain().map(|(id, sink)| (id, sink.close())).collect();
+        for (id, mut sink) in sinks {
             if timeout_at(at, &mut sink.task).await.is_err() {
                 sink.stop.request(deadline);
                 sink.task.abort();
@@ -284,11 +294,22 @@ impl NewSource {
     }
 }
 
+/// A sink whose queue nothing of ours writes to any more.
+struct ClosedSink {
+    queue: Arc<Queue>,
+    stop: Stop,
+    task: JoinHandle<()>,
+}
+
 impl RunningSink {
+    fn close(self) -> ClosedSink {
+        let Self { queue, stop, task, .. } = self;
+        ClosedSink { queue, stop, task }
+    }
+
     /// Lets a removed sink deliver what its queue holds, for a while.
     fn retire(self) {
-        let Self { door, queue, stop, mut task, .. } = self;
-        drop(door);
+        let ClosedSink { queue, stop, mut task } = self.close();
         tokio::spawn(async move {
             if timeout(HAND_OVER, &mut task).await.is_err() {
                 stop.request(Instant::now());

@@ -134,7 +134,7 @@ impl Stage {
             queue: Arc::new(Queue::new(1 << 20, WhenFull::Block, meters())),
             meters: meters(),
             health: Health::default(),
-            dead_letters: Arc::new(DeadLetters::new(folder.path().join("dead_letters"))),
+            refusals: Arc::new(DeadLetters::new(folder.path().join("dead_letters"))).into(),
         };
         Self { script: Arc::new(script), bench, folder }
     }
@@ -151,7 +151,7 @@ impl Stage {
             },
             meters: self.bench.meters.clone(),
             health: self.bench.health.clone(),
-            dead_letters: self.bench.dead_letters.clone(),
+            refusals: self.bench.refusals.clone(),
             bodies: Bodies::default(),
             held: AtomicUsize::new(0),
         }

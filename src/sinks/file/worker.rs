@@ -87,18 +87,13 @@ impl Worker {
         }
     }
 
-    /// Makes records dead letters, in one write.
+    /// Lets go of refused records; those of a batch together.
     fn bury(&self, batches: &[Batch], refused: &[((usize, usize), Refusal)]) {
-        if refused.is_empty() {
-            return;
+        for run in refused.chunk_by(|one, other| one.0.0 == other.0.0) {
+            let batch = batches[run[0].0.0].pick(run.iter().map(|((_, at), _)| *at as u32));
+            let why = |at: usize| (run[at].1.code, run[at].1.why.as_str());
+            self.bench.refusals.take(batch, why, &self.bench.meters);
         }
-        let letters = refused.iter().map(|((batch, at), refusal)| {
-            let Refusal { code, why } = refusal;
-            (batches[*batch].get(*at), *code, why.as_str())
-        });
-        let outcome = self.bench.dead_letters.write_each(letters, &self.bench.meters);
-        let places: Vec<_> = refused.iter().map(|(place, _)| *place).collect();
-        note(batches, &places, outcome);
     }
 
     /// Writes the groups of a job; those that cannot be written stay in it.

@@ -54,7 +54,7 @@ impl Stage {
 
     /// How many records the sink has sent.
     fn sent(&self, id: &str) -> u64 {
-        self.topology.sinks[id].bench.meters.sent_events()
+        self.topology.ground.context(&self.topology.sinks[id].made_of).meters.sent_events()
     }
 
     async fn sends(&self, id: &str, count: u64) {
@@ -133,7 +133,7 @@ async fn a_changed_source_goes_on_where_the_old_one_was() {
     stage.write("app", "two\n");
     stage.sends("out", 2).await;
     let Stage { topology, folder, .. } = stage;
-    let meters = topology.sinks["out"].bench.meters.clone();
+    let meters = topology.ground.context(&topology.sinks["out"].made_of).meters;
     let left = within(topology.shut_down(Instant::now() + PATIENCE)).await;
     assert_eq!(left, Leftover::default());
     assert_eq!(meters.sent_events(), 2, "no line is read twice in {folder:?}");

@@ -125,7 +125,7 @@ async fn run(case: &Case) -> World {
             queue: queue.clone(),
             meters: self::meters(&format!("sink-{sink}")),
             health: Health::default(),
-            dead_letters: dead_letters.clone(),
+            refusals: dead_letters.clone().into(),
         };
         tokio::spawn(Box::new(delivery).run(bench, Stop::default()))
     });
@@ -171,6 +171,7 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
         entry: ways(entry, 1000),
         source: meters.clone(),
         dead_letters: dead_letters.clone(),
+        is_source: true,
     }
 }
 
