@@ -46,7 +46,9 @@ impl Figures {
         let mut all: Vec<Box<dyn prometheus::core::Collector>> = vec![Box::new(build), Box::new(reloads)];
         all.push(Box::new(figures.cpu_seconds.clone()));
         all.extend(gauges.map(|gauge| Box::new(gauge.clone()) as Box<dyn prometheus::core::Collector>));
-        all.into_iter().for_each(|one| registry.register(one).expect("each name once"));
+        for one in all {
+            registry.register(one).expect("each name once");
+        }
         figures
     }
 

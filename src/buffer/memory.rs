@@ -38,6 +38,15 @@ struct State {
     max_size: usize,
     when_full: WhenFull,
     phase: Phase,
+    haste: Haste,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    None,
+    /// The taker is to be told.
+    Asked,
+    Told,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +61,8 @@ enum Phase {
 impl Queue {
     /// A queue of at most `max_size` bytes, counted as what its batches keep alive.
     pub fn new(max_size: usize, when_full: WhenFull, meters: Meters) -> Self {
-        let state = State { batches: VecDeque::new(), bytes: 0, max_size, when_full, phase: Phase::Open };
+        let state =
+            State { batches: VecDeque::new(), bytes: 0, max_size, when_full, phase: Phase::Open, haste: Haste::None };
         meters.buffer(0, max_size);
         Self { state: Mutex::new(state), room: Waiters::default(), filled: Waiters::default(), meters }
     }
@@ -76,6 +86,17 @@ impl Queue {
         self.filled.wake();
     }
 
+    /// What is queued shall go at once, without waiting to fill a request: the process ends.
+    pub fn hurry(&self) {
+        self.lock().haste = Haste::Asked;
+        self.filled.wake();
+    }
+
+    /// Shall all go at once?
+    pub fn is_hurried(&self) -> bool {
+        self.lock().haste != Haste::None
+    }
+
     /// Nobody takes from it any more. What is queued, and what is still offered, counts as failed: its source offers
     /// it again, to whatever stands there then. So nobody waits for room in the queue of a sink that is gone.
     pub fn abandon(&self) {
@@ -96,8 +117,8 @@ impl Queue {
         self.lock().bytes
     }
 
-    /// Takes queued batches of about `bytes` together, at least one; `None` when the queue is closed and empty.
-    /// Cancel-safe.
+    /// Takes queued batches of about `bytes` together, at least one; `None` when the queue is closed and empty. Takes
+    /// none, once, to tell of [`hurry`](Self::hurry). Cancel-safe.
     pub async fn take(&self, bytes: usize) -> Option<Vec<Batch>> {
         poll_fn(|cx| {
             if let Poll::Ready(taken) = self.try_take(bytes) {
@@ -111,6 +132,10 @@ impl Queue {
 
     fn try_take(&self, bytes: usize) -> Poll<Option<Vec<Batch>>> {
         let mut state = self.lock();
+        if state.haste == Haste::Asked {
+            state.haste = Haste::Told;
+            return Poll::Ready(Some(Vec::new()));
+        }
         if state.batches.is_empty() {
             return if state.phase == Phase::Open { Poll::Pending } else { Poll::Ready(None) };
         }

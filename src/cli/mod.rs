@@ -1,35 +1,78 @@
 //! The command line: one file per verb. Only this room prints or exits.
+//!
+//! Exit codes: 0 it went well, 1 the thing asked about is faulty, 2 the arguments are, 70 an error of our own.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
+
+mod demo;
+mod files;
+mod log;
 mod run;
+mod screen;
+mod validate;
 
-use std::path::PathBuf;
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// Exit code where the thing asked about is faulty.
 const FAULTY: u8 = 1;
+/// Exit code where the arguments are; that of the parser, too.
+const USAGE: u8 = 2;
+/// Exit code of an error of our own (`EX_SOFTWARE` of sysexits(3)).
+const INTERNAL: u8 = 70;
 
 /// A telemetry agent that carries bytes, not trees.
 #[derive(Debug, Parser)]
-#[command(version)]
-struct Arguments {
-    /// Configuration: files, folders (their `*.toml`) and patterns; may be given several times.
-    #[arg(short, long, value_name = "PATH", default_value = "/etc/levada/levada.toml")]
-    config: Vec<PathBuf>,
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Line {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// Without a verb it runs.
+    #[command(flatten)]
+    run: run::Run,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::Run),
+    Validate(validate::Validate),
+    /// Shows Levada at work on logs it makes itself: no file, server or option needed.
+    Demo(demo::DemoArguments),
 }
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("cannot start: {error}");
-            return ExitCode::from(FAULTY);
+    let done = catch_unwind(|| {
+        let Line { verb, run } = Line::parse();
+        match verb.unwrap_or(Verb::Run(run)) {
+            Verb::Run(arguments) => run::run(&arguments),
+            Verb::Validate(arguments) => validate::validate(&arguments),
+            Verb::Demo(arguments) => demo::demo(&arguments),
         }
-    };
-    let code = runtime.block_on(run::run(&arguments.config));
-    runtime.shutdown_background();
-    code
+    });
+    done.unwrap_or(ExitCode::from(INTERNAL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Line, Verb};
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn the_verb_run_may_be_left_out() {
+        let parse = |line: &str| Line::try_parse_from(line.split(' '));
+        assert!(parse("levada").unwrap().verb.is_none());
+        assert_eq!(parse("levada --config a b -c c").unwrap().run.files.config.len(), 3);
+        assert!(matches!(parse("levada run -c a").unwrap().verb, Some(Verb::Run(run)) if run.files.config.len() == 1));
+        assert!(matches!(parse("levada validate -c a").unwrap().verb, Some(Verb::Validate(_))));
+        assert_eq!(parse("levada --no-such-option").unwrap_err().exit_code(), i32::from(super::USAGE));
+        assert_eq!(parse("levada --version").unwrap_err().exit_code(), 0);
+    }
 }

@@ -1,48 +1,77 @@
 //! `levada [run]`: starts what the configuration says and keeps it running.
 
-use std::path::PathBuf;
+mod agent;
+mod signals;
+
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Builder;
 
-use crate::component::machine;
-use crate::component::meters::Families;
-use crate::config::{self, Globals, Memory, Plan, Rules, Shelves};
-use crate::diagnostic::{Color, render_report};
-use crate::event::Budget;
-use crate::topology::{DataDir, Topology};
+use super::files::Files;
+use super::log::Log;
+use super::{FAULTY, INTERNAL, USAGE};
+use crate::config::Loaded;
+use agent::Agent;
+use signals::{Asked, Signals};
 
-pub(super) async fn run(paths: &[PathBuf]) -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    match start(paths).await {
-        Ok(code) => code,
-        Err(why) => {
-            eprintln!("{why}");
-            ExitCode::from(super::FAULTY)
+/// Run the pipelines of a configuration, until SIGTERM or SIGINT; SIGHUP reads it again.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) files: Files,
+    #[command(flatten)]
+    log: Log,
+}
+
+pub(super) fn run(arguments: &Run) -> ExitCode {
+    if let Err(fault) = arguments.log.begin() {
+        eprintln!("error: {fault}");
+        return ExitCode::from(USAGE);
+    }
+    let loaded = arguments.files.load();
+    let runtime = match Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return ExitCode::from(INTERNAL);
+        }
+    };
+    let code = runtime.block_on(live(arguments, loaded));
+    // Threads that still read end with the process.
+    runtime.shutdown_background();
+    code
+}
+
+async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
+    // Before anything runs, so that no signal finds the process without an answer.
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!(%error, "cannot wait for signals");
+            return ExitCode::from(INTERNAL);
+        }
+    };
+    let started = match loaded.plan.take() {
+        Some(plan) => Agent::start(&plan).await.map_err(|fault| loaded.report.push(*fault)).ok(),
+        None => None,
+    };
+    arguments.log.tell(&loaded);
+    let Some(mut agent) = started else { return ExitCode::from(FAULTY) };
+    loop {
+        // Both arms are cancel-safe.
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Reload => agent.reload(arguments).await,
+                Asked::End(_) => break,
+            },
+            () = agent.sources_ended() => break,
         }
     }
-}
-
-async fn start(paths: &[PathBuf]) -> Result<ExitCode, String> {
-    let plan = load(paths)?;
-    let globals: Globals = plan.globals.read().map_err(|_| "globals".to_owned())?;
-    let limit = globals.memory_limit.map_or_else(machine::default_memory_limit, |limit| limit.0);
-    let data_dir = DataDir::open(&globals.data_dir)?;
-    let mut topology = Topology::idle(&data_dir, Families::default(), Budget::new(limit as usize));
-    topology.apply(&plan).map_err(|error| error.to_string())?;
-    let mut term = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    term.recv().await;
-    let left = topology.shut_down(Instant::now() + Duration::from_secs_f64(globals.graceful_shutdown_limit_secs)).await;
-    tracing::info!(?left, "stopped");
-    Ok(ExitCode::SUCCESS)
-}
-
-fn load(paths: &[PathBuf]) -> Result<Plan, String> {
-    let memory = Memory { default_limit: machine::default_memory_limit() };
-    let environment = |name: &str| std::env::var(name).ok();
-    let rules = Rules { catalogue: &Shelves, environment: &environment, budget: &memory };
-    let loaded = config::load(paths, rules);
-    let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
-    loaded.plan.ok_or(shown)
+    tokio::select! {
+        () = agent.end() => ExitCode::SUCCESS,
+        code = signals.end() => {
+            tracing::warn!("ends at once: what is in hand is read again at the next start, where the source can");
+            ExitCode::from(code)
+        }
+    }
 }

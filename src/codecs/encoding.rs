@@ -60,10 +60,26 @@ fn write_line(text: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::delivery::test_batch;
+    use std::sync::Arc;
 
-    fn text(batch: &crate::event::Batch) -> String {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::event::{Batch, Form, Origin, Receipt, Resolution, Resolve, Seen, StreamKey};
+
+    struct Nobody;
+    impl Resolve for Nobody {
+        fn resolved(&self, _: u64, _: Resolution) {}
+    }
+
+    fn text(form: Form, line: &str) -> String {
+        let (origin, receipt) = (Arc::new(Origin::new(StreamKey(1))), Receipt::new(Arc::new(Nobody), 0));
+        let mut batch = Batch::new(Bytes::from(line.to_owned()), origin, receipt);
+        let seen = Seen { position: 0, time: 0 };
+        match form {
+            Form::Text => batch.fill().text(0, line.len(), seen),
+            Form::Json => batch.fill().json(0, line.len(), seen).unwrap(),
+        }
         let mut out = Vec::new();
         TextCodec::Text.write(batch.get(0), &mut out);
         String::from_utf8(out).unwrap()
@@ -71,11 +87,11 @@ mod tests {
 
     #[test]
     fn a_record_is_one_line_and_nothing_of_it_is_lost() {
-        assert_eq!(text(&test_batch::text(&["a \"b\""])), "a \"b\"");
+        assert_eq!(text(Form::Text, "a \"b\""), "a \"b\"");
         let forged = r#"{"message":"in\r\n2026 ERROR \u0041"}"#;
-        assert_eq!(text(&test_batch::json(&[forged])), r"in\r\n2026 ERROR A");
+        assert_eq!(text(Form::Json, forged), r"in\r\n2026 ERROR A");
         for without in [r#"{"a":1}"#, r#"{"message":{"a":1}}"#, r#"{"message":null}"#] {
-            assert_eq!(text(&test_batch::json(&[without])), without);
+            assert_eq!(text(Form::Json, without), without);
         }
     }
 }

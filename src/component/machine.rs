@@ -10,6 +10,12 @@ pub fn default_memory_limit() -> u64 {
     (available() / 4).min(MOST)
 }
 
+/// The host's name, as the kernel tells it.
+pub fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
 /// Bytes of memory this process may use: the cgroup's limit (version 2, else 1), else the machine's memory.
 fn available() -> u64 {
     let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];

@@ -104,8 +104,11 @@ pub struct Row<B> {
     /// Faults of settings that fit the schema; see [`Settings::check`]. An error is why they cannot be read.
     pub check: fn(&toml::Table) -> Result<Vec<Problem>, String>,
     /// Reads settings that fit the schema.
-    pub read: fn(toml::Table) -> Result<Box<dyn Readied<B>>, String>,
+    pub read: Read<B>,
 }
+
+/// Reads settings; an error is why they cannot be read.
+pub type Read<B> = fn(toml::Table) -> Result<Box<dyn Readied<B>>, String>;
 
 /// Settings that have been read.
 pub trait Readied<B> {

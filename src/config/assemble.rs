@@ -16,7 +16,7 @@ pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report,
     let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
     let globals = draft::section(merged.globals, rules.catalogue.globals(), judge::GLOBALS, report);
     if let Some(globals) = &globals {
-        judge::judge(globals, judge::GLOBALS, rules.catalogue.check_globals(&globals.settings), (sources, report));
+        judge::judge(globals, judge::GLOBALS, Ok(rules.catalogue.check_globals(&globals.settings)), (sources, report));
     }
     let tests: Vec<_> =
         merged.tests.into_iter().map(|test| draft::section(test, rules.catalogue.tests(), "a test", report)).collect();

@@ -68,7 +68,7 @@ pub trait Catalogue {
     fn globals(&self) -> &Json;
 
     /// The faults of the root table that its schema cannot tell.
-    fn check_globals(&self, settings: &toml::Table) -> Result<Vec<Problem>, String>;
+    fn check_globals(&self, settings: &toml::Table) -> Vec<Problem>;
 
     /// JSON Schema of one entry of `[[tests]]`.
     fn tests(&self) -> &Json;

@@ -82,7 +82,7 @@ pub(super) fn draft(declared: Declared, catalogue: &dyn Catalogue, report: &mut 
     let Some(type_name) = type_name(&subject, &settings.place, type_entry.as_ref(), report) else {
         return draft;
     };
-    draft.checked = settle(&draft, settings, type_name, catalogue, report);
+    draft.checked = settle(&draft, (settings, type_name), catalogue, report);
     draft
 }
 
@@ -108,8 +108,7 @@ fn type_name(subject: &str, table: &Place, entry: Option<&Entry>, report: &mut R
 
 fn settle(
     draft: &Draft,
-    node: Node,
-    name: TypeName,
+    (node, name): (Node, TypeName),
     catalogue: &dyn Catalogue,
     report: &mut Report,
 ) -> Option<Checked> {

@@ -38,7 +38,7 @@ impl Default for Globals {
 
 impl Globals {
     /// What the schema cannot tell of the root table.
-    pub(in crate::config) fn check(settings: &toml::Table) -> Result<Vec<Problem>, String> {
+    pub(in crate::config) fn check(settings: &toml::Table) -> Vec<Problem> {
         let written = settings.get("api").and_then(|api| api.get("address")).and_then(toml::Value::as_str);
         let problem = written.and_then(|text| match text.parse::<SocketAddr>() {
             Ok(address) if address.ip().is_loopback() => None,
@@ -49,7 +49,16 @@ impl Globals {
             }
             Err(_) => Some(Problem::new("api.address", "expected an IP address and a port, such as `127.0.0.1:8686`")),
         });
-        Ok(problem.into_iter().collect())
+        problem.into_iter().collect()
+    }
+}
+
+impl Globals {
+    /// The settings that `new` changes and that only a start can change.
+    pub fn fixed_changes(&self, new: &Self) -> impl Iterator<Item = &'static str> + use<> {
+        let changes =
+            [("data_dir", self.data_dir != new.data_dir), ("memory_limit", self.memory_limit != new.memory_limit)];
+        changes.into_iter().filter_map(|(setting, has_changed)| has_changed.then_some(setting))
     }
 }
 

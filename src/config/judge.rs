@@ -37,7 +37,11 @@ fn fault(section: &Section, subject: &str, problem: &Problem, sources: &Sources)
         None => section.place_of(&problem.setting).clone(),
     };
     let fault = Diagnostic::new(code, message).at(&place, section.without_variables(&problem.message));
-    problem.help.iter().fold(fault, |fault, help| fault.help(section.without_variables(help)))
+    problem
+        .help
+        .iter()
+        .flat_map(|help| help.lines())
+        .fold(fault, |fault, help| fault.help(section.without_variables(help)))
 }
 
 /// A configuration without a source or without a sink does nothing.

@@ -47,7 +47,7 @@ pub(super) fn merge(documents: Vec<Document>, report: &mut Report) -> Option<Mer
         for entry in table.entries {
             let kind = Kind::ALL.into_iter().find(|kind| kind.section() == entry.key);
             match (kind, document.soundness) {
-                (Some(kind), soundness) => merged.declare(kind, soundness, entry, report),
+                (Some(kind), soundness) => merged.declare((kind, soundness), entry, report),
                 // What a broken file says of the rest may be the half of it.
                 (None, Soundness::Broken) => {}
                 (None, Soundness::Whole) if entry.key == "tests" => {
@@ -68,7 +68,7 @@ pub(super) fn merge(documents: Vec<Document>, report: &mut Report) -> Option<Mer
 }
 
 impl Merged {
-    fn declare(&mut self, kind: Kind, soundness: Soundness, section: Entry, report: &mut Report) {
+    fn declare(&mut self, (kind, soundness): (Kind, Soundness), section: Entry, report: &mut Report) {
         let Value::Table(table) = section.node.value else {
             if soundness == Soundness::Whole {
                 let example = format!("expected tables such as `[{}.NAME]`", kind.section());

@@ -27,6 +27,12 @@ impl Section {
         &self.node.follow(setting).0.place
     }
 
+    /// The value of a setting, if it is written.
+    pub fn written(&self, setting: &str) -> Option<&Place> {
+        let (node, rest) = self.node.follow(setting);
+        rest.is_empty().then_some(&node.place)
+    }
+
     /// A stretch (bytes) of a setting's string: for faults inside a program or a template. The whole value, if it is
     /// not a string.
     pub fn place_in(&self, setting: &str, stretch: Range<usize>, sources: &Sources) -> Place {
@@ -37,8 +43,8 @@ impl Section {
     }
 
     /// The settings as their type. A refusal of serde becomes a fault at the header.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Diagnostic> {
-        self.settings.clone().try_into().map_err(|error: toml::de::Error| self.refused(error.message()))
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Box<Diagnostic>> {
+        self.settings.clone().try_into().map_err(|error: toml::de::Error| Box::new(self.refused(error.message())))
     }
 
     /// The fault of settings that fit the schema and cannot be read.

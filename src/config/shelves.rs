@@ -55,7 +55,7 @@ impl Catalogue for Shelves {
         &GLOBALS
     }
 
-    fn check_globals(&self, settings: &toml::Table) -> Result<Vec<Problem>, String> {
+    fn check_globals(&self, settings: &toml::Table) -> Vec<Problem> {
         Globals::check(settings)
     }
 

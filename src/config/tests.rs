@@ -181,7 +181,7 @@ fn what_serde_refuses_is_shown_at_the_component_without_values_of_variables() {
     let mut section = loaded.plan.take().expect("a plan").sinks.remove(0).section;
     section.settings.insert("endpoints".to_owned(), toml::Value::Integer(1));
     let mut report = Report::default();
-    report.push(section.read::<Other>().expect_err("another type"));
+    report.push(*section.read::<Other>().expect_err("another type"));
     loaded.report = report;
     assert_snapshot!(kit::shown(&loaded), @r#"
     error[E016]: the settings contradict each other

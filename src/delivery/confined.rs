@@ -67,7 +67,7 @@ impl Confined {
     pub fn render(&self, record: View<'_>, out: &mut String) -> Result<(), Refusal> {
         let time = if self.template.has_time() { record.time().0.clamp(YEARS.0, YEARS.1) } else { 0 };
         let mut refused = None;
-        let rendered = self.template.render_each(&record, time, out, |hole, value| {
+        let rendered = self.template.render_each((&record, time), out, |hole, value| {
             if refused.is_none() {
                 refused = check_value(value).err().map(|why| refusal("template_value", format!("`{hole}` {why}")));
             }
@@ -240,7 +240,7 @@ mod tests {
             live.admit_at(&number.to_string(), start).unwrap();
         }
         assert_eq!(live.admit_at("one more", start).unwrap_err().code, "template_limit");
-        let later = start + LIVE_FOR - Duration::from_secs(1);
+        let later = start + Duration::from_secs(1);
         live.admit_at("7", later).unwrap();
         assert!(live.admit_at("one more", later).is_err());
         let aged = start + LIVE_FOR;

@@ -40,6 +40,7 @@ pub(crate) struct Courier {
     pub(crate) meters: Meters,
     pub(crate) health: Health,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    /// Where bodies come from.
     pub(crate) bodies: Bodies,
     /// Bytes that held records keep alive.
     pub(crate) held: AtomicUsize,

@@ -123,6 +123,9 @@ impl Pump {
     /// for a moment it goes, which is one request more for each burst of full ones.
     fn next_due(&self, counted: Option<Instant>) -> Instant {
         let now = Instant::now();
+        if self.queue.is_hurried() {
+            return now;
+        }
         if self.is_burst { now + self.pace.linger.min(BURST_ENDS) } else { counted.unwrap_or(now + self.pace.linger) }
     }
 

@@ -30,7 +30,10 @@ pub(crate) fn json(lines: &[&str]) -> Batch {
 
 /// Records of raw lines.
 pub(crate) fn text(lines: &[&str]) -> Batch {
-    watched(lines, |filler, start, len, seen| filler.text(start, len, seen)).0
+    watched(lines, |filler, start, len, seen| {
+        filler.text(start, len, seen);
+    })
+    .0
 }
 
 /// Records of JSON objects, with the resolution of their receipt.

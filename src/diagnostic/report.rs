@@ -85,6 +85,13 @@ impl Report {
         self.diagnostics.append(&mut other.diagnostics);
     }
 
+    /// Adds a next step to the faults of one kind.
+    pub fn advise(&mut self, code: Code, text: &str) {
+        for fault in self.diagnostics.iter_mut().filter(|fault| fault.code == code) {
+            fault.help.push(text.to_owned());
+        }
+    }
+
     /// The faults.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics

@@ -85,6 +85,7 @@ impl Batch {
     }
 
     /// Takes the records that `take` names out into a batch of their own, which shares tables and receipts.
+    #[must_use]
     pub fn extract(&mut self, mut take: impl FnMut(usize, View<'_>) -> bool) -> Self {
         let tables = &self.tables;
         let mut at = 0;
@@ -97,6 +98,7 @@ impl Batch {
     }
 
     /// A batch of the records that `pick` names; these stay here too.
+    #[must_use]
     pub fn select(&self, mut pick: impl FnMut(usize) -> bool) -> Self {
         let picked = self.records.iter().enumerate().filter(|(at, _)| pick(*at));
         let records = picked.map(|(_, record)| *record).collect();

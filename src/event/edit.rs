@@ -133,13 +133,19 @@ impl Editor<'_> {
         true
     }
 
-    /// Shows `change` every value of the record (its own, shadowed duplicates too, and those added since) with its
-    /// raw key, and replaces those for which it writes a new one and returns true.
+    /// Shows `change` every value that the record itself brings (its own and those added since) with its raw key,
+    /// and replaces those for which it writes a new one and returns true. Left out are values that can never be seen
+    /// again (a later duplicate or the origin's member stands for them: replacing them would bring them back), and
+    /// what a raw line reads as: see [`View::untouched_line`].
     pub fn rewrite(&mut self, index: usize, mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
-        let mut new = std::mem::take(&mut self.scratch);
         for number in 0..self.get(index).own_count() {
-            self.rewrite_own(index, number, &mut new, &mut change);
+            self.rewrite_own(index, number, &mut change);
         }
+        self.rewrite_new(index, change);
+    }
+
+    fn rewrite_new(&mut self, index: usize, mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
+        let mut new = std::mem::take(&mut self.scratch);
         let mut at = self.records[index].edits;
         while at != NONE {
             let edit = self.tables.edits[at as usize];
@@ -158,31 +164,22 @@ impl Editor<'_> {
     /// [`rewrite`](Self::rewrite) for the top-level member `key` alone.
     pub fn rewrite_member(&mut self, index: usize, key: &[u8], mut change: impl FnMut(&[u8], &mut Vec<u8>) -> bool) {
         let view = self.get(index);
-        if let Some(number) = view.own(key)
-            && !view.record.has(flag::ODD_KEYS)
-        {
-            let mut new = std::mem::take(&mut self.scratch);
-            self.rewrite_own(index, number, &mut new, &mut |_, value, out| change(value, out));
-            self.scratch = new;
-            return;
+        match view.own(key) {
+            Some(number) => self.rewrite_own(index, number, &mut |_, value, out| change(value, out)),
+            None => self.rewrite_new(index, |raw, value, out| raw == key && change(value, out)),
         }
-        self.rewrite(index, |raw, value, out| json::key_eq(raw, key) && change(value, out));
     }
 
-    fn rewrite_own(
-        &mut self,
-        index: usize,
-        number: u32,
-        new: &mut Vec<u8>,
-        change: &mut impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool,
-    ) {
-        let view = self.get(index);
-        let Some(value) = view.value_at(number) else { return };
+    fn rewrite_own(&mut self, index: usize, number: u32, change: &mut impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
+        let mut new = std::mem::take(&mut self.scratch);
         new.clear();
-        if change(view.own_key(number), &value, new) {
-            let value = self.tables.append(|out| out.extend_from_slice(new));
+        let view = self.get(index);
+        let changed = view.visible_at(number).is_some_and(|value| change(view.own_key(number), &value, &mut new));
+        if changed {
+            let value = self.tables.append(|out| out.extend_from_slice(&new));
             self.put_own(index, number, Some(value));
         }
+        self.scratch = new;
     }
 
     /// A write or removal acts on every occurrence of the key and hides the origin's member.
@@ -192,14 +189,8 @@ impl Editor<'_> {
             self.put_new(index, key, value);
             return;
         };
-        let shadowed: Vec<u32> = match view.record.has(flag::ODD_KEYS) {
-            true => (0..last).filter(|at| json::key_eq(view.own_key(*at), key)).collect(),
-            false => Vec::new(),
-        };
+        // Earlier occurrences of the key are never shown.
         self.put_own(index, last, value);
-        for number in shadowed {
-            self.put_own(index, number, None);
-        }
     }
 
     fn put_own(&mut self, index: usize, number: u32, value: Option<Span>) {

@@ -82,14 +82,14 @@ impl Origin {
 
     /// The same stream and metadata with other members.
     #[must_use]
-    pub fn derive(&self, members: Vec<Shared>) -> Self {
+    pub fn derive(&self, members: &[Shared]) -> Self {
         let derived = Self {
             stream: self.stream,
             metadata: self.metadata.clone(),
             timestamp_keys: self.timestamp_keys.clone(),
             ..Self::new(self.stream)
         };
-        derived.with(&members)
+        derived.with(members)
     }
 
     fn render(&mut self) {

@@ -80,10 +80,10 @@ fn sub_of(sub: u32, number: u32) -> u32 {
             break;
         }
     }
-    match code < u64::from(HASHED) && sub & HASHED == 0 {
-        true => code as u32,
-        false => mix(sub, number.wrapping_add(1)) | HASHED,
+    if code < u64::from(HASHED) && sub & HASHED == 0 {
+        return code as u32;
     }
+    mix(sub, number.wrapping_add(1)) | HASHED
 }
 
 #[cfg(test)]

@@ -99,11 +99,14 @@ impl<'a> View<'a> {
         Cow::Owned(value)
     }
 
-    /// The value at the place of its own member `number`: an edit's, else its own, whether the origin overrides it
-    /// or not. `None`: removed.
-    pub(crate) fn value_at(self, number: u32) -> Option<Cow<'a, [u8]>> {
+    /// The value that a reader sees at the place of its own member `number`, unless it is what a raw line reads as.
+    pub(crate) fn visible_at(self, number: u32) -> Option<Cow<'a, [u8]>> {
+        if self.is_shadowed(number) {
+            return None;
+        }
         match self.tables.edit_of(self.record, number) {
             Some(edit) => edit.value.map(|value| Cow::Borrowed(self.tables.span(value))),
+            None if self.is_text() || self.is_overridden(number) => None,
             None => Some(self.own_value(number)),
         }
     }
@@ -159,10 +162,7 @@ impl<'a> View<'a> {
             self.write_json(&mut whole);
             return Some(Cow::Owned(whole));
         };
-        let top = match path.is_metadata() {
-            true => Cow::Borrowed(self.origin().metadata(key)?),
-            false => self.member(key)?,
-        };
+        let top = if path.is_metadata() { Cow::Borrowed(self.origin().metadata(key)?) } else { self.member(key)? };
         if path.depth() == 1 {
             return Some(top);
         }

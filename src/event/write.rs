@@ -71,7 +71,7 @@ impl View<'_> {
             let edit = self.tables.edit_of(self.record, number);
             let gone = match edit {
                 Some(edit) => edit.value.is_none(),
-                None => self.is_overridden(number) || self.is_shadowed(number),
+                None => self.is_shadowed(number) || self.is_overridden(number),
             };
             if gone {
                 object.run(text, run.take());
@@ -121,7 +121,7 @@ impl View<'_> {
     }
 
     /// Does the origin have a member of the same name?
-    fn is_overridden(self, number: u32) -> bool {
+    pub(super) fn is_overridden(self, number: u32) -> bool {
         let raw = self.own_key(number);
         let odd = self.record.has(flag::ODD_KEYS);
         if self.record.has(flag::ORIGIN_HIDDEN) || (!odd && self.origin().keys() & json::key_bit(raw) == 0) {

@@ -3,13 +3,14 @@
 //! Reading gives exactly the value that VRL's `parse_json` gives (integers beyond 64 bits become floats); writing gives exactly what `serde_json` writes for a VRL value.
 //! Both take a short way for what records are mostly made of: strings without escapes.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use bytes::{Bytes, BytesMut};
 use serde_json::Error;
 use vrl::value::{KeyString, Value};
 
-use super::scan;
+use crate::event::json::{escape, key_eq, string_end, unescape, value_end};
 
 /// Reads one JSON value that was validated before. Its strings go into `arena`, so that a record costs no allocation per string; the memory is taken back when the values
 /// are gone.
@@ -32,8 +33,8 @@ impl<'a> Reader<'a> {
     fn value(&mut self) -> Result<Value, Error> {
         match self.peek() {
             Some(b'"') => {
-                let quoted = self.string();
-                self.text(quoted).map(Value::Bytes)
+                let content = self.string();
+                Ok(Value::Bytes(self.text(content)))
             }
             Some(b'{') => self.object(),
             Some(b'[') => self.array(),
@@ -43,30 +44,33 @@ impl<'a> Reader<'a> {
 
     /// The next byte that is not space or a separator; validated text has these only where they belong.
     fn peek(&mut self) -> Option<u8> {
-        self.at = scan::skip_separators(self.raw, self.at);
+        let rest = self.raw.get(self.at..)?;
+        let is_between = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b':');
+        self.at += rest.iter().take_while(is_between).count();
         self.raw.get(self.at).copied()
     }
 
+    /// What stands between the quotes of the string that begins here.
     fn string(&mut self) -> &'a [u8] {
-        let start = self.at;
-        self.at = scan::string_end(self.raw, start);
-        &self.raw[start..self.at]
+        let start = self.at + 1;
+        let end = string_end(self.raw, start);
+        self.at = end + 1;
+        &self.raw[start..end]
     }
 
-    fn text(&mut self, quoted: &[u8]) -> Result<Bytes, Error> {
-        let inner = scan::unquote(quoted);
-        if memchr::memchr(b'\\', inner).is_some() {
-            return serde_json::from_slice::<String>(quoted).map(Bytes::from);
+    fn text(&mut self, content: &[u8]) -> Bytes {
+        if memchr::memchr(b'\\', content).is_some() {
+            return decode(content).into_owned().into();
         }
-        self.arena.extend_from_slice(inner);
-        Ok(self.arena.split().freeze())
+        self.arena.extend_from_slice(content);
+        self.arena.split().freeze()
     }
 
     fn object(&mut self) -> Result<Value, Error> {
         self.at += 1;
         let mut members = Vec::new();
         while self.peek() == Some(b'"') {
-            let key = scan::decode(self.string());
+            let key = decode(self.string());
             members.push((KeyString::from(String::from_utf8_lossy(&key).into_owned()), self.value()?));
         }
         self.at += 1;
@@ -86,7 +90,7 @@ impl<'a> Reader<'a> {
 
     fn scalar(&mut self) -> Result<Value, Error> {
         let start = self.at;
-        self.at = scan::value_end(self.raw, start);
+        self.at = value_end(self.raw, start);
         match &self.raw[start..self.at] {
             b"true" => Ok(Value::Boolean(true)),
             b"false" => Ok(Value::Boolean(false)),
@@ -143,23 +147,29 @@ pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
 /// Appends bytes as a JSON string; what is not UTF-8 becomes the replacement character, as in Vector.
 pub(super) fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    if is_plain(bytes) {
-        out.extend_from_slice(bytes);
-    } else {
-        write_escaped(&String::from_utf8_lossy(bytes), out);
-    }
+    escape(bytes, out);
     out.push(b'"');
+}
+
+/// What stands between the quotes of a JSON string, decoded.
+pub(super) fn decode(content: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', content).is_none() {
+        return Cow::Borrowed(content);
+    }
+    let mut text = Vec::new();
+    unescape(content, &mut text);
+    Cow::Owned(text)
+}
+
+/// What stands between the quotes of a JSON string that is given with them.
+pub(super) fn unquote(quoted: &[u8]) -> &[u8] {
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
 }
 
 /// Whether the value reads back from this JSON text, so that the text can stay as it came.
 pub(super) fn is_same_scalar(value: &Value, raw: &[u8]) -> bool {
     match (value, raw) {
-        (Value::Bytes(bytes), [b'"', ..]) if memchr::memchr(b'\\', raw).is_none() => {
-            scan::unquote(raw) == bytes.as_ref()
-        }
-        (Value::Bytes(bytes), [b'"', ..]) => {
-            serde_json::from_slice::<String>(raw).is_ok_and(|old| old.as_bytes() == bytes)
-        }
+        (Value::Bytes(bytes), [b'"', ..]) => key_eq(unquote(raw), bytes),
         (Value::Integer(number), [b'-' | b'0'..=b'9', ..]) => {
             short_integer(raw).or_else(|| serde_json::from_slice(raw).ok()) == Some(*number)
         }
@@ -175,39 +185,6 @@ fn separate(place: usize, out: &mut Vec<u8>) {
     if place > 0 {
         out.push(b',');
     }
-}
-
-const fn needs_care(byte: u8) -> bool {
-    matches!(byte, ..0x20 | b'"' | b'\\' | 0x80..)
-}
-
-/// ASCII that needs no escape. Whole chunks are judged without a branch, so that the compiler can use wide registers.
-fn is_plain(bytes: &[u8]) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    let careful = |chunk: &[u8]| chunk.iter().fold(false, |seen, byte| seen | needs_care(*byte));
-    !chunks.iter().any(|chunk| careful(chunk)) && !careful(rest)
-}
-
-fn write_escaped(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let mut done = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[done..at]);
-        done = at + 1;
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            _ => write!(out, "\\u{byte:04x}").expect("a vector takes every write"),
-        }
-    }
-    out.extend_from_slice(&bytes[done..]);
 }
 
 #[cfg(test)]

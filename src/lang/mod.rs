@@ -12,7 +12,6 @@ mod json;
 mod plane;
 mod row;
 mod runner;
-mod scan;
 mod shortcut;
 mod splice;
 mod target;

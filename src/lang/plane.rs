@@ -75,7 +75,7 @@ pub(super) struct Scratch {
 
 impl Plane {
     /// Forgets the last run.
-    pub fn reset(&mut self, slots: usize) {
+    pub(super) fn reset(&mut self, slots: usize) {
         self.slots.clear();
         self.slots.resize_with(slots, Slot::default);
         self.root.take();
@@ -85,11 +85,11 @@ impl Plane {
     }
 
     /// A member that could not be read, if there was one: the program saw `null` instead, so its result must not be used.
-    pub fn fault(&self) -> Option<&str> {
+    pub(super) fn fault(&self) -> Option<&str> {
         self.fault.get().map(String::as_str)
     }
 
-    pub fn get<F: Fields + ?Sized>(&self, view: &View<'_, F>, path: &OwnedValuePath) -> Option<&Value> {
+    pub(super) fn get<F: Fields + ?Sized>(&self, view: &View<'_, F>, path: &OwnedValuePath) -> Option<&Value> {
         if self.root.get().is_none()
             && let Some((slot, tail)) = view.slot(path)
         {
@@ -99,7 +99,11 @@ impl Plane {
         self.tree(view).get(path)
     }
 
-    pub fn get_mut<F: Fields + ?Sized>(&mut self, view: &View<'_, F>, path: &OwnedValuePath) -> Option<&mut Value> {
+    pub(super) fn get_mut<F: Fields + ?Sized>(
+        &mut self,
+        view: &View<'_, F>,
+        path: &OwnedValuePath,
+    ) -> Option<&mut Value> {
         self.get(view, path)?;
         let Some((slot, tail)) = self.claim(view, path) else {
             return self.root.get_mut()?.get_mut(path);
@@ -110,7 +114,7 @@ impl Plane {
         self.slots[slot].value.get_mut()?.as_mut()?.get_mut(tail)
     }
 
-    pub fn insert<F: Fields + ?Sized>(&mut self, view: &View<'_, F>, path: &OwnedValuePath, value: Value) {
+    pub(super) fn insert<F: Fields + ?Sized>(&mut self, view: &View<'_, F>, path: &OwnedValuePath, value: Value) {
         if path.is_root() {
             self.root = OnceCell::from(value);
             self.assigned = true;
@@ -133,7 +137,7 @@ impl Plane {
         cell.get_or_insert(Value::Null).insert(tail, value);
     }
 
-    pub fn remove<F: Fields + ?Sized>(
+    pub(super) fn remove<F: Fields + ?Sized>(
         &mut self,
         view: &View<'_, F>,
         path: &OwnedValuePath,
@@ -157,7 +161,7 @@ impl Plane {
     }
 
     /// Writes what changed back to the record.
-    pub fn commit<F: FieldsMut + ?Sized>(
+    pub(super) fn commit<F: FieldsMut + ?Sized>(
         &self,
         fields: &mut F,
         names: (Side, &[KeyString]),

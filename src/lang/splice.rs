@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use vrl::value::{KeyString, ObjectMap, Value};
 
-use super::{json, scan};
+use super::json;
+use crate::event::json::{Entry, elements, members};
 
 /// Appends `value` as JSON, reusing what `raw` already says. Returns whether the appended text is `raw` itself.
 pub(super) fn write_over(value: &Value, raw: &[u8], out: &mut Vec<u8>) -> bool {
@@ -36,7 +37,7 @@ fn object_over(map: &ObjectMap, raw: &[u8], out: &mut Vec<u8>) -> bool {
             Fate::Removed => same = false,
             Fate::Now(value) => {
                 let out = list.next();
-                out.extend_from_slice(&raw[member.entry.key.start..member.entry.value.start]);
+                out.extend_from_slice(&raw[member.entry.key.start - 1..member.entry.value.start]);
                 same &= write_over(value, &raw[member.entry.value.clone()], out);
             }
         }
@@ -54,7 +55,7 @@ fn object_over(map: &ObjectMap, raw: &[u8], out: &mut Vec<u8>) -> bool {
 /// A member of the old text and what became of it.
 struct Old<'a> {
     key: Cow<'a, [u8]>,
-    entry: scan::Entry,
+    entry: Entry,
     fate: Fate<'a>,
 }
 
@@ -68,8 +69,8 @@ enum Fate<'a> {
 
 /// Pairs the members of the old text, in their order, with the new values, and gives the new members that have no old one.
 fn pair<'a>(map: &'a ObjectMap, raw: &'a [u8]) -> (Vec<Old<'a>>, Vec<(&'a KeyString, &'a Value)>) {
-    let mut old: Vec<Old<'_>> = scan::members(raw)
-        .map(|entry| Old { key: scan::decode(&raw[entry.key.clone()]), entry, fate: Fate::Removed })
+    let mut old: Vec<Old<'_>> = members(raw, 0)
+        .map(|entry| Old { key: json::decode(&raw[entry.key.clone()]), entry, fate: Fate::Removed })
         .collect();
     // Sorted, both sides are walked once; a stable sort leaves the last occurrence of a key last.
     let mut order: Vec<usize> = (0..old.len()).collect();
@@ -93,7 +94,7 @@ fn pair<'a>(map: &'a ObjectMap, raw: &'a [u8]) -> (Vec<Old<'a>>, Vec<(&'a KeyStr
 }
 
 fn array_over(items: &[Value], raw: &[u8], out: &mut Vec<u8>) -> bool {
-    let mut old = scan::elements(raw);
+    let mut old = elements(raw, 0);
     let mut same = true;
     let mut list = List::open(b'[', out);
     for item in items {

@@ -26,7 +26,7 @@ pub(super) struct Lazy<'a, F: ?Sized> {
 
 impl Names {
     /// The names of one side.
-    pub fn of(&self, side: Side) -> &[KeyString] {
+    pub(super) fn of(&self, side: Side) -> &[KeyString] {
         match side {
             Side::Event => &self.event,
             Side::Metadata => &self.metadata,

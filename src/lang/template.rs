@@ -12,7 +12,8 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use vrl::path::{OwnedSegment, OwnedTargetPath, parse_target_path};
 
 use super::fields::{Fields, Member};
-use super::scan;
+use super::json;
+use crate::event::json::{Segment, seek};
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,27 @@ impl Template {
     ///
     /// A hole that is not closed or not a path, or an unknown date specifier.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        Self::parse_with(source, push_text)
+    }
+
+    /// Parses a template in which `%` is only a percent sign.
+    ///
+    /// # Errors
+    ///
+    /// A hole that is not closed or not a path.
+    pub fn parse_without_dates(source: &str) -> Result<Self, TemplateError> {
+        Self::parse_with(source, |pieces, source, span| {
+            if !span.is_empty() {
+                pieces.push(Piece::Text(source[span].to_owned()));
+            }
+            Ok(())
+        })
+    }
+
+    fn parse_with(
+        source: &str,
+        push_text: impl Fn(&mut Vec<Piece>, &str, Range<usize>) -> Result<(), TemplateError>,
+    ) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut at = 0;
         while let Some(found) = source[at..].find("{{") {
@@ -73,7 +95,7 @@ impl Template {
     ///
     /// The first hole without a value: absent, `null`, an object or a list. `out` then holds what came before it.
     pub fn render<F: Fields + ?Sized>(&self, fields: &F, time: i64, out: &mut String) -> Result<(), Missing> {
-        self.render_each(fields, time, out, |_, _| {})
+        self.render_each((fields, time), out, |_, _| {})
     }
 
     /// Like [`render`](Self::render), and shows `visit` each hole (as it was written) with the text that filled it.
@@ -83,8 +105,7 @@ impl Template {
     /// See [`render`](Self::render).
     pub fn render_each<F: Fields + ?Sized>(
         &self,
-        fields: &F,
-        time: i64,
+        (fields, time): (&F, i64),
         out: &mut String,
         mut visit: impl FnMut(&str, &str),
     ) -> Result<(), Missing> {
@@ -181,13 +202,28 @@ fn write_field<F: Fields + ?Sized>(fields: &F, path: &OwnedTargetPath, out: &mut
     };
     match fields.member(path.prefix, name.as_str())? {
         Member::Text(text) => tail.is_empty().then(|| out.push_str(&String::from_utf8_lossy(text))),
-        Member::Json(raw) => write_scalar(scan::lookup(&raw, tail)?, out),
+        Member::Json(raw) => write_scalar(lookup(&raw, tail)?, out),
+    }
+}
+
+fn lookup<'a>(raw: &'a [u8], tail: &[OwnedSegment]) -> Option<&'a [u8]> {
+    if tail.is_empty() {
+        return Some(raw);
+    }
+    let path: Vec<Segment<'_>> = tail.iter().map(segment).collect();
+    seek(raw, &path).map(|range| &raw[range])
+}
+
+fn segment(segment: &OwnedSegment) -> Segment<'_> {
+    match segment {
+        OwnedSegment::Field(name) => Segment::Field(name.as_bytes()),
+        OwnedSegment::Index(index) => Segment::Index(*index),
     }
 }
 
 fn write_scalar(raw: &[u8], out: &mut String) -> Option<()> {
     match raw.first()? {
-        b'"' => out.push_str(&String::from_utf8_lossy(&scan::decode(raw))),
+        b'"' => out.push_str(&String::from_utf8_lossy(&json::decode(json::unquote(raw)))),
         b'n' | b'{' | b'[' => return None,
         _ => out.push_str(std::str::from_utf8(raw).ok()?),
     }

@@ -25,7 +25,7 @@ const TAKE: usize = 1 << 20;
 /// Takes records and keeps none.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BlackholeSettings {
+pub(super) struct BlackholeSettings {
     /// What stands before the sink.
     #[serde(default)]
     buffer: BufferSettings,

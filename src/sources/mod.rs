@@ -1,9 +1,13 @@
 //! The shelf of sources: one row each.
 
+pub mod demo_logs;
+mod feed;
 pub mod file;
+pub mod stdin;
 
 use crate::component::row::Row;
 use crate::component::source::Source;
 
 /// Every kind of source.
-pub const ROWS: &[Row<Box<dyn Source>>] = &[Row::of::<file::FileSettings>()];
+pub const ROWS: &[Row<Box<dyn Source>>] =
+    &[Row::of::<demo_logs::DemoLogsSettings>(), Row::of::<file::FileSettings>(), Row::of::<stdin::StdinSettings>()];

@@ -32,6 +32,12 @@ impl Alive {
         Pulse { count: self.0.clone(), id: id.to_owned(), health: health.clone(), stop: stop.clone() }
     }
 
+    /// How many are at work.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        *self.0.borrow()
+    }
+
     /// Waits until none is left.
     pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut count = self.0.subscribe();

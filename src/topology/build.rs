@@ -15,9 +15,10 @@ use crate::{sinks, sources, transforms};
 
 /// Why a component cannot be built.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot build the {kind} `{id}`")]
+#[error("cannot build the {kind} `{id}`: {why}")]
 pub struct BuildError {
-    kind: &'static str,
+    /// Source, transform or sink.
+    pub kind: &'static str,
     /// The component.
     pub id: String,
     /// What went wrong.

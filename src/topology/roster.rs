@@ -30,6 +30,11 @@ impl Roster {
         self.0.load_full()
     }
 
+    /// How the component `id` is.
+    pub fn health(&self, id: &str) -> Option<State> {
+        self.members().iter().find(|member| member.id == id).map(|member| member.health.state())
+    }
+
     /// Have all sources started?
     pub fn is_ready(&self) -> bool {
         let members = self.0.load();

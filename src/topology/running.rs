@@ -90,7 +90,12 @@ impl Topology {
 
     /// Makes what runs be what `plan` says. An error changes nothing.
     pub fn apply(&mut self, plan: &Plan) -> Result<(), BuildError> {
-        let built = self.build(plan)?;
+        self.apply_with(plan, &mut HashMap::new())
+    }
+
+    /// The same, with drains of the caller's, by id, in the place of sinks: for a program that wants the records.
+    pub fn apply_with(&mut self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<(), BuildError> {
+        let built = self.build(plan, guests)?;
         self.swap(plan, built);
         Ok(())
     }
@@ -105,11 +110,15 @@ impl Topology {
         self.alive.ended()
     }
 
-    fn build(&self, plan: &Plan) -> Result<Built, BuildError> {
+    fn build(&self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<Built, BuildError> {
         let mut built = Built { sources: Vec::new(), steps: HashMap::new(), sinks: Vec::new() };
         for component in &plan.sinks {
             let runs = self.sinks.get(&component.id).is_some_and(|sink| is_same(&sink.made_of, component));
-            let sink = if runs { None } else { Some(self.ground.sink(component)?) };
+            let sink = match guests.remove(&component.id) {
+                Some(guest) => Some(guest),
+                None if runs => None,
+                None => Some(self.ground.sink(component)?),
+            };
             built.sinks.push((component.clone(), sink));
         }
         for component in &plan.transforms {
@@ -164,16 +173,13 @@ impl Topology {
     fn start_sink(&self, made_of: Component, drain: Box<dyn Drain>, old: Option<RunningSink>) -> RunningSink {
         let meters = self.ground.context(&made_of).meters;
         let buffer = drain.buffer().clone();
-        let (queue, door, before) = match old {
-            Some(old) => {
-                old.queue.configure(buffer.max_size, buffer.when_full);
-                old.stop.request(Instant::now() + HAND_OVER);
-                (old.queue, old.door, Some(old.task))
-            }
-            None => {
-                let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters.clone()));
-                (queue.clone(), Arc::new(Door(queue)), None)
-            }
+        let (queue, door, before) = if let Some(old) = old {
+            old.queue.configure(buffer.max_size, buffer.when_full);
+            old.stop.request(Instant::now() + HAND_OVER);
+            (old.queue, old.door, Some(old.task))
+        } else {
+            let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters.clone()));
+            (queue.clone(), Arc::new(Door(queue)), None)
         };
         let bench =
             Bench { queue: queue.clone(), meters, health: Health::default(), dead_letters: self.dead_letters.clone() };
@@ -221,6 +227,9 @@ impl Topology {
         let mut left = Leftover::default();
         for source in self.sources.values() {
             source.stop.request(deadline);
+        }
+        for sink in self.sinks.values() {
+            sink.queue.hurry();
         }
         let at = tokio::time::Instant::from_std(deadline);
         for (id, mut source) in self.sources.drain() {

@@ -27,7 +27,7 @@ use crate::lang::Condition;
 /// Keeps the records that meet a condition.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FilterSettings {
+pub(super) struct FilterSettings {
     /// What a record must meet to stay.
     condition: ConditionText,
 }

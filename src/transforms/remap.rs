@@ -37,7 +37,7 @@ mod tests;
 /// Changes records by a VRL program.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RemapSettings {
+pub(super) struct RemapSettings {
     /// The program. One of `source`, `file` and `files` must be set.
     source: Option<String>,
     /// A file that holds the program.

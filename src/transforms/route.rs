@@ -32,7 +32,7 @@ use crate::lang::Condition;
 /// Sends records to the outputs whose conditions they meet.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RouteSettings {
+pub(super) struct RouteSettings {
     /// Outputs by name, each with the condition that a record must meet to go there.
     route: BTreeMap<String, ConditionText>,
     /// Send what meets no condition to the output `_unmatched`; else it is dropped and counted.

@@ -35,7 +35,7 @@ mod tests;
 /// Keeps a share of the records.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SampleSettings {
+pub(super) struct SampleSettings {
     /// Keep one record of this many. One of `rate` and `ratio` must be set.
     #[schemars(range(min = 1))]
     rate: Option<u64>,
@@ -194,18 +194,15 @@ impl Choice {
                 hash.add(scratch.text.as_bytes());
             }
         }
-        match self.key.as_ref().and_then(|path| record.get(path)) {
-            Some(value) => {
-                scratch.key.clear();
-                plain(&value, &mut scratch.key);
-                hash.add(&scratch.key);
-            }
-            None => {
-                let identity = record.identity();
-                hash.add(&identity.stream.0.to_le_bytes());
-                hash.add(&identity.position.to_le_bytes());
-                hash.add(&identity.sub.to_le_bytes());
-            }
+        if let Some(value) = self.key.as_ref().and_then(|path| record.get(path)) {
+            scratch.key.clear();
+            plain(&value, &mut scratch.key);
+            hash.add(&scratch.key);
+        } else {
+            let identity = record.identity();
+            hash.add(&identity.stream.0.to_le_bytes());
+            hash.add(&identity.position.to_le_bytes());
+            hash.add(&identity.sub.to_le_bytes());
         }
         hash.finish()
     }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use crate::component::meters::Meters;
-use crate::component::row::{Problem, Settings};
+use crate::component::meters::{Families, Label, Meters};
+use crate::component::row::{Context, Problem, Settings};
 use crate::component::test_kit::context;
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Identity, Origin, Outcome, Receipt, Resolution, Resolve, Seen, Shared, StreamKey};
@@ -76,6 +76,7 @@ pub(super) fn origin(members: &[(&str, &str)]) -> Origin {
 pub(super) struct Step {
     pub(super) transform: Box<dyn Transform>,
     pub(super) meters: Meters,
+    pub(super) families: Families,
 }
 
 /// What came out of a step, as JSON.
@@ -100,9 +101,11 @@ pub(super) fn step<S: Settings<Built = Box<dyn Transform>>>(toml: &str) -> Step 
     let faults: Vec<Problem> = settings.check().into_iter().filter(|problem| !problem.is_warning).collect();
     assert_eq!(faults, []);
     let (_, context) = context(std::path::Path::new("unused"), 1 << 20);
-    let meters = context.meters.clone();
+    let families = Families::default();
+    let meters = families.meters(&Label { id: "it".into(), kind: "transform", type_name: S::NAME });
+    let context = Context { meters: meters.clone(), ..context };
     let transform = settings.build(context).unwrap();
-    Step { transform, meters }
+    Step { transform, meters, families }
 }
 
 impl Step {
@@ -110,7 +113,9 @@ impl Step {
     pub(super) fn run(&self, batch: Batch) -> Out {
         let (main, named) = self.apply(batch);
         let out = Out { main: lines(&main), named: named.iter().map(|(port, batch)| (*port, lines(batch))).collect() };
-        named.into_iter().for_each(|(_, batch)| batch.settle(Outcome::Delivered));
+        for (_, batch) in named {
+            batch.settle(Outcome::Delivered);
+        }
         main.settle(Outcome::Delivered);
         out
     }
@@ -141,4 +146,29 @@ pub(super) fn lines(batch: &Batch) -> Vec<String> {
 
 pub(super) fn identities(batch: &Batch) -> Vec<Identity> {
     batch.iter().map(crate::event::View::identity).collect()
+}
+
+/// Decoded keys and raw values of a JSON object, in order and with duplicates, as an independent reader finds them.
+pub(super) fn pairs(object: &str) -> Vec<(String, String)> {
+    struct Pairs(Vec<(String, String)>);
+    impl<'de> serde::Deserialize<'de> for Pairs {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Visitor).map(Self)
+        }
+    }
+    struct Visitor;
+    impl<'de> serde::de::Visitor<'de> for Visitor {
+        type Value = Vec<(String, String)>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some((key, value)) = map.next_entry::<String, Box<serde_json::value::RawValue>>()? {
+                pairs.push((key, value.get().to_owned()));
+            }
+            Ok(pairs)
+        }
+    }
+    serde_json::from_str::<Pairs>(object).unwrap().0
 }

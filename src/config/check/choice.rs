@@ -9,7 +9,7 @@ impl Walk<'_> {
         if let Value::Table(table) = &node.value
             && let Some(tag) = Schema::tag_of(alternatives)
         {
-            return self.tagged(node, table, alternatives, tag);
+            return self.tagged((node, table), alternatives, tag);
         }
         let (constant, free): (Vec<_>, Vec<_>) = alternatives.iter().partition(|choice| choice.constants().is_some());
         let fitting: Vec<_> = free.into_iter().filter(|choice| fits(node, choice)).collect();
@@ -27,7 +27,12 @@ impl Walk<'_> {
         }
     }
 
-    fn tagged(&mut self, node: &Node, table: &Table, alternatives: &[Schema<'_>], tag: &str) -> Option<toml::Value> {
+    fn tagged(
+        &mut self,
+        (node, table): (&Node, &Table),
+        alternatives: &[Schema<'_>],
+        tag: &str,
+    ) -> Option<toml::Value> {
         let names: Vec<String> = alternatives.iter().filter_map(|choice| tag_value(choice, tag)).collect();
         let Some(entry) = table.get(tag) else {
             self.path.push(tag.to_owned());

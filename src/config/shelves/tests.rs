@@ -17,7 +17,7 @@ fn example(known: &Known) -> String {
     let docs =
         text.lines().map_while(|line| line.strip_prefix("//!")).map(|line| line.strip_prefix(' ').unwrap_or(line));
     let block = docs.skip_while(|line| *line != "```toml").skip(1).take_while(|line| *line != "```");
-    block.map(|line| format!("{line}\n")).collect()
+    block.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The example with what it needs around it: a source for each of its inputs, a sink for what it sends out.
@@ -27,12 +27,10 @@ fn pipeline(known: &Known) -> String {
     let declared = written[known.kind.section()].as_table().expect("a table of components");
     let mut text = example;
     let mut sources = HashSet::new();
-    for input in
-        declared.values().flat_map(|component| component.get("inputs").and_then(toml::Value::as_array)).flatten()
-    {
+    for input in declared.values().filter_map(|component| component.get("inputs")?.as_array()).flatten() {
         let id = input.as_str().expect("a name").split('.').next().expect("a part");
         if sources.insert(id) && !declared.contains_key(id) {
-            text.push_str(&format!("[sources.{id}]\ntype = \"file\"\ninclude = [\"/var/log/*.log\"]\n"));
+            text.extend(["[sources.", id, "]\ntype = \"file\"\ninclude = [\"/var/log/*.log\"]\n"]);
         }
     }
     if known.kind != Kind::Sink {

@@ -164,10 +164,11 @@ fn row<T: JsonSchema>(kind: Kind, name: &'static str, outputs: Outputs) -> Row {
 }
 
 /// The word that this toy's compiler does not know.
+#[expect(clippy::unnecessary_wraps, reason = "the type of a check")]
 fn check_program(settings: &toml::Table) -> Result<Vec<Problem>, String> {
     let program = settings["source"].as_str().expect("fits the schema");
     let found = program.find("broken");
-    Ok(found.map(|at| unknown_word(at)).into_iter().collect())
+    Ok(found.map(unknown_word).into_iter().collect())
 }
 
 fn unknown_word(at: usize) -> Problem {
@@ -175,6 +176,7 @@ fn unknown_word(at: usize) -> Problem {
     Problem { within: Some(at..at + 6), ..fault.help("try `parse_json`") }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the type of a check")]
 fn check_addresses(settings: &toml::Table) -> Result<Vec<Problem>, String> {
     let written = settings["endpoints"].as_array().expect("fits the schema").iter().filter_map(toml::Value::as_str);
     let of = |(at, text): (usize, &str)| {
@@ -223,7 +225,7 @@ impl Catalogue for Toys {
         &self.globals
     }
 
-    fn check_globals(&self, settings: &toml::Table) -> Result<Vec<Problem>, String> {
+    fn check_globals(&self, settings: &toml::Table) -> Vec<Problem> {
         Globals::check(settings)
     }
 

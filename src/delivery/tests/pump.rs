@@ -65,6 +65,23 @@ async fn the_end_of_a_burst_does_not_wait_and_what_comes_after_it_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_waits_to_be_filled_when_the_process_ends() {
+    let (stage, ledger) = (Stage::new(Script::default()), Arc::new(Ledger::default()));
+    let running = tokio::spawn(pump(&stage, LIMITS).run(Stop::default()));
+    offer(&stage, batch(&ledger, &["a"]));
+    tokio::time::sleep(SECOND / 10).await;
+    let began = Instant::now();
+    stage.bench.queue.hurry();
+    tokio::time::sleep(SECOND / 10).await;
+    offer(&stage, batch(&ledger, &["b"]));
+    tokio::time::sleep(SECOND / 10).await;
+    assert_eq!(stage.script.bodies(), ["[a,]", "[b,]"]);
+    let times: Vec<_> = stage.script.seen.lock().unwrap().iter().map(|(at, _)| *at - began).collect();
+    assert!(times[0] < SECOND / 20 && times[1] < SECOND * 3 / 20, "{times:?}");
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn so_many_requests_are_under_way_and_no_more() {
     let acts = [Act::Stall, Act::Stall, Act::Answer(Answer::Delivered)];
     let (stage, ledger) = (Stage::new(Script::of(acts)), Arc::new(Ledger::default()));

@@ -23,7 +23,7 @@ pub(super) fn skip_space(text: &[u8], at: usize) -> usize {
 
 /// Offset of the closing quote of the string whose content begins at `from`.
 #[inline]
-pub(super) fn string_end(text: &[u8], from: usize) -> usize {
+pub(crate) fn string_end(text: &[u8], from: usize) -> usize {
     let mut at = from;
     loop {
         at = scan::special(text, at, &mut Seen::default());
@@ -37,7 +37,7 @@ pub(super) fn string_end(text: &[u8], from: usize) -> usize {
 }
 
 /// Offset behind the value that begins at `at`.
-pub(super) fn value_end(text: &[u8], at: usize) -> usize {
+pub(crate) fn value_end(text: &[u8], at: usize) -> usize {
     let end = match byte(text, at) {
         b'"' => string_end(text, at + 1) + 1,
         b'{' | b'[' => container_end(text, at),
@@ -101,9 +101,9 @@ pub(super) fn root(text: &[u8]) -> Range<usize> {
 
 /// A member of an object: its key without quotes, and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) key: Range<usize>,
-    pub(super) value: Range<usize>,
+pub(crate) struct Entry {
+    pub(crate) key: Range<usize>,
+    pub(crate) value: Range<usize>,
 }
 
 impl Entry {
@@ -114,7 +114,7 @@ impl Entry {
 }
 
 /// The members of the object that opens at `open`; nothing if there is none.
-pub(super) fn members(text: &[u8], open: usize) -> impl Iterator<Item = Entry> {
+pub(crate) fn members(text: &[u8], open: usize) -> impl Iterator<Item = Entry> {
     let mut next = (byte(text, open) == b'{').then_some(open + 1);
     std::iter::from_fn(move || {
         let quote = skip_space(text, next?);
@@ -131,7 +131,7 @@ pub(super) fn members(text: &[u8], open: usize) -> impl Iterator<Item = Entry> {
 }
 
 /// The elements of the array that opens at `open`; nothing if there is none.
-pub(super) fn elements(text: &[u8], open: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn elements(text: &[u8], open: usize) -> impl Iterator<Item = Range<usize>> {
     let mut next = (byte(text, open) == b'[').then_some(open + 1);
     std::iter::from_fn(move || {
         let start = skip_space(text, next?);

@@ -30,6 +30,8 @@ mod tests;
 mod text;
 mod walk;
 
+pub(crate) use cursor::{Entry, elements, members, string_end, value_end};
+
 pub use check::{MAX_DEPTH, check};
 pub use fault::{Fault, FaultKind};
 pub use index::{Member, Shape, index, key_bit};

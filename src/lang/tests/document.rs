@@ -7,24 +7,24 @@ use serde_json::value::RawValue;
 use crate::lang::{Fields, FieldsMut, Member, Side};
 
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Document {
-    pub line: Option<String>,
-    pub event: Vec<(String, String)>,
-    pub metadata: Vec<(String, String)>,
+pub(super) struct Document {
+    pub(super) line: Option<String>,
+    pub(super) event: Vec<(String, String)>,
+    pub(super) metadata: Vec<(String, String)>,
     /// What the program asked for.
-    pub asked: std::cell::RefCell<Vec<String>>,
+    pub(super) asked: std::cell::RefCell<Vec<String>>,
 }
 
 impl Document {
-    pub fn json(text: &str) -> Self {
+    pub(super) fn json(text: &str) -> Self {
         Self { event: members(text), ..Self::default() }
     }
 
-    pub fn text(line: &str) -> Self {
+    pub(super) fn text(line: &str) -> Self {
         Self { line: Some(line.to_owned()), ..Self::default() }
     }
 
-    pub fn render(&self) -> String {
+    pub(super) fn render(&self) -> String {
         let mut out = Vec::new();
         self.whole(Side::Event, &mut out);
         String::from_utf8(out).unwrap()
@@ -51,7 +51,7 @@ impl Document {
 }
 
 /// The members of an object in their order; of a duplicate the last.
-pub fn members(text: &str) -> Vec<(String, String)> {
+pub(super) fn members(text: &str) -> Vec<(String, String)> {
     struct Ordered(Vec<(String, String)>);
     impl<'de> serde::Deserialize<'de> for Ordered {
         fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

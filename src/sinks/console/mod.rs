@@ -36,7 +36,7 @@ use writer::Writer;
 /// Writes records to the terminal, or whatever stands there.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ConsoleSettings {
+pub(super) struct ConsoleSettings {
     /// Where to.
     #[serde(default)]
     target: Target,

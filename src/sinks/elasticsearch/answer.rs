@@ -61,7 +61,7 @@ pub(super) fn read(reply: &Reply, records: usize) -> Answer {
     match reply.status.as_u16() {
         200 if is_all_stored(&reply.body) => Answer::Delivered,
         200 => items(&reply.body, records),
-        201..=299 => unclear(format!("the answer {} is none to a bulk request", reply.status)),
+        201..=299 => unclear(&format!("the answer {} is none to a bulk request", reply.status)),
         401 | 403 => Answer::Hold {
             why: format!(
                 "Elasticsearch refuses our credentials ({}): check `auth` and what its user or key may do",
@@ -74,11 +74,18 @@ pub(super) fn read(reply: &Reply, records: usize) -> Answer {
         405 | 406 | 415 => Answer::Hold {
             why: format!("the endpoint answers {} to a bulk request: is it Elasticsearch?", explain(reply)),
         },
+        400 if is_unknown_parameter(reply) => {
+            Answer::Hold { why: "Elasticsearch does not know a parameter of the request: check `query`".to_owned() }
+        }
         // One document that breaks the framing spoils its neighbours: find it.
         400 if records > 1 => Answer::Split,
         413 => Answer::Split,
         _ => reply.class_with(explain(reply)),
     }
+}
+
+fn is_unknown_parameter(reply: &Reply) -> bool {
+    memchr::memmem::find(&reply.body, b"unrecognized parameter").is_some()
 }
 
 /// How many documents of this reply the server put into a failure store: dead letters on its side.
@@ -98,7 +105,7 @@ fn is_all_stored(body: &[u8]) -> bool {
         && body.trim_ascii_end().ends_with(b"}")
 }
 
-fn unclear(what: String) -> Answer {
+fn unclear(what: &str) -> Answer {
     Answer::Retry { why: format!("{what}; the outcome is unknown"), after: None }
 }
 
@@ -116,13 +123,13 @@ fn explain(reply: &Reply) -> String {
 
 fn items(body: &[u8], records: usize) -> Answer {
     let Ok(bulk) = serde_json::from_slice::<Bulk<'_>>(body) else {
-        return unclear("the answer is no bulk answer of Elasticsearch".to_owned());
+        return unclear("the answer is no bulk answer of Elasticsearch");
     };
     if !bulk.errors {
         return Answer::Delivered;
     }
     if bulk.items.len() != records {
-        return unclear(format!("the answer tells of {} items, sent were {records}", bulk.items.len()));
+        return unclear(&format!("the answer tells of {} items, sent were {records}", bulk.items.len()));
     }
     let verdicts = bulk.items.into_iter().enumerate().filter_map(|(at, item)| Some((at, verdict(item.index)?)));
     Answer::Partial(verdicts.collect())

@@ -67,7 +67,7 @@ const MAX_BYTES: usize = 3 << 20;
 /// Writes documents to Elasticsearch or OpenSearch.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ElasticsearchSettings {
+pub(super) struct ElasticsearchSettings {
     /// Base addresses, tried in turn.
     #[schemars(length(min = 1))]
     endpoints: Vec<String>,
@@ -152,7 +152,7 @@ impl ElasticsearchSettings {
             if OWN_PARAMETERS.contains(&name) {
                 return Err(Problem::new(format!("query.{name}"), format!("`{name}` is set by the sink itself")));
             }
-            query.push_str(&format!("&{}={}", escape(name), escape(value)));
+            query.extend(["&", &escape(name), "=", &escape(value)]);
         }
         Ok(query)
     }

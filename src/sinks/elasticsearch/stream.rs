@@ -58,6 +58,8 @@ pub(super) struct Stream {
     parts: [Confined; 3],
     auto_routing: bool,
     sync_fields: bool,
+    /// Does a list say what records may choose?
+    is_listed: bool,
 }
 
 /// What one encoder keeps.
@@ -79,7 +81,12 @@ impl Stream {
                 return Err(Problem::new(format!("data_stream.{field}"), message));
             }
         }
-        Ok(Self { parts, auto_routing: settings.auto_routing, sync_fields: settings.sync_fields })
+        Ok(Self {
+            parts,
+            auto_routing: settings.auto_routing,
+            sync_fields: settings.sync_fields,
+            is_listed: allow.is_set(),
+        })
     }
 
     /// The name of documents that say nothing else, if it is the same for all.
@@ -89,21 +96,15 @@ impl Stream {
     }
 
     /// Appends the name of the data stream of `record`.
-    pub(super) fn name(
-        &self,
-        record: View<'_>,
-        allow: &Allow,
-        out: &mut String,
-        memory: &mut Memory,
-    ) -> Result<(), Refusal> {
+    pub(super) fn name(&self, record: View<'_>, out: &mut String, memory: &mut Memory) -> Result<(), Refusal> {
         let told = if self.auto_routing { record.member(MEMBER) } else { None };
         for (at, part) in memory.parts.iter_mut().enumerate() {
             part.clear();
             self.parts[at].render(record, part)?;
             if let Some(own) = told.as_deref().and_then(|told| text_at(told, FIELDS[at])) {
-                check_value(&own)
-                    .map_err(|why| refusal("template_value", format!("`data_stream.{}` {why}", FIELDS[at])))?;
-                check_type(at, &own, part, allow)?;
+                let refused = |why| refusal("template_value", format!("`data_stream.{}` {why}", FIELDS[at]));
+                check_value(&own).map_err(refused)?;
+                self.check_type(at, &own, part)?;
                 own.as_ref().clone_into(part);
             }
             name::lower(part);
@@ -116,6 +117,16 @@ impl Stream {
             out.push_str(part);
         }
         Ok(())
+    }
+
+    /// Without a list a record cannot leave the type that the settings name: that is the literal beginning here.
+    fn check_type(&self, at: usize, own: &str, configured: &str) -> Result<(), Refusal> {
+        if at != TYPE || self.is_listed || own == configured {
+            return Ok(());
+        }
+        let why =
+            format!("`data_stream.type` is not `{configured}`: list what records may choose in `data_stream.allow`");
+        Err(refusal("template_not_allowed", why))
     }
 
     /// Appends `record` as a document of the data stream that was named last.
@@ -137,15 +148,6 @@ impl Stream {
             Some(told) => correct(&told, &memory.parts, start, body),
         }
     }
-}
-
-/// Without a list a record cannot leave the type that the settings name: that is the literal beginning here.
-fn check_type(at: usize, own: &str, configured: &str, allow: &Allow) -> Result<(), Refusal> {
-    if at != TYPE || allow.is_set() || own == configured {
-        return Ok(());
-    }
-    let why = format!("`data_stream.type` is not `{configured}`: list what records may choose in `data_stream.allow`");
-    Err(refusal("template_not_allowed", why))
 }
 
 /// The text of the member `field` of a JSON object, if it has one that is not empty.

@@ -114,14 +114,17 @@ impl Target {
 
     /// Finds the index of `record`; tells whether it differs from the one in `aim`.
     pub(super) fn is_moved(&self, record: View<'_>, aim: &mut Aim) -> Result<bool, Refusal> {
-        aim.next.clear();
         match &self.place {
             Place::Constant => return Ok(false),
             Place::Index(index) => {
+                aim.next.clear();
                 index.render(record, &mut aim.next)?;
                 name::lower(&mut aim.next);
             }
-            Place::Stream(stream) => stream.name(record, &self.allow, &mut aim.next, &mut aim.stream)?,
+            Place::Stream(stream) => {
+                aim.next.clear();
+                stream.name(record, &mut aim.next, &mut aim.stream)?;
+            }
         }
         let is_same = aim.next == aim.index;
         if is_same && !aim.is_stale {

@@ -1,11 +1,13 @@
 //! Opening files below a folder, one name at a time, without following a link.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, statat};
+use rustix::io::Errno;
 
 /// A file that lines are appended to, and where it stands.
 #[derive(Debug)]
@@ -20,14 +22,14 @@ pub(super) struct Place {
 /// `base` is the administrator's: it may be a link. Below it records choose names, and nobody else's link may lead
 /// them elsewhere.
 pub(super) fn open(base: &Path, path: &str) -> io::Result<Place> {
-    std::fs::create_dir_all(base)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(base)?;
     let as_folder = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
     let mut folder = openat(CWD, base, as_folder, Mode::empty())?;
     let (names, name) = path.rsplit_once('/').map_or(("", path), |(names, name)| (names, name));
     for name in names.split('/').filter(|name| !name.is_empty()) {
         match mkdirat(&folder, name, Mode::RWXU) {
             Ok(()) => fsync(&folder)?,
-            Err(rustix::io::Errno::EXIST) => {}
+            Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
         folder = openat(&folder, name, as_folder | OFlags::NOFOLLOW, Mode::empty())?;
@@ -37,7 +39,7 @@ pub(super) fn open(base: &Path, path: &str) -> io::Result<Place> {
         OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = openat(&folder, name, flags, Mode::RUSR | Mode::WUSR)?;
     if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
-        return Err(io::Error::other("is no regular file"));
+        return Err(Errno::NXIO.into());
     }
     fsync(&folder)?;
     Ok(Place { folder, name: name.to_owned(), file: File::from(file) })

@@ -43,7 +43,7 @@ use worker::Worker;
 /// Appends records to files.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FileSettings {
+pub(super) struct FileSettings {
     /// Path of the file: text, `{{ field }}` and date specifiers such as `%Y-%m-%d` of the record's time (UTC).
     path: String,
     /// The folder that nothing leaves, whatever records hold; by default the folder that the literal beginning of `path`

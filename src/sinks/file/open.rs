@@ -63,7 +63,7 @@ impl OpenFiles {
         self.files.retain(|_, file| file.used.elapsed() < idle);
     }
 
-    /// How many are open.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.files.len()
     }

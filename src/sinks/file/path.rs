@@ -50,6 +50,11 @@ impl PathTemplate {
         Ok(path)
     }
 
+    /// Do records choose a part of it?
+    pub(super) fn is_chosen(&self) -> bool {
+        self.template.has_fields()
+    }
+
     /// The folder.
     pub(super) fn base(&self) -> &Path {
         &self.base

@@ -52,7 +52,9 @@ async fn lines_stand_in_the_files_that_records_name() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "{\"s\":\"a\",\"n\":1}\n{\"s\":\"a\",\"n\":3}\n");
     assert_eq!(fs::read_to_string(folder.path().join("out/b/2026-11-20.log")).unwrap(), "{\"s\":\"b\",\"n\":2}\n");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(fs::metadata(file.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    for made in [file.parent().unwrap(), &folder.path().join("out")] {
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700, "{}", made.display());
+    }
     assert!(told.iter().all(|told| told.recv().unwrap().worst == Outcome::Delivered));
     assert_eq!(bench.meters.sent_events(), 3);
 }
@@ -68,6 +70,11 @@ async fn hostile_values_become_dead_letters_and_nothing_leaves_the_folder() {
     let resolution = told[0].recv().unwrap();
     assert_eq!((resolution.delivered, resolution.dead_lettered), (1, 3));
     assert_eq!(bench.meters.discarded_events(Reason::Rejected), 3);
+    let (bench, told) =
+        deliver(folder.path(), "path = \"DIR/out/{{ s }}/x.log\"", &[&[r#"{"s":"link"}"#, r#"{"s":"b"}"#]]).await;
+    let resolution = told[0].recv().unwrap();
+    assert_eq!((resolution.delivered, resolution.dead_lettered), (1, 1), "a link stops its own records alone");
+    assert_eq!(bench.meters.sent_events(), 1);
     let mut open = OpenFiles::new(Duration::from_secs(1), Fsync::None);
     let base = folder.path().join("out");
     assert!(open.append(&base, "link/x.log", b"x\n").is_err(), "a link on the way");

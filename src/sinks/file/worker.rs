@@ -1,9 +1,11 @@
 //! The work of a file sink: sorts a batch by path, appends each group, settles the records.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::time::{Instant, interval, sleep_until};
 
 use super::FileSink;
@@ -12,6 +14,7 @@ use crate::codecs::Compression;
 use crate::component::signal::Stop;
 use crate::component::sink::Refusal;
 use crate::delivery::Bench;
+use crate::delivery::confined::refusal;
 use crate::event::{Batch, Outcome, View};
 
 /// Bytes taken from the queue at once: one write and one fsync for each file among them.
@@ -29,8 +32,8 @@ pub(super) struct Worker {
 #[derive(Default)]
 struct Group {
     lines: Vec<u8>,
-    /// Records of each batch whose lines these are.
-    counts: Vec<usize>,
+    /// The records whose lines these are: batch and place in it.
+    records: Vec<(usize, usize)>,
 }
 
 /// Batches whose lines are being written.
@@ -48,20 +51,17 @@ impl Worker {
     /// Encodes batches into a group for each path; refused records become dead letters here.
     fn sort(&self, batches: Vec<Batch>) -> Job {
         let mut groups: HashMap<String, Result<Group, Refusal>> = HashMap::new();
-        let mut path = String::new();
+        let (mut path, mut refused) = (String::new(), Vec::new());
         for (number, batch) in batches.iter().enumerate() {
-            for record in batch.iter() {
-                let refused = match self.sink.path.render(record, &mut path) {
+            for (at, record) in batch.iter().enumerate() {
+                let refusal = match self.sink.path.render(record, &mut path) {
                     Err(refusal) => Some(refusal),
-                    Ok(()) => self.put(record, (&path, number), &mut groups),
+                    Ok(()) => self.put(record, (&path, (number, at)), &mut groups),
                 };
-                if let Some(Refusal { code, why }) = refused {
-                    let records = std::iter::once((record, code, why.as_str()));
-                    let outcome = self.bench.dead_letters.write_each(records, &self.bench.meters);
-                    batch.note(outcome, 1);
-                }
+                refused.extend(refusal.map(|refusal| ((number, at), refusal)));
             }
         }
+        self.bury(&batches, &refused);
         let groups = groups.into_iter().filter_map(|(path, group)| Some((path, group.ok()?))).collect();
         Job { batches, groups }
     }
@@ -69,7 +69,7 @@ impl Worker {
     fn put(
         &self,
         record: View<'_>,
-        (path, batch): (&str, usize),
+        (path, place): (&str, (usize, usize)),
         groups: &mut HashMap<String, Result<Group, Refusal>>,
     ) -> Option<Refusal> {
         if !groups.contains_key(path) {
@@ -79,8 +79,7 @@ impl Worker {
         match groups.get_mut(path)? {
             Err(refusal) => Some(refusal.clone()),
             Ok(group) => {
-                group.counts.resize(group.counts.len().max(batch + 1), 0);
-                group.counts[batch] += 1;
+                group.records.push(place);
                 self.sink.encoding.codec.write(record, &mut group.lines);
                 group.lines.push(b'\n');
                 None
@@ -88,10 +87,24 @@ impl Worker {
         }
     }
 
+    /// Makes records dead letters, in one write.
+    fn bury(&self, batches: &[Batch], refused: &[((usize, usize), Refusal)]) {
+        if refused.is_empty() {
+            return;
+        }
+        let letters = refused.iter().map(|((batch, at), refusal)| {
+            let Refusal { code, why } = refusal;
+            (batches[*batch].get(*at), *code, why.as_str())
+        });
+        let outcome = self.bench.dead_letters.write_each(letters, &self.bench.meters);
+        let places: Vec<_> = refused.iter().map(|(place, _)| *place).collect();
+        note(batches, &places, outcome);
+    }
+
     /// Writes the groups of a job; those that cannot be written stay in it.
     fn write(&mut self, job: &mut Job) {
         let id = &self.bench.meters.label().id;
-        for (path, mut group) in std::mem::take(&mut job.groups) {
+        for (path, group) in std::mem::take(&mut job.groups) {
             let compressed = match self.sink.compression {
                 Compression::None => None,
                 compression => Some(compression.compress(&group.lines)),
@@ -100,11 +113,13 @@ impl Worker {
             match self.open.append(self.sink.path.base(), &path, bytes) {
                 Ok(()) => {
                     self.bench.health.succeeded(id);
-                    self.bench.meters.sent(group.counts.iter().sum(), group.lines.len());
-                    for (batch, count) in job.batches.iter().zip(group.counts.drain(..)).filter(|(_, count)| *count > 0)
-                    {
-                        batch.note(Outcome::Delivered, count);
-                    }
+                    self.bench.meters.sent(group.records.len(), group.lines.len());
+                    note(&job.batches, &group.records, Outcome::Delivered);
+                }
+                Err(error) if self.sink.path.is_chosen() && is_permanent(&error) => {
+                    let refusal = refusal("path_name", format!("its path cannot be a file: {error}"));
+                    let refused: Vec<_> = group.records.iter().map(|place| (*place, refusal.clone())).collect();
+                    self.bury(&job.batches, &refused);
                 }
                 Err(error) => {
                     self.bench.meters.error("file_write");
@@ -116,6 +131,19 @@ impl Worker {
             }
         }
     }
+}
+
+/// Tells the receipts of these records what became of them.
+fn note(batches: &[Batch], records: &[(usize, usize)], outcome: Outcome) {
+    for group in records.chunk_by(|(one, _), (other, _)| one == other) {
+        batches[group[0].0].note(outcome, group.len());
+    }
+}
+
+/// Is it the path that is at fault, so that another attempt would meet the same?
+fn is_permanent(error: &io::Error) -> bool {
+    let known = [Errno::LOOP, Errno::ISDIR, Errno::NOTDIR, Errno::NXIO, Errno::NAMETOOLONG, Errno::INVAL];
+    Errno::from_io_error(error).is_some_and(|errno| known.contains(&errno))
 }
 
 /// Works until the queue is closed and empty, or until `stop`. What cannot be written until then counts as failed.
@@ -133,7 +161,7 @@ pub(super) async fn run(worker: Worker, bench: Bench, stop: Stop) {
                 continue;
             }
         };
-        let (Some(batches), Some(mut at_work)) = (taken, worker.take()) else { return };
+        let (Some(batches), Some(at_work)) = (taken, worker.take()) else { return };
         let sorted = tokio::task::spawn_blocking(move || {
             let job = at_work.sort(batches);
             at_work.finish(job)

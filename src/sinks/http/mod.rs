@@ -48,7 +48,7 @@ const MAX_BYTES: usize = 1 << 20;
 /// Sends records over HTTP.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct HttpSettings {
+pub(super) struct HttpSettings {
     /// Where to send: `http://host:port/path` or `https://...`.
     uri: String,
     /// Method of the requests.

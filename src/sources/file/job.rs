@@ -8,6 +8,7 @@ use super::mailbox::Mailbox;
 use super::positions::Positions;
 use super::settings::FileSettings;
 use crate::codecs::{Codec, Decoder};
+use crate::component::machine;
 use crate::component::meters::Meters;
 use crate::component::row::Context;
 use crate::event::{Budget, Origin, Outcome, Shared, StreamKey};
@@ -94,7 +95,7 @@ impl Job {
             positions: Positions::new(settings.state_dir(context)),
             pace,
             notes: Arc::default(),
-            host: host(),
+            host: machine::host_name(),
             timestamp_keys: settings.timestamp_keys().into(),
             settings,
         }
@@ -115,10 +116,4 @@ impl Job {
         let origin = Origin::new(stream).with_metadata(vec![metadata]).with_timestamp_keys(self.timestamp_keys.clone());
         Arc::new(origin.with(&members))
     }
-}
-
-/// The host's name, as the kernel tells it.
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
 }

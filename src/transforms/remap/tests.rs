@@ -92,7 +92,9 @@ fn a_list_becomes_records_in_its_place_with_identities_of_their_own() {
     let dropped = &named[0].1;
     assert_eq!(identities(dropped), [before[0], before[2], before[4]]);
     assert_eq!(step.meters.discarded_events(Reason::Discarded), 1, "an empty list leaves nothing");
-    named.into_iter().for_each(|(_, batch)| batch.settle(Fate::Delivered));
+    for (_, batch) in named {
+        batch.settle(Fate::Delivered);
+    }
     main.settle(Fate::Delivered);
     let resolution = ledger.resolution();
     assert_eq!((resolution.delivered, resolution.dropped, resolution.failed), (7, 1, 0));
@@ -106,7 +108,7 @@ fn faults_of_a_program_stand_at_their_place_in_it() {
     assert!(problem.message.contains("(VRL E103)"), "{}", problem.message);
     let source = ".a = 1\n.b = to_int(.c)\n";
     assert_eq!(&source[problem.within.clone().unwrap()], "to_int(.c)");
-    assert!(problem.help.as_ref().unwrap().contains(".b, err = to_int(.c)"), "{:?}", problem);
+    assert!(problem.help.as_ref().unwrap().contains(".b, err = to_int(.c)"), "{problem:?}");
     assert!(!problem.is_warning);
 }
 

@@ -6,7 +6,7 @@ use memchr::memchr;
 
 use super::{Found, KeyNames, Replacement, Scanner, Shape};
 use crate::component::meters::Meters;
-use crate::event::json::{self, Decoded, Visitor, Walk};
+use crate::event::json::{self, Decoded, Segment, Visitor, Walk};
 use crate::event::{Editor, Path};
 
 /// What to look for and what to put in its place.
@@ -44,35 +44,108 @@ impl Tally {
     }
 }
 
+impl Tally {
+    fn clear(&mut self) {
+        self.cuts.clear();
+        self.texts.clear();
+    }
+
+    /// Moves the cuts from number `first` on by `offset` bytes.
+    fn shift(&mut self, first: usize, offset: usize) {
+        for cut in &mut self.cuts[first..] {
+            cut.raw.start += offset;
+            cut.raw.end += offset;
+        }
+    }
+
+    /// Appends `whole` with the cuts written over; tells whether there are any.
+    fn splice(&self, whole: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.cuts.is_empty() {
+            return false;
+        }
+        let mut from = 0;
+        for cut in &self.cuts {
+            out.extend_from_slice(&whole[from..cut.raw.start]);
+            out.extend_from_slice(&self.texts[cut.text.clone()]);
+            from = cut.raw.end;
+        }
+        out.extend_from_slice(&whole[from..]);
+        true
+    }
+}
+
 impl Cover {
     pub(super) fn new(scanner: Scanner, names: KeyNames, replacement: Replacement) -> Self {
         let labels = scanner.detectors().iter().map(super::Detector::name).collect();
         Self { scanner, names, replacement, labels }
     }
 
-    /// Covers what stands at `path`; its last key counts as a name.
-    pub(super) fn at(&self, records: &mut Editor<'_>, index: usize, path: &Path, tally: &mut Tally) {
-        let Some(key) = path.first_key() else {
-            records.rewrite(index, |key, value, out| self.member(key, value, out, tally));
-            return;
-        };
-        if path.depth() == 1 && key == b"message" && records.get(index).is_text() {
-            self.line(records, index, tally);
-            return;
-        }
-        records.rewrite_member(index, key, |whole, out| {
-            if path.depth() == 1 {
-                return self.value(whole, 0..whole.len(), out, tally);
-            }
-            json::seek(whole, &path.segments_below_first()).is_some_and(|at| self.value(whole, at, out, tally))
+    /// Covers everything in a record.
+    pub(super) fn record(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
+        let is_done = self.line(records, index, tally);
+        records.rewrite(index, |key, value, out| {
+            let is_covered = is_done && key == b"message";
+            !is_covered && self.member((key, value), out, tally)
         });
     }
 
-    /// Covers the raw line of a text record, which is decoded text as it stands.
-    pub(super) fn line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
-        let Some(line) = records.get(index).untouched_line() else { return };
-        tally.cuts.clear();
-        tally.texts.clear();
+    /// Covers what stands at `path`, in every occurrence of its keys; its last key counts as a name.
+    pub(super) fn at(&self, record: (&mut Editor<'_>, usize), path: &Path, tally: &mut Tally) {
+        let (records, index) = record;
+        let Some(key) = path.first_key() else {
+            self.record(records, index, tally);
+            return;
+        };
+        if path.depth() == 1 && key == b"message" && self.line(records, index, tally) {
+            return;
+        }
+        let below = path.segments_below_first();
+        records.rewrite_member(index, key, |whole, out| {
+            if below.is_empty() {
+                return self.member((key, whole), out, tally);
+            }
+            tally.clear();
+            self.below(whole, &below, tally);
+            tally.splice(whole, out)
+        });
+    }
+
+    /// Finds what to cover where `path`, which is not empty, leads to in `value`.
+    fn below(&self, value: &[u8], path: &[Segment<'_>], tally: &mut Tally) {
+        let (Some(first), rest) = (path.first(), &path[1..]) else { return };
+        match first {
+            Segment::Field(key) if value.first() == Some(&b'{') => {
+                json::walk(value, &mut Members { cover: self, key, rest, tally });
+            }
+            Segment::Field(_) => {}
+            Segment::Index(_) => {
+                if let Some(found) = json::seek(value, &path[..1]) {
+                    self.inner((value, found), rest, tally);
+                }
+            }
+        }
+    }
+
+    /// Finds what to cover where `rest` leads to from the value at `at`, with offsets in `whole`.
+    fn inner(&self, value: (&[u8], Range<usize>), rest: &[Segment<'_>], tally: &mut Tally) {
+        let (whole, at) = value;
+        if rest.is_empty() {
+            self.find(whole, at, tally);
+            return;
+        }
+        let before = tally.cuts.len();
+        self.below(&whole[at.clone()], rest, tally);
+        tally.shift(before, at.start);
+    }
+
+    /// Covers the raw line of a text record, which is decoded text as it stands; tells whether it changed.
+    fn line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) -> bool {
+        let Some(line) = records.get(index).untouched_line() else { return false };
+        if self.names.matches(b"message") {
+            tally.by_name += 1;
+            records.set_member(index, b"message", |out| self.write_opaque(out));
+            return true;
+        }
         let mut from = 0;
         tally.plain.clear();
         for found in self.scanner.scan(line, &mut tally.found) {
@@ -82,7 +155,7 @@ impl Cover {
             from = found.span.end;
         }
         if from == 0 {
-            return;
+            return false;
         }
         tally.plain.extend_from_slice(&line[from..]);
         let plain = std::mem::take(&mut tally.plain);
@@ -92,41 +165,40 @@ impl Cover {
             out.push(b'"');
         });
         tally.plain = plain;
+        true
     }
 
     /// Covers the value of a member; one with a telling name goes whole. Tells whether `out` holds a new value.
-    pub(super) fn member(&self, key: &[u8], value: &[u8], out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+    pub(super) fn member(&self, member: (&[u8], &[u8]), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+        let (key, value) = member;
         if self.is_telling(key, tally) && value != b"null" {
             tally.by_name += 1;
             self.write_opaque(out);
             return true;
         }
-        self.value(value, 0..value.len(), out, tally)
+        tally.clear();
+        self.find(value, 0..value.len(), tally);
+        tally.splice(value, out)
     }
 
-    /// Covers what lies in `at` of `whole`.
-    fn value(&self, whole: &[u8], at: Range<usize>, out: &mut Vec<u8>, tally: &mut Tally) -> bool {
-        tally.cuts.clear();
-        tally.texts.clear();
+    /// Finds what to cover in the value at `at` of `whole`.
+    fn find(&self, whole: &[u8], at: Range<usize>, tally: &mut Tally) {
         match whole.get(at.start) {
             Some(b'"') => self.string(whole, at.start + 1..at.end - 1, tally),
             Some(b'{' | b'[') => {
                 let mut inside = Inside { cover: self, base: at.start, tally };
                 json::walk(&whole[at], &mut inside);
             }
-            _ => return false,
+            _ => {}
         }
-        if tally.cuts.is_empty() {
-            return false;
-        }
-        let mut from = 0;
-        for cut in &tally.cuts {
-            out.extend_from_slice(&whole[from..cut.raw.start]);
-            out.extend_from_slice(&tally.texts[cut.text.clone()]);
-            from = cut.raw.end;
-        }
-        out.extend_from_slice(&whole[from..]);
-        true
+    }
+
+    /// Cuts the whole value at `at`, because of its name.
+    fn cut_value(&self, at: Range<usize>, tally: &mut Tally) {
+        tally.by_name += 1;
+        let start = tally.texts.len();
+        self.write_opaque(&mut tally.texts);
+        tally.cuts.push(Cut { raw: at, text: start..tally.texts.len() });
     }
 
     /// Finds what to cover in the string content `at` of `whole`.
@@ -205,20 +277,37 @@ impl Visitor for Inside<'_> {
         if !self.cover.is_telling(&text[key], self.tally) || &text[value.clone()] == b"null" {
             return Walk::Into;
         }
-        self.tally.by_name += 1;
-        let start = self.tally.texts.len();
-        self.cover.write_opaque(&mut self.tally.texts);
-        let text = start..self.tally.texts.len();
-        self.tally.cuts.push(Cut { raw: self.base + value.start..self.base + value.end, text });
+        self.cover.cut_value(self.base + value.start..self.base + value.end, self.tally);
         Walk::Skip
     }
 
     fn string(&mut self, text: &[u8], content: Range<usize>) {
         let before = self.tally.cuts.len();
         self.cover.string(text, content, self.tally);
-        for cut in &mut self.tally.cuts[before..] {
-            cut.raw.start += self.base;
-            cut.raw.end += self.base;
-        }
+        self.tally.shift(before, self.base);
     }
+}
+
+/// Follows a path through the members of one object.
+struct Members<'a> {
+    cover: &'a Cover,
+    key: &'a [u8],
+    rest: &'a [Segment<'a>],
+    tally: &'a mut Tally,
+}
+
+impl Visitor for Members<'_> {
+    fn member(&mut self, text: &[u8], key: Range<usize>, value: Range<usize>) -> Walk {
+        if !json::key_eq(&text[key], self.key) {
+            return Walk::Skip;
+        }
+        if self.rest.is_empty() && self.cover.names.matches(self.key) && &text[value.clone()] != b"null" {
+            self.cover.cut_value(value, self.tally);
+        } else {
+            self.cover.inner((text, value), self.rest, self.tally);
+        }
+        Walk::Skip
+    }
+
+    fn string(&mut self, _: &[u8], _: Range<usize>) {}
 }

@@ -36,7 +36,7 @@ use serde::Deserialize;
 use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform};
-use crate::event::{Batch, Editor, Origin, Path, Shared};
+use crate::event::{Batch, Origin, Path, Shared};
 
 use cover::{Cover, Tally};
 pub use detector::Detector;
@@ -114,12 +114,11 @@ impl ScrubSettings {
         let Some(fields) = &self.fields else { return Ok(None) };
         let parse = |(at, text): (usize, &String)| {
             let path = Path::parse(text).map_err(|bad| Problem::new(format!("fields[{at}]"), bad.to_string()))?;
-            match path.is_metadata() {
-                true => {
-                    Err(Problem::new(format!("fields[{at}]"), format!("`{text}` is metadata, which no sink writes")))
-                }
-                false => Ok(path),
+            if path.is_metadata() {
+                let message = format!("`{text}` is metadata, which no sink writes");
+                return Err(Problem::new(format!("fields[{at}]"), message));
             }
+            Ok(path)
         };
         fields.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Some)
     }
@@ -189,8 +188,12 @@ impl Transform for Scrub {
         let mut records = batch.edit();
         for index in 0..records.len() {
             match &self.paths {
-                Some(paths) => paths.iter().for_each(|path| self.cover.at(&mut records, index, path, &mut self.tally)),
-                None => self.everywhere(&mut records, index),
+                Some(paths) => {
+                    for path in &**paths {
+                        self.cover.at((&mut records, index), path, &mut self.tally);
+                    }
+                }
+                None => self.cover.record(&mut records, index, &mut self.tally),
             }
         }
         self.tally.report(&self.cover, &self.meters);
@@ -208,14 +211,6 @@ impl Transform for Scrub {
 }
 
 impl Scrub {
-    fn everywhere(&mut self, records: &mut Editor<'_>, index: usize) {
-        let (cover, tally) = (&self.cover, &mut self.tally);
-        if records.get(index).is_text() {
-            cover.line(records, index, tally);
-        }
-        records.rewrite(index, |key, value, out| cover.member(key, value, out, tally));
-    }
-
     /// The origin with its members scrubbed: done once for each.
     fn origin(&mut self, origin: &Arc<Origin>) -> Arc<Origin> {
         if let Some((_, scrubbed)) = self.origins.iter().find(|(known, _)| Arc::ptr_eq(known, origin)) {
@@ -236,13 +231,14 @@ impl Scrub {
         let mut value = Vec::new();
         let scrub = |member: &Shared| {
             value.clear();
-            let changed = self.cover.member(member.key.as_bytes(), &member.value, &mut value, &mut self.tally);
+            let changed = self.cover.member((member.key.as_bytes(), &member.value), &mut value, &mut self.tally);
             Shared {
                 key: member.key.clone(),
                 value: if changed { value.as_slice().into() } else { member.value.clone() },
             }
         };
-        Arc::new(origin.derive(origin.members().iter().map(scrub).collect()))
+        let members: Vec<Shared> = origin.members().iter().map(scrub).collect();
+        Arc::new(origin.derive(&members))
     }
 
     fn names(&self, key: &str) -> bool {

@@ -108,6 +108,11 @@ fn whole_requests_meet_their_class() {
     hold(403, "");
     hold(404, r#"{"error":{"type":"index_not_found_exception","reason":"no such index [a]"},"status":404}"#);
     hold(406, r#"{"error":"Content-Type header [text/plain] is not supported","status":406}"#);
+    let query = hold(
+        400,
+        r#"{"error":{"type":"illegal_argument_exception","reason":"request [/_bulk] contains unrecognized parameter: [x]"}}"#,
+    );
+    assert!(query.contains("`query`"), "{query}");
     assert_eq!(read(&reply(413, ""), 5), Answer::Split);
     assert_eq!(read(&reply(400, r#"{"error":{"type":"x_content_parse_exception"}}"#), 5), Answer::Split);
     assert!(matches!(read(&reply(400, "{}"), 1), Answer::Rejected { .. }));

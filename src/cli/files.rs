@@ -1,0 +1,33 @@
+//! The configuration that verbs work with.
+
+use std::path::{Path, PathBuf};
+
+use crate::component::machine;
+use crate::config::{self, Loaded, Memory, Rules, Shelves};
+use crate::diagnostic::Code;
+
+/// Where packages put the configuration.
+const DEFAULT: &str = "/etc/levada/levada.toml";
+
+/// Where the configuration is.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Files {
+    /// Configuration: files, folders (their `*.toml`) and patterns; may be given several times.
+    #[arg(short, long, value_name = "PATH", num_args = 1.., default_value = DEFAULT)]
+    pub(super) config: Vec<PathBuf>,
+}
+
+impl Files {
+    /// Reads and checks the configuration. Opens no socket and reads no data.
+    pub(super) fn load(&self) -> Loaded {
+        let memory = Memory { default_limit: machine::default_memory_limit() };
+        let environment = |name: &str| std::env::var(name).ok();
+        let rules = Rules { catalogue: &Shelves, environment: &environment, budget: &memory };
+        let mut loaded = config::load(&self.config, rules);
+        if self.config == [Path::new(DEFAULT)] {
+            // Most likely the very first call.
+            loaded.report.advise(Code::NoFile, "`levada demo` shows a pipeline at work without any configuration");
+        }
+        loaded
+    }
+}

@@ -1,0 +1,100 @@
+//! The program's own log: on standard error, without anything from a record.
+
+use std::io::stderr;
+use std::panic::{self, PanicHookInfo};
+
+use tracing_subscriber::EnvFilter;
+
+use super::screen;
+use crate::config::Loaded;
+use crate::diagnostic::{Color, Diagnostic, Severity};
+
+/// How the log looks.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Log {
+    /// Lines for people, or JSON for programs.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: Format,
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a list such as `info,levada::sources=debug`. Else
+    /// `LEVADA_LOG` or `RUST_LOG` says.
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+/// The form of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+impl Log {
+    /// Begins to log. An error says what is wrong with the level.
+    pub(super) fn begin(&self) -> Result<(), String> {
+        let filter = filter(self.log_level.as_deref(), |name| std::env::var(name).ok())?;
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+        match self.log_format {
+            Format::Text => log.with_ansi(screen::color() == Color::Always).with_target(false).init(),
+            Format::Json => log.json().flatten_event(true).init(),
+        }
+        panic::set_hook(Box::new(log_panic));
+        Ok(())
+    }
+
+    /// Tells every fault of a configuration in the form of the log.
+    pub(super) fn tell(&self, loaded: &Loaded) {
+        match self.log_format {
+            Format::Text => screen::print_faults(loaded),
+            Format::Json => loaded.report.diagnostics().iter().for_each(|fault| log_fault(fault, loaded)),
+        }
+    }
+}
+
+fn log_fault(fault: &Diagnostic, loaded: &Loaded) {
+    let label = fault.primary.as_ref();
+    let file = label.map(|label| loaded.sources.file(label.place.file).name.as_str());
+    let position = label.map(|label| loaded.sources.position(&label.place));
+    let (line, column) = (position.map(|at| at.line), position.map(|at| at.column));
+    let (code, why) = (fault.code.as_str(), label.map(|label| label.text.as_str()));
+    let (message, help) = (&fault.message, fault.help.join("; "));
+    match fault.severity() {
+        Severity::Error => tracing::error!(code, file, line, column, why, help, "{message}"),
+        Severity::Warning => tracing::warn!(code, file, line, column, why, help, "{message}"),
+    }
+}
+
+/// What is logged: the flag, else the first variable that is set, else `info`.
+fn filter(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, String> {
+    let from = |name: &str| variable(name).filter(|level| !level.is_empty()).map(|level| (name.to_owned(), level));
+    let given = flag.map(|level| ("--log-level".to_owned(), level.to_owned()));
+    let given = given.or_else(|| from("LEVADA_LOG")).or_else(|| from("RUST_LOG"));
+    let Some((name, level)) = given else { return Ok(EnvFilter::new("info")) };
+    EnvFilter::try_new(&level).map_err(|error| {
+        format!("`{level}` in {name} is no log level: {error}; expected one of error, warn, info, debug, trace")
+    })
+}
+
+/// A panic's text is shown only if it is a constant of the program: one made at run time may hold parts of a record.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    let text = panic.payload().downcast_ref::<&'static str>().copied();
+    tracing::error!(location, "internal error: {}", text.unwrap_or("no text that could be shown"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filter;
+
+    #[test]
+    fn the_flag_wins_over_the_variables() {
+        let all = |name: &str| Some(if name == "LEVADA_LOG" { "debug" } else { "trace" }.to_owned());
+        let rust = |name: &str| (name == "RUST_LOG").then(|| "trace".to_owned());
+        let shown = |flag, variable: &dyn Fn(&str) -> Option<String>| filter(flag, variable).unwrap().to_string();
+        assert_eq!(shown(Some("warn"), &all), "warn");
+        assert_eq!(shown(None, &all), "debug");
+        assert_eq!(shown(None, &rust), "trace");
+        assert_eq!(shown(None, &|_| None), "info");
+        let fault = filter(Some("loud=="), |_| None).unwrap_err();
+        assert!(fault.starts_with("`loud==` in --log-level is no log level"), "{fault}");
+    }
+}

@@ -1,0 +1,148 @@
+//! What one process runs: its folder, its door, its components.
+
+use std::time::{Duration, Instant};
+
+use super::Run;
+use crate::admin::{Door, Figures, Shown};
+use crate::component::machine;
+use crate::component::meters::Families;
+use crate::config::{Component, Globals, Plan, show_size};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::event::Budget;
+use crate::topology::{BuildError, DataDir, Topology};
+
+/// A running agent.
+pub(super) struct Agent {
+    globals: Globals,
+    shown: Shown,
+    door: Option<Door>,
+    topology: Topology,
+    /// Holds the lock.
+    _data_dir: DataDir,
+}
+
+/// A diagnostic is large, and errors are rare.
+type Fault = Box<Diagnostic>;
+
+impl Agent {
+    /// Starts what `plan` says.
+    pub(super) async fn start(plan: &Plan) -> Result<Self, Fault> {
+        let globals: Globals = plan.globals.read()?;
+        let limit = globals.memory_limit.map_or_else(machine::default_memory_limit, |limit| limit.0);
+        let data_dir = DataDir::open(&globals.data_dir).map_err(|why| bad_data_dir(plan, why))?;
+        let families = Families::default();
+        let figures = Figures::new(families.registry());
+        let mut topology = Topology::idle(&data_dir, families.clone(), Budget::new(limit as usize));
+        let shown = Shown { roster: topology.roster(), families, figures };
+        let door = open_door(plan, &globals, &shown).await?;
+        topology.apply(plan).map_err(|error| not_built(plan, error))?;
+        let agent = Self { globals, shown, door, topology, _data_dir: data_dir };
+        agent.announce(plan, "runs");
+        tracing::info!(data_dir = %agent.globals.data_dir.display(), memory_limit = show_size(limit), "limits");
+        Ok(agent)
+    }
+
+    /// Reads the configuration again and becomes what it says; where it has a fault, nothing changes.
+    pub(super) async fn reload(&mut self, arguments: &Run) {
+        let files = arguments.files.clone();
+        let Ok(mut loaded) = tokio::task::spawn_blocking(move || files.load()).await else {
+            return self.refuse();
+        };
+        let changed = match loaded.plan.take() {
+            Some(plan) => self.turn_into(&plan).await.map_err(|fault| loaded.report.push(*fault)).is_ok(),
+            None => false,
+        };
+        arguments.log.tell(&loaded);
+        if changed { self.shown.figures.reloaded() } else { self.refuse() }
+    }
+
+    fn refuse(&self) {
+        self.shown.figures.reload_failed();
+        tracing::error!("the configuration was not reloaded: what ran before runs on, unchanged");
+    }
+
+    async fn turn_into(&mut self, plan: &Plan) -> Result<(), Fault> {
+        let globals: Globals = plan.globals.read()?;
+        // What can fail comes first: after the swap there is no way back.
+        let has_moved = globals.api != self.globals.api;
+        let door = if has_moved { Some(open_door(plan, &globals, &self.shown).await?) } else { None };
+        self.topology.apply(plan).map_err(|error| not_built(plan, error))?;
+        if let Some(door) = door {
+            self.door = door;
+        }
+        for setting in self.globals.fixed_changes(&globals) {
+            tracing::warn!("`{setting}` has changed: that takes effect with the next start");
+        }
+        self.globals = globals;
+        self.announce(plan, "reloaded");
+        Ok(())
+    }
+
+    /// Waits until no source has anything more to come.
+    pub(super) fn sources_ended(&self) -> impl Future<Output = ()> + use<> {
+        self.topology.sources_ended()
+    }
+
+    /// Takes no more, lets what is in hand arrive, commits, and says what is left.
+    pub(super) async fn end(self) {
+        let limit = self.globals.graceful_shutdown_limit_secs;
+        tracing::info!(limit_secs = limit, "ends: takes no more, delivers what is in hand");
+        let left = self.topology.shut_down(Instant::now() + Duration::from_secs_f64(limit)).await;
+        if left.components.is_empty() {
+            tracing::info!("ended, nothing is left");
+            return;
+        }
+        let queued: Vec<_> = left.queued_bytes.iter().map(|(id, bytes)| format!("{id}: {bytes} bytes")).collect();
+        tracing::warn!(
+            unfinished = left.components.join(", "),
+            queued = queued.join(", "),
+            "ended at the deadline; what was not delivered is read again at the next start, where the source can"
+        );
+    }
+
+    fn announce(&self, plan: &Plan, what: &str) {
+        let list = |components: &[Component]| {
+            let named = |component: &Component| format!("{} ({})", component.id, component.type_name);
+            components.iter().map(named).collect::<Vec<_>>().join(", ")
+        };
+        tracing::info!(
+            sources = list(&plan.sources),
+            transforms = list(&plan.transforms),
+            sinks = list(&plan.sinks),
+            api = self.door.as_ref().map(|door| door.address().to_string()),
+            "levada {} {what}",
+            env!("CARGO_PKG_VERSION"),
+        );
+    }
+}
+
+async fn open_door(plan: &Plan, globals: &Globals, shown: &Shown) -> Result<Option<Door>, Fault> {
+    let Some(api) = &globals.api else { return Ok(None) };
+    let opened = Door::open(api.address, shown.clone()).await;
+    opened.map(Some).map_err(|error| {
+        let fault = Diagnostic::new(Code::BadAddress, format!("cannot listen on `{}`", api.address));
+        let fault = fault.at(plan.globals.place_of("api.address"), error.to_string());
+        Box::new(fault.help("give another port, or end what listens there (`ss -ltnp` tells)"))
+    })
+}
+
+fn bad_data_dir(plan: &Plan, why: String) -> Diagnostic {
+    let fault = Diagnostic::new(Code::BadDataDir, why);
+    let fault = match plan.globals.written("data_dir") {
+        Some(place) => fault.at(place, "set here"),
+        None => fault,
+    };
+    fault.help("set `data_dir` to a folder that this user may write and no other agent uses")
+}
+
+fn not_built(plan: &Plan, error: BuildError) -> Diagnostic {
+    let fault = Diagnostic::new(Code::NotBuilt, format!("cannot build the {} `{}`", error.kind, error.id));
+    let component = plan.components().find(|component| component.id == error.id);
+    match component {
+        Some(component) => fault.at(component.section.place(), error.why),
+        None => fault.help(error.why),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! What stops an agent from starting, as a person sees it, and what a reload does and does not change.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+
+use clap::Parser;
+use insta::assert_snapshot;
+use tempfile::TempDir;
+
+use super::*;
+use crate::cli::Line;
+use crate::config::Loaded;
+use crate::diagnostic::{Color, render_report};
+
+/// A configuration in a folder of its own, with `FOLDER` for that folder.
+struct Desk {
+    folder: TempDir,
+    arguments: Run,
+}
+
+const PIPELINE: &str = "data_dir = 'FOLDER/state'\n\n[sources.app]\ntype = 'file'\ninclude = ['FOLDER/*.log']\n\n\
+                        [sinks.out]\ntype = 'blackhole'\ninputs = ['app']\n";
+
+impl Desk {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("levada.toml");
+        let arguments = Line::try_parse_from(["levada".as_ref(), "--config".as_ref(), file.as_os_str()]).unwrap().run;
+        let desk = Self { folder, arguments };
+        desk.write(text);
+        desk
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, text: &str) {
+        let text = text.replace("FOLDER", &self.path().display().to_string());
+        fs::write(self.path().join("levada.toml"), text).unwrap();
+    }
+
+    /// Starts; a fault is drawn.
+    async fn start(&self) -> Result<Agent, String> {
+        let Loaded { plan, sources, mut report } = self.arguments.files.load();
+        let Some(plan) = plan else { panic!("{}", render_report(&report, &sources, Color::Never)) };
+        Agent::start(&plan).await.map_err(|fault| {
+            report.push(*fault);
+            let shown = render_report(&report, &sources, Color::Never);
+            let shown = shown.replace(&self.path().display().to_string(), "FOLDER");
+            // An underline is as long as the folder's path, or as a port.
+            shown.replace('^', "")
+        })
+    }
+
+    async fn fault(&self) -> String {
+        self.start().await.err().expect("it does not start")
+    }
+}
+
+fn with_api(address: &str) -> String {
+    format!("api.address = '{address}'\n{PIPELINE}")
+}
+
+#[tokio::test]
+async fn a_folder_in_use() {
+    let desk = Desk::new(PIPELINE);
+    let _other = DataDir::open(&desk.path().join("state")).unwrap();
+    assert_snapshot!(desk.fault().await, @r#"
+    error[E027]: the folder `FOLDER/state` is in use by another process: two would repeat and lose records
+     --> FOLDER/levada.toml:1:12
+      |
+    1 | data_dir = 'FOLDER/state'
+      |             set here
+      |
+      = help: set `data_dir` to a folder that this user may write and no other agent uses
+
+    1 error
+    "#);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made() {
+    let desk = Desk::new(PIPELINE);
+    fs::write(desk.path().join("state"), "a file").unwrap();
+    assert_snapshot!(desk.fault().await, @r#"
+    error[E027]: cannot make the folder `FOLDER/state`: File exists (os error 17)
+     --> FOLDER/levada.toml:1:12
+      |
+    1 | data_dir = 'FOLDER/state'
+      |             set here
+      |
+      = help: set `data_dir` to a folder that this user may write and no other agent uses
+
+    1 error
+    "#);
+}
+
+#[tokio::test]
+async fn an_address_in_use() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let fault = Desk::new(&with_api(&address)).fault().await;
+    assert_snapshot!(fault.replace(&address, "ADDRESS"), @r#"
+    error[E028]: cannot listen on `ADDRESS`
+     --> FOLDER/levada.toml:1:15
+      |
+    1 | api.address = 'ADDRESS'
+      |                Address already in use (os error 98)
+      |
+      = help: give another port, or end what listens there (`ss -ltnp` tells)
+
+    1 error
+    "#);
+}
+
+#[tokio::test]
+async fn a_component_that_cannot_be_built() {
+    let sink = "[sinks.store]\ntype = 'elasticsearch'\ninputs = ['app']\nendpoints = ['https://localhost:9200']\n\
+                bulk.index = 'logs'\ntls.ca_file = 'FOLDER/ca.pem'\n";
+    assert_snapshot!(Desk::new(&format!("{PIPELINE}{sink}")).fault().await, @r#"
+    error[E029]: cannot build the sink `store`
+      --> FOLDER/levada.toml:10:1
+       |
+    10 | [sinks.store]
+       |  tls: cannot use `FOLDER/ca.pem`: I/O error: No such file or directory (os error 2)
+
+    1 error
+    "#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_moves_the_door_and_a_failed_one_leaves_it() {
+    let desk = Desk::new(&with_api("127.0.0.1:0"));
+    let mut agent = desk.start().await.unwrap();
+    let address = |agent: &Agent| agent.door.as_ref().map(Door::address);
+    let first = address(&agent);
+
+    desk.write(&with_api("127.0.0.2:0"));
+    agent.reload(&desk.arguments).await;
+    let second = address(&agent);
+    assert!(first.is_some() && second.is_some_and(|address| address.ip().to_string() == "127.0.0.2"));
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    desk.write(&with_api(&taken.local_addr().unwrap().to_string()));
+    agent.reload(&desk.arguments).await;
+    assert_eq!(address(&agent), second, "what is in use is not taken");
+
+    desk.write("not toml");
+    agent.reload(&desk.arguments).await;
+    assert_eq!(address(&agent), second);
+
+    desk.write(PIPELINE);
+    agent.reload(&desk.arguments).await;
+    assert_eq!(address(&agent), None);
+    let metrics = prometheus::TextEncoder::new().encode_to_string(&agent.shown.families.registry().gather()).unwrap();
+    assert!(metrics.contains("levada_config_reloads_total{status=\"failure\"} 2"), "{metrics}");
+    assert!(metrics.contains("levada_config_reloads_total{status=\"success\"} 2"), "{metrics}");
+    agent.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_a_start_can_change_is_named() {
+    let limit = |text: &str| toml::from_str::<Globals>(text).unwrap();
+    let (old, new) = (limit("data_dir = 'a'"), limit("data_dir = 'b'\nmemory_limit = '1MiB'"));
+    assert_eq!(old.fixed_changes(&new).collect::<Vec<_>>(), ["data_dir", "memory_limit"]);
+    assert_eq!(old.fixed_changes(&old).count(), 0);
+}

@@ -1,0 +1,35 @@
+//! `levada validate`: every fault of a configuration at once.
+
+use std::process::ExitCode;
+
+use super::files::Files;
+use super::{FAULTY, screen};
+use crate::config::{Kind, Plan};
+
+/// Check a configuration: opens no socket, reads no data.
+#[derive(Debug, clap::Args)]
+pub(super) struct Validate {
+    #[command(flatten)]
+    files: Files,
+}
+
+pub(super) fn validate(arguments: &Validate) -> ExitCode {
+    let loaded = arguments.files.load();
+    screen::print_faults(&loaded);
+    match &loaded.plan {
+        Some(plan) => {
+            println!("valid: {}", summary(plan));
+            ExitCode::SUCCESS
+        }
+        None => ExitCode::from(FAULTY),
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let count = |kind: Kind| {
+        let count = plan.components().filter(|component| component.kind == kind).count();
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {}{plural}", kind.noun())
+    };
+    Kind::ALL.map(count).join(", ")
+}

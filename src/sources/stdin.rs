@@ -1,0 +1,241 @@
+//! The `stdin` source: reads lines from the standard input.
+//!
+//! ```toml
+//! [sources.piped]
+//! type = "stdin"
+//! decoding.codec = "json"
+//! ```
+//!
+//! **Delivery.** A block is kept until its records have arrived, and offered again if they failed; what is under way when
+//! the process ends cannot be read again. **Order.** Kept. **Limits.** A line longer than `max_line_bytes` is cut and marked.
+//! At the end of the input the source ends, as soon as all records have arrived.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::thread::{Builder, Thread};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::feed::{Feed, Stopped, Stream};
+use crate::codecs::{Codec, Decoder, Decoding};
+use crate::component::machine;
+use crate::component::outlet::Outlet;
+use crate::component::row::{Context, Problem, Settings};
+use crate::component::signal::Stop;
+use crate::component::source::{Running, Source};
+use crate::event::{Origin, Shared, StreamKey};
+
+/// Bytes asked for at once: what a pipe holds by default (pipe(7)).
+const READ: usize = 64 << 10;
+/// Largest `max_line_bytes`: offsets in a batch have 32 bits.
+const LARGEST: usize = 1 << 30;
+
+/// Reads lines from the standard input.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StdinSettings {
+    /// Longest line in bytes. A longer one is cut at this length, on a character, and marked; its rest is skipped.
+    #[serde(default = "max_line_bytes")]
+    max_line_bytes: usize,
+    /// Member that gets the host's name: `host` if the codec is `bytes`, none if it is `json`. Empty for none.
+    #[serde(default)]
+    host_key: Option<String>,
+    /// How lines are decoded.
+    #[serde(default)]
+    decoding: Decoding,
+}
+
+const fn max_line_bytes() -> usize {
+    1 << 20
+}
+
+impl Settings for StdinSettings {
+    type Built = Box<dyn Source>;
+    const NAME: &'static str = "stdin";
+
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if !(1..=LARGEST).contains(&self.max_line_bytes) {
+            let found = self.max_line_bytes;
+            problems.push(Problem::new("max_line_bytes", format!("expected 1 to {LARGEST} bytes, found {found}")));
+        }
+        if self.host_key.as_deref().is_some_and(|key| key.trim_start_matches('.').contains(['.', '[', '"'])) {
+            problems.push(
+                Problem::new("host_key", "expected the name of a top-level member")
+                    .help("use a `remap` or `enrich` step to put it deeper"),
+            );
+        }
+        problems
+    }
+
+    fn build(self, context: Context) -> Result<Self::Built, String> {
+        let input = io::stdin().as_fd().try_clone_to_owned();
+        let input = input.map_err(|error| format!("cannot use the standard input: {error}"))?;
+        Ok(Box::new(Stdin { settings: self, context, input: input.into() }))
+    }
+}
+
+impl StdinSettings {
+    fn stream(&self) -> Stream {
+        let is_plain = self.decoding.codec == Codec::Bytes;
+        let key = self.host_key.as_deref().map(|key| key.trim_start_matches('.'));
+        let key = key.or(is_plain.then_some("host")).filter(|key| !key.is_empty());
+        let host = key.map(|key| Shared::string(key, &machine::host_name()));
+        let kind = is_plain.then(|| Shared::string("source_type", "stdin"));
+        let members: Vec<Shared> = host.into_iter().chain(kind).collect();
+        let keys: Vec<Box<str>> = ["timestamp", "@timestamp", "time"].map(Box::from).to_vec();
+        Stream {
+            decoder: Decoder { codec: self.decoding.codec, max_line_bytes: self.max_line_bytes },
+            origin: Origin::new(StreamKey::random()).with_timestamp_keys(keys.into()).with(&members),
+        }
+    }
+}
+
+struct Stdin {
+    settings: StdinSettings,
+    context: Context,
+    input: File,
+}
+
+impl Source for Stdin {
+    fn run(self: Box<Self>, outlet: Arc<dyn Outlet>, stop: Stop) -> Running {
+        Box::pin(async move {
+            let (ended, end) = tokio::sync::oneshot::channel::<()>();
+            let id = self.context.id.clone();
+            let read = move || {
+                let outcome = self.read(&*outlet, &stop);
+                if let Err(error) = outcome {
+                    tracing::error!(component_id = id, %error, "cannot read the standard input");
+                }
+                drop(ended);
+            };
+            match Builder::new().name("levada-stdin".into()).spawn(read) {
+                // An error is how the channel tells that the thread has ended.
+                Ok(_) => drop(end.await),
+                Err(error) => tracing::error!(%error, "cannot start a thread, the standard input is not read"),
+            }
+        })
+    }
+}
+
+impl Stdin {
+    fn read(self, outlet: &dyn Outlet, stop: &Stop) -> io::Result<()> {
+        let bell = Arc::new(Bell { event: eventfd(0, EventfdFlags::NONBLOCK)?, thread: std::thread::current() });
+        let waker = Waker::from(bell.clone());
+        let feed = Feed::new(self.settings.stream(), &self.context, outlet, (stop.clone(), waker));
+        let mut lines =
+            Lines { input: self.input, feed, begun: Vec::new(), limit: self.settings.max_line_bytes, is_cut: false };
+        let outcome = lines.run(stop, &bell);
+        lines.feed.finish();
+        outcome
+    }
+}
+
+/// Wakes the reading thread wherever it waits: parked, or for input.
+struct Bell {
+    event: OwnedFd,
+    thread: Thread,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // A full counter is a bell that has been rung.
+        let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+        self.thread.unpark();
+    }
+}
+
+/// Lines as they are read.
+struct Lines {
+    input: File,
+    feed: Feed,
+    /// The beginning of a line whose end has not been read.
+    begun: Vec<u8>,
+    limit: usize,
+    /// Was the line that is being read cut and passed on?
+    is_cut: bool,
+}
+
+impl Lines {
+    fn run(&mut self, stop: &Stop, bell: &Bell) -> io::Result<()> {
+        while !stop.is_requested() {
+            self.feed.attend();
+            let mut ready = [PollFd::new(&self.input, PollFlags::IN), PollFd::new(&bell.event, PollFlags::IN)];
+            match poll(&mut ready, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let [input, rung] = ready.map(|fd| !fd.revents().is_empty());
+            if rung {
+                let _ = rustix::io::read(&bell.event, &mut [0; 8]);
+            }
+            if input && self.read() != Ok(More::Yes) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once and passes on the lines that are whole.
+    fn read(&mut self) -> Result<More, Stopped> {
+        let begun = self.begun.len();
+        let permit = self.feed.room(begun + READ)?;
+        let mut buffer = self.feed.buffer(begun + READ);
+        buffer[..begun].copy_from_slice(&self.begun);
+        let got = match self.input.read(&mut buffer[begun..]) {
+            Ok(got) => got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(More::Yes),
+            Err(error) => {
+                tracing::error!(%error, "cannot read the standard input any further");
+                0
+            }
+        };
+        buffer.truncate(begun + got);
+        let from = self.rest_of_cut(&buffer);
+        let to = match memchr::memrchr(b'\n', &buffer[from..]) {
+            _ if got == 0 => buffer.len(),
+            Some(at) => from + at + 1,
+            None if buffer.len() - from > self.limit => {
+                self.is_cut = true;
+                buffer.len()
+            }
+            None => from,
+        };
+        self.begun.clear();
+        self.begun.extend_from_slice(&buffer[to..]);
+        self.feed.skip(from);
+        if to > from {
+            self.feed.offer(permit, buffer, from..to)?;
+        }
+        Ok(if got == 0 { More::No } else { More::Yes })
+    }
+
+    /// How many of the bytes belong to a line that was cut.
+    fn rest_of_cut(&mut self, buffer: &[u8]) -> usize {
+        if !self.is_cut {
+            return 0;
+        }
+        let end = memchr::memchr(b'\n', buffer);
+        self.is_cut = end.is_none();
+        end.map_or(buffer.len(), |at| at + 1)
+    }
+}
+
+/// Is there more to read?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum More {
+    Yes,
+    No,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! `levada demo` as a newcomer runs it, at the end of a pipe.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::examples::store::Store;
+
+fn demo(arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
+    command.arg("demo").args(arguments).env_remove("COLUMNS");
+    command.stdout(Stdio::piped()).spawn().unwrap()
+}
+
+fn end(mut child: Child, mut shown: String) -> (ExitStatus, String) {
+    child.stdout.take().unwrap().read_to_string(&mut shown).unwrap();
+    (child.wait().unwrap(), shown)
+}
+
+/// The figure at the end of the row that begins with `words`.
+fn figure(shown: &str, words: &str) -> u64 {
+    let rows = shown.lines().filter_map(|line| line.trim().strip_prefix(words));
+    rows.filter_map(|rest| rest.split_whitespace().next()?.replace(',', "").parse::<u64>().ok()).sum()
+}
+
+fn assert_adds_up(status: ExitStatus, shown: &str) {
+    assert!(status.success(), "{shown}");
+    let written = figure(shown, "written by the services");
+    let dropped = figure(shown, "left out by `no_debug`") + figure(shown, "sampled away by `few_health_checks`");
+    assert!(written > 0 && dropped > 0, "{shown}");
+    assert_eq!(figure(shown, "delivered") + dropped, written, "{shown}");
+}
+
+#[test]
+fn in_a_pipe_it_is_plain_and_adds_up() {
+    let (status, shown) = end(demo(&["--seconds", "1"]), String::new());
+    assert_adds_up(status, &shown);
+    assert!(!shown.contains(['\x1b', '\r']), "{shown:?}");
+    for sight in ["e-mail addresses", "a bearer token", "a payment card"] {
+        assert!(shown.contains(sight), "{sight} is not shown:\n{shown}");
+    }
+    let widest = shown.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{widest:?} columns:\n{shown}");
+}
+
+#[test]
+fn control_c_ends_it_with_the_sum() {
+    let mut child = demo(&["--seconds", "600"]);
+    let mut shown = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    while !shown.contains("as it leaves") {
+        assert!(lines.read_line(&mut shown).unwrap() > 0, "it ended:\n{shown}");
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    lines.read_to_string(&mut shown).unwrap();
+    assert_adds_up(child.wait().unwrap(), &shown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_sends_is_what_it_says() {
+    let store = Store::open().await;
+    let child = demo(&["--seconds", "1", "--to", &store.address]);
+    let (status, shown) = tokio::task::spawn_blocking(move || end(child, String::new())).await.unwrap();
+    assert!(status.success(), "{shown}");
+    let stored = store.documents().values().map(|index| index.len()).sum::<usize>() as u64;
+    assert_eq!(figure(&shown, &format!("delivered to {}", store.address)), stored, "{shown}");
+}
+
+#[test]
+fn an_address_that_is_none_is_an_error() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
+    let output = command.args(["demo", "--to", "localhost"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is no address"));
+}

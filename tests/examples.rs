@@ -1,0 +1,230 @@
+//! Every pipeline in `examples/`, run on logs of the Go2Asia flows: what arrives is what its first lines promise.
+
+pub mod store;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use levada::component::meters::{Families, Label};
+use levada::config::{self, Memory, Plan, Rules, Shelves};
+use levada::event::Budget;
+use levada::sources::demo_logs::Flows;
+use levada::topology::{DataDir, Leftover, Topology};
+use serde_json::Value;
+
+use store::{Documents, Store};
+
+/// Long enough for anything that is going to happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Lines of the flows that each example gets.
+const LINES: usize = 6_000;
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
+/// The plan of a file, which must be without fault and without warning.
+fn plan(file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Plan {
+    let memory = Memory { default_limit: 256 << 20 };
+    let loaded = config::load(&[file.to_owned()], Rules { catalogue: &Shelves, environment, budget: &memory });
+    let shown = levada::diagnostic::render_report(&loaded.report, &loaded.sources, levada::diagnostic::Color::Never);
+    assert_eq!(shown, "", "{}", file.display());
+    loaded.plan.unwrap()
+}
+
+/// Logs that the services have written.
+struct Logs {
+    folder: tempfile::TempDir,
+    lines: Vec<String>,
+}
+
+impl Logs {
+    fn new(more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut flows = Flows::new(10);
+        let mut lines = Vec::new();
+        let mut files: std::collections::BTreeMap<&str, String> = std::collections::BTreeMap::new();
+        for number in 0..LINES as i64 {
+            let mut line = String::new();
+            let service = flows.write_next(1_772_600_000_000_000_000 + number * 1_000_000, &mut line);
+            files.entry(service).or_default().push_str(&format!("{line}\n"));
+            lines.push(line);
+        }
+        for line in more {
+            files.entry("more").or_default().push_str(&format!("{line}\n"));
+            lines.push((*line).to_owned());
+        }
+        for (service, text) in files {
+            fs::write(folder.path().join(format!("{service}.log")), text).unwrap();
+        }
+        Self { folder, lines }
+    }
+
+    /// The records of those lines that are JSON and of which `is_it` holds.
+    fn records(&self, is_it: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let records = self.lines.iter().filter_map(|line| serde_json::from_str(line).ok());
+        records.filter(|record| is_it(record)).collect()
+    }
+
+    /// Runs an example on them, to the end; gives what arrived.
+    async fn run(&self, name: &str) -> Documents {
+        let store = Store::open().await;
+        let state = tempfile::tempdir().unwrap();
+        let environment = |name: &str| match name {
+            "LEVADA_INCLUDE" => Some(format!("{}/*.log", self.folder.path().display())),
+            "LEVADA_DATA_DIR" => Some(state.path().display().to_string()),
+            "ELASTICSEARCH_URL" => Some(store.address.clone()),
+            _ => None,
+        };
+        let plan = plan(&example(name), &environment);
+        let data_dir = DataDir::open(state.path()).unwrap();
+        let families = Families::default();
+        let mut topology = Topology::idle(&data_dir, families.clone(), Budget::new(64 << 20));
+        topology.apply(&plan).unwrap();
+        let source = families.meters(&Label { id: "services".into(), kind: "source", type_name: "file" });
+        let mut look = tokio::time::interval(Duration::from_millis(5));
+        let all_read = async {
+            while (source.received_events() as usize) < self.lines.len() {
+                look.tick().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, all_read).await.expect("all lines are read");
+        assert_eq!(topology.shut_down(Instant::now() + PATIENCE).await, Leftover::default());
+        assert!(!state.path().join("dead_letters").exists(), "{name}: there are dead letters");
+        store.documents()
+    }
+}
+
+/// All documents of the indices whose names begin so.
+fn of_index<'a>(documents: &'a Documents, prefix: &str) -> Vec<&'a Value> {
+    let matching = documents.iter().filter(|(index, _)| index.starts_with(prefix));
+    matching.flat_map(|(_, documents)| documents.values()).collect()
+}
+
+fn assert_no_personal_data(documents: &Documents) {
+    for document in documents.values().flat_map(|index| index.values()) {
+        let text = document.to_string();
+        let found = ["anna.petrova", "linh.nguyen", "mei-ling", "4111 1111 1111", "5555-5555", "eyJhbGci"];
+        let found: Vec<_> = found.iter().filter(|data| text.contains(**data)).collect();
+        assert!(found.is_empty(), "{found:?} in {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_each_service_has_its_index() {
+    let logs = Logs::new(&[]);
+    let documents = logs.run("g1-stdout-to-elasticsearch.toml").await;
+    let arrived: usize = documents.values().map(|index| index.len()).sum();
+    assert_eq!(arrived, logs.lines.len());
+    for service in Flows::services() {
+        let expected = logs.records(|record| record["service"] == *service).len();
+        let found = of_index(&documents, &format!("go2asia-logs-{service}-2026.03.04"));
+        assert_eq!(found.len(), expected, "{service}");
+        assert!(found.iter().all(|document| document["service"] == *service));
+    }
+    let unnamed = of_index(&documents, "go2asia-logs-unnamed-");
+    assert!(!unnamed.is_empty() && unnamed.iter().all(|document| document["message"].is_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g3_a_service_cannot_forge_where_it_runs() {
+    let logs =
+        Logs::new(&[r#"{"service":"quest","env":"dev","pod_name":"mine","region":"moon","message":"+66 2 123 4567"}"#]);
+    let documents = logs.run("g3-enrich-and-scrub.toml").await;
+    let all = of_index(&documents, "go2asia-logs-");
+    assert_eq!(all.len(), logs.lines.len());
+    for document in all {
+        let place = [&document["env"], &document["pod_name"], &document["region"]];
+        assert_eq!(place, ["production", "local", "ap-southeast-1"], "{document}");
+        assert!(!document.to_string().contains("+66 2"), "{document}");
+    }
+    assert_no_personal_data(&documents);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g10_one_correlation_id_finds_the_whole_flow() {
+    let logs = Logs::new(&[]);
+    let documents = logs.run("g10-quest-and-reward.toml").await;
+    let [rewards, security, rest] =
+        ["go2asia-rewards-", "go2asia-security-", "go2asia-logs-"].map(|prefix| of_index(&documents, prefix));
+    let events = ["quest_completed", "reward_calculated", "points_credited", "nft_awarded"];
+    for (step, event) in events.iter().enumerate() {
+        let found: Vec<_> = rewards.iter().filter(|document| document["event"] == *event).collect();
+        assert_eq!(found.len(), logs.records(|record| record["event"] == *event).len(), "{event}");
+        assert!(found.iter().all(|document| document["step"] == step + 1));
+    }
+    assert_eq!(security.len(), logs.records(|record| record["log_type"] == "security").len());
+    let awarded = rewards.iter().find(|document| {
+        let is_same = |other: &&&Value| other["correlation_id"] == document["correlation_id"];
+        document["event"] == "nft_awarded" && security.iter().filter(is_same).count() == 2
+    });
+    let awarded = awarded.expect("a flow that is whole");
+    let whole = rewards.iter().filter(|other| other["correlation_id"] == awarded["correlation_id"]);
+    assert_eq!(whole.count(), 4);
+    assert!(rest.iter().all(|document| document["level"] != "debug" && document["log_type"] != "security"));
+    assert_no_personal_data(&documents);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g11_failed_purchases_stand_apart() {
+    let logs = Logs::new(&[]);
+    let documents = logs.run("g11-premium-voucher.toml").await;
+    let failed = logs.records(|record| record["event"] == "voucher_purchase_failure").len();
+    let [all, failures] = ["go2asia-vouchers-", "go2asia-voucher-failures-"].map(|prefix| of_index(&documents, prefix));
+    assert!(failed > 0);
+    assert_eq!(failures.len(), failed);
+    assert_eq!(all.iter().filter(|document| document["failed"] == true).count(), failed);
+    for event in ["voucher_purchase_started", "voucher_purchase_success", "reward_dispatched"] {
+        let expected = logs.records(|record| record["event"] == event).len();
+        assert_eq!(all.iter().filter(|document| document["event"] == event).count(), expected, "{event}");
+    }
+    assert_no_personal_data(&documents);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g12_what_is_slow_is_kept_and_of_the_quick_a_tenth() {
+    let logs = Logs::new(&[]);
+    let documents = logs.run("g12-geo-search.toml").await;
+    let all = of_index(&documents, "go2asia-geo-");
+    let count = |event: &str, is_slow: bool| {
+        all.iter().filter(|document| document["event"] == event && document["is_slow"] == is_slow).count()
+    };
+    let is_search = |record: &Value| record["event"] == "guru_geo_search";
+    let latency = |record: &Value| record["guru_geo_search_latency_ms"].as_u64();
+    let slow = logs.records(|record| is_search(record) && latency(record) > Some(2_000)).len();
+    let quick = logs.records(|record| is_search(record) && latency(record) <= Some(2_000)).len();
+    let timeouts = logs.records(|record| record["event"] == "geo_provider_timeout").len();
+    assert!(slow > 0 && timeouts > 0);
+    assert_eq!((count("guru_geo_search", true), count("geo_provider_timeout", true)), (slow, timeouts));
+    let kept = count("guru_geo_search", false);
+    assert!(kept > 0 && kept < quick / 4, "{kept} of {quick} quick searches are kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g13_errors_of_the_gateway_and_security_logs() {
+    let logs = Logs::new(&[]);
+    let documents = logs.run("g13-blockchain-incident.toml").await;
+    let [errors, security] =
+        ["go2asia-blockchain-errors-", "go2asia-security-"].map(|prefix| of_index(&documents, prefix));
+    let is_error = |record: &Value| record["service"] == "blockchain_gateway_service" && record["level"] == "error";
+    assert_eq!(errors.len(), logs.records(is_error).len());
+    assert_eq!(security.len(), logs.records(|record| record["log_type"] == "security").len());
+    let is_failed = |document: &&&Value| document["event"] == "chain_transaction_failed";
+    let both = errors.iter().filter(is_failed).count();
+    assert!(both > 0);
+    assert_eq!(security.iter().filter(is_failed).count(), both);
+    assert!(errors.iter().any(|document| document["incident_key"] == "polygon-chain_rpc_error"));
+    assert!(!errors.is_empty() && errors.iter().all(|document| document["trace_id"].is_string()));
+    assert_no_personal_data(&documents);
+}
+
+#[test]
+fn the_shipped_configuration_and_every_example_are_without_fault() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/levada.toml");
+    plan(&shipped, &|_| None);
+    let examples = fs::read_dir(example("")).unwrap().map(|entry| entry.unwrap().path());
+    let examples: Vec<PathBuf> = examples.filter(|path| path.extension().is_some_and(|is| is == "toml")).collect();
+    examples.iter().for_each(|path| drop(plan(path, &|_| None)));
+    assert!(examples.len() >= 6);
+}

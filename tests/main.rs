@@ -1,0 +1,16 @@
+//! Levada against peers that refuse, stall, cut, answer nonsense: one binary, everything in this process.
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect shall fail there")]
+
+mod agent;
+mod peer;
+mod wait;
+
+mod arrival;
+mod demo;
+mod examples;
+mod hold;
+mod overload;
+mod refusal;
+mod reload;
+mod restart;
+mod tidy;
