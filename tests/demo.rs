@@ -63,7 +63,7 @@ async fn what_it_sends_is_what_it_says() {
     let child = demo(&["--seconds", "1", "--to", &store.address]);
     let (status, shown) = tokio::task::spawn_blocking(move || end(child, String::new())).await.unwrap();
     assert!(status.success(), "{shown}");
-    let stored = store.documents().values().map(|index| index.len()).sum::<usize>() as u64;
+    let stored = store.documents().values().map(std::collections::BTreeMap::len).sum::<usize>() as u64;
     assert_eq!(figure(&shown, &format!("delivered to {}", store.address)), stored, "{shown}");
 }
 

@@ -1,6 +1,6 @@
-//! Every pipeline in `examples/`, run on logs of the Go2Asia flows: what arrives is what its first lines promise.
+//! Every pipeline in `examples/`, run on logs of the `Go2Asia` flows: what arrives is what its first lines promise.
 
-pub mod store;
+pub(crate) mod store;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use serde_json::Value;
 use store::{Documents, Store};
 
 /// Long enough for anything that is going to happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Lines of the flows that each example gets.
 const LINES: usize = 6_000;
 
@@ -48,11 +48,11 @@ impl Logs {
         for number in 0..LINES as i64 {
             let mut line = String::new();
             let service = flows.write_next(1_772_600_000_000_000_000 + number * 1_000_000, &mut line);
-            files.entry(service).or_default().push_str(&format!("{line}\n"));
+            files.entry(service).or_default().extend([line.as_str(), "\n"]);
             lines.push(line);
         }
         for line in more {
-            files.entry("more").or_default().push_str(&format!("{line}\n"));
+            files.entry("more").or_default().extend([*line, "\n"]);
             lines.push((*line).to_owned());
         }
         for (service, text) in files {
@@ -115,7 +115,7 @@ fn assert_no_personal_data(documents: &Documents) {
 async fn g1_each_service_has_its_index() {
     let logs = Logs::new(&[]);
     let documents = logs.run("g1-stdout-to-elasticsearch.toml").await;
-    let arrived: usize = documents.values().map(|index| index.len()).sum();
+    let arrived: usize = documents.values().map(std::collections::BTreeMap::len).sum();
     assert_eq!(arrived, logs.lines.len());
     for service in Flows::services() {
         let expected = logs.records(|record| record["service"] == *service).len();
@@ -225,6 +225,8 @@ fn the_shipped_configuration_and_every_example_are_without_fault() {
     plan(&shipped, &|_| None);
     let examples = fs::read_dir(example("")).unwrap().map(|entry| entry.unwrap().path());
     let examples: Vec<PathBuf> = examples.filter(|path| path.extension().is_some_and(|is| is == "toml")).collect();
-    examples.iter().for_each(|path| drop(plan(path, &|_| None)));
+    for path in &examples {
+        plan(path, &|_| None);
+    }
     assert!(examples.len() >= 6);
 }

@@ -15,10 +15,10 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 /// Documents by index and `_id`.
-pub type Documents = BTreeMap<String, BTreeMap<String, Value>>;
+pub(crate) type Documents = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// A store that listens on a port of its own.
-pub struct Store {
+pub(crate) struct Store {
     /// Its address, as a user writes it.
     pub address: String,
     documents: Arc<Mutex<Documents>>,
@@ -26,7 +26,7 @@ pub struct Store {
 
 impl Store {
     /// Opens it; it lives as long as the runtime.
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let documents: Arc<Mutex<Documents>> = Arc::default();
@@ -44,7 +44,7 @@ impl Store {
     }
 
     /// What it holds.
-    pub fn documents(&self) -> Documents {
+    pub(crate) fn documents(&self) -> Documents {
         self.documents.lock().unwrap().clone()
     }
 }
@@ -55,9 +55,10 @@ async fn answer(request: Request<Incoming>, kept: Arc<Mutex<Documents>>) -> Resu
     let is_gzip = request.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let mut text = String::new();
-    match is_gzip {
-        true => flate2::read::GzDecoder::new(&body[..]).read_to_string(&mut text).unwrap(),
-        false => (&body[..]).read_to_string(&mut text).unwrap(),
+    if is_gzip {
+        flate2::read::GzDecoder::new(&body[..]).read_to_string(&mut text).unwrap()
+    } else {
+        (&body[..]).read_to_string(&mut text).unwrap()
     };
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut kept = kept.lock().unwrap();
