@@ -154,8 +154,11 @@ impl Meters {
         self.errors(kind, 1);
     }
 
-    /// Something went wrong `count` times.
+    /// Something went wrong `count` times; none is fine.
     pub fn errors(&self, kind: &'static str, count: usize) {
+        if count == 0 {
+            return;
+        }
         let [id, kind_of, type_name] = self.values();
         self.0.families.0.errors.with_label_values(&[id, kind_of, type_name, kind]).inc_by(count as u64);
     }

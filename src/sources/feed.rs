@@ -131,9 +131,7 @@ impl Feed {
         let mut batch = Batch::new(block.clone(), self.origin.clone(), receipt);
         let counts = self.decoder.fill(&mut batch, &block, &piece);
         for (kind, count) in [("not_json", counts.not_json), ("line_truncated", counts.truncated)] {
-            if count > 0 {
-                self.meters.error(kind);
-            }
+            self.meters.errors(kind, count);
         }
         self.kept.push(Kept { token, block, piece });
         let records = batch.len();

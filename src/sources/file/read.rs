@@ -167,9 +167,7 @@ impl Tail {
         let meters = &desk.job.meters;
         meters.received(batch.len(), len);
         for (kind, count) in [("not_json", counts.not_json), ("line_truncated", counts.truncated)] {
-            if count > 0 {
-                meters.error(kind);
-            }
+            meters.errors(kind, count);
         }
         if batch.is_empty() {
             batch.close();
