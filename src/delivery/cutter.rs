@@ -202,7 +202,7 @@ mod tests {
         cut.requests.extend(cutter.close());
         assert_eq!(bodies(&cut), ["[a,b,]"]);
         let (load, refusal) = cut.refused.pop().unwrap();
-        assert_eq!((load.view(load.items[0]).text(), refusal.code), (&b"!panic"[..], "panic"));
+        assert_eq!((load.views().next().unwrap().text(), refusal.code), (&b"!panic"[..], "panic"));
         load.settle(Outcome::DeadLettered);
         cut.requests.pop().unwrap().load.settle(Outcome::Delivered);
         assert_eq!(ledger.worst(), [(0, Outcome::DeadLettered)]);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::share::Share;
 use crate::component::sink::Partition;
-use crate::event::{Outcome, View};
+use crate::event::Outcome;
 
 /// One record of a request.
 #[derive(Clone, Copy, Debug)]
@@ -60,12 +60,9 @@ impl Load {
         &self.shares[item.share as usize]
     }
 
-    pub(crate) fn view(&self, item: Item) -> View<'_> {
-        self.share(item).get(item.record)
-    }
-
-    pub(crate) fn views(&self) -> impl Iterator<Item = View<'_>> {
-        self.items.iter().map(|item| self.view(*item))
+    #[cfg(test)]
+    pub(crate) fn views(&self) -> impl Iterator<Item = crate::event::View<'_>> {
+        self.items.iter().map(|item| self.share(*item).get(item.record))
     }
 
     /// Bytes its records keep alive.

@@ -81,7 +81,7 @@ impl Shelf {
                 Ok(entries) => return Ok(entries),
                 Err(Unread::Newer(version)) => return Err(LoadError::Newer(path, version)),
                 Err(Unread::Damaged) => {
-                    tracing::warn!(path = %path.display(), "positions are damaged, taking an older generation")
+                    tracing::warn!(path = %path.display(), "positions are damaged, taking an older generation");
                 }
             }
         }
