@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::examples::store::Store;
+use crate::peer::{Peer, World};
 
 fn demo(arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
@@ -59,12 +59,12 @@ fn control_c_ends_it_with_the_sum() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_sends_is_what_it_says() {
-    let store = Store::open().await;
-    let child = demo(&["--seconds", "1", "--to", &store.address]);
+    let peer = Peer::start();
+    let child = demo(&["--seconds", "1", "--to", &peer.url()]);
     let (status, shown) = tokio::task::spawn_blocking(move || end(child, String::new())).await.unwrap();
     assert!(status.success(), "{shown}");
-    let stored = store.documents().values().map(std::collections::BTreeMap::len).sum::<usize>() as u64;
-    assert_eq!(figure(&shown, &format!("delivered to {}", store.address)), stored, "{shown}");
+    let stored = peer.look(World::len) as u64;
+    assert_eq!(figure(&shown, &format!("delivered to {}", peer.url())), stored, "{shown}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Every pipeline in `examples/`, run on logs of the `Go2Asia` flows: what arrives is what its first lines promise.
 
-pub(crate) mod store;
-
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use levada::sources::demo_logs::Flows;
 use levada::topology::{DataDir, Leftover, Topology};
 use serde_json::Value;
 
-use store::{Documents, Store};
+use crate::peer::{Documents, Peer};
 
 /// Long enough for anything that is going to happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -44,7 +43,7 @@ impl Logs {
         let folder = tempfile::tempdir().unwrap();
         let mut flows = Flows::new(10);
         let mut lines = Vec::new();
-        let mut files: std::collections::BTreeMap<&str, String> = std::collections::BTreeMap::new();
+        let mut files: BTreeMap<&str, String> = BTreeMap::new();
         for number in 0..LINES as i64 {
             let mut line = String::new();
             let service = flows.write_next(1_772_600_000_000_000_000 + number * 1_000_000, &mut line);
@@ -52,7 +51,7 @@ impl Logs {
             lines.push(line);
         }
         for line in more {
-            files.entry("more").or_default().extend([*line, "\n"]);
+            files.entry("more").or_default().extend([line, "\n"]);
             lines.push((*line).to_owned());
         }
         for (service, text) in files {
@@ -69,12 +68,12 @@ impl Logs {
 
     /// Runs an example on them, to the end; gives what arrived.
     async fn run(&self, name: &str) -> Documents {
-        let store = Store::open().await;
+        let peer = Peer::start();
         let state = tempfile::tempdir().unwrap();
         let environment = |name: &str| match name {
             "LEVADA_INCLUDE" => Some(format!("{}/*.log", self.folder.path().display())),
             "LEVADA_DATA_DIR" => Some(state.path().display().to_string()),
-            "ELASTICSEARCH_URL" => Some(store.address.clone()),
+            "ELASTICSEARCH_URL" => Some(peer.url()),
             _ => None,
         };
         let plan = plan(&example(name), &environment);
@@ -92,7 +91,7 @@ impl Logs {
         tokio::time::timeout(PATIENCE, all_read).await.expect("all lines are read");
         assert_eq!(topology.shut_down(Instant::now() + PATIENCE).await, Leftover::default());
         assert!(!state.path().join("dead_letters").exists(), "{name}: there are dead letters");
-        store.documents()
+        peer.look(|world| world.stored.clone())
     }
 }
 
@@ -115,7 +114,7 @@ fn assert_no_personal_data(documents: &Documents) {
 async fn g1_each_service_has_its_index() {
     let logs = Logs::new(&[]);
     let documents = logs.run("g1-stdout-to-elasticsearch.toml").await;
-    let arrived: usize = documents.values().map(std::collections::BTreeMap::len).sum();
+    let arrived: usize = documents.values().map(BTreeMap::len).sum();
     assert_eq!(arrived, logs.lines.len());
     for service in Flows::services() {
         let expected = logs.records(|record| record["service"] == *service).len();

@@ -60,7 +60,6 @@ impl Load {
         &self.shares[item.share as usize]
     }
 
-    /// The records themselves.
     #[cfg(test)]
     pub(crate) fn views(&self) -> impl Iterator<Item = crate::event::View<'_>> {
         self.items.iter().map(|item| self.share(*item).get(item.record))

@@ -14,6 +14,9 @@ const SPARE_BUFFERS: usize = 16;
 /// A larger buffer is not kept: it was made for one unusual record.
 const SPARE_BYTES: usize = 1 << 20;
 
+/// A buffer is used again where it is at most so many times as large as what is to be read.
+const MOST_SLACK: usize = 2;
+
 /// Bytes that may be held at once; cheap to clone.
 ///
 /// One budget serves the whole process (`memory_limit`). A reader that finds it exhausted leaves its waker and
@@ -52,7 +55,11 @@ impl Budget {
         if let Some(permit) = self.try_take(bytes) {
             return Some(permit);
         }
-        self.lock_waiting().push(waker.clone());
+        let mut waiting = self.lock_waiting();
+        if !waiting.iter().any(|other| other.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+        drop(waiting);
         // Between the first look and the registration bytes may have come back unseen.
         self.try_take(bytes)
     }
@@ -75,7 +82,9 @@ impl Budget {
 
     /// A buffer of exactly `size` initialised bytes for one read; reused where one is at hand.
     pub fn buffer(&self, size: usize) -> Vec<u8> {
-        let spare = self.0.spare.lock().expect("no holder of this lock panics").pop();
+        let mut spare = self.0.spare.lock().expect("no holder of this lock panics");
+        // A block must not keep alive much more than it is charged for.
+        let spare = spare.pop_if(|buffer| buffer.capacity() <= size.saturating_mul(MOST_SLACK));
         let mut buffer = spare.unwrap_or_default();
         buffer.resize(size, 0);
         buffer
@@ -153,6 +162,15 @@ mod tests {
         drop(copy);
         assert!(flag.0.load(Ordering::Acquire));
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_small_block_does_not_keep_a_large_buffer_alive() {
+        let budget = Budget::new(10_000);
+        let fill = |size| budget.take(size, Waker::noop()).unwrap().block(budget.buffer(size));
+        drop(fill(4_000));
+        assert!(budget.buffer(100).capacity() < 4_000);
+        assert!(budget.buffer(3_000).capacity() >= 4_000, "it is used for what fills most of it");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::chain::{Chain, Edge, Edges, Step};
 use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
 use crate::component::transform::Transform;
-use crate::config::{OutputRef, Plan};
+use crate::config::{Component, OutputRef, Plan};
 use crate::delivery::DeadLetters;
 use crate::event::hash32;
 
@@ -32,25 +32,38 @@ const DEAD_LETTER: &str = "dead_letter";
 impl Compiler<'_> {
     /// The chain behind the source `id`.
     pub(super) fn chain(&self, id: &str, meters: Meters) -> Chain {
-        let numbers = self.numbers();
-        let steps = self.plan.transforms.iter().filter_map(|transform| self.step(&transform.id, &numbers)).collect();
-        let entry = self.edges(id, None, &numbers);
-        Chain { steps, entry, source: meters, is_source: true, dead_letters: self.dead_letters.clone() }
+        Chain { is_source: true, ..self.behind((id, None), meters) }
     }
 
     /// The chain behind the output `dead_letter` of the sink `id`.
     pub(super) fn rejects(&self, id: &str, meters: Meters) -> Chain {
-        let entry = self.edges(id, Some(DEAD_LETTER), &self.numbers());
-        if entry.is_empty() {
-            return Chain::unread(meters, self.dead_letters.clone());
-        }
-        Chain { entry, is_source: false, ..self.chain(id, meters) }
+        self.behind((id, Some(DEAD_LETTER)), meters)
     }
 
-    /// The number of each transform: its place in the plan. A chain has all of them; those it does not reach cost
-    /// nothing but a copy for each lane.
-    fn numbers(&self) -> HashMap<&str, usize> {
-        self.plan.transforms.iter().enumerate().map(|(number, transform)| (transform.id.as_str(), number)).collect()
+    fn behind(&self, (id, port): (&str, Option<&str>), meters: Meters) -> Chain {
+        let reached = self.reached(id, port);
+        let numbers = reached.iter().enumerate().map(|(number, step)| (*step, number)).collect();
+        let steps = reached.iter().filter_map(|step| self.step(step, &numbers)).collect();
+        let entry = self.edges(id, port, &numbers);
+        Chain { steps, entry, source: meters, is_source: false, dead_letters: self.dead_letters.clone() }
+    }
+
+    /// The transforms that records of an output can come to. Others stay out of its chain: their edges would hold open
+    /// the doors of sinks that nothing of it can reach, that of the sink itself among them.
+    fn reached(&self, id: &str, port: Option<&str>) -> Vec<&str> {
+        let reads = |reader: &Component, component: &str, port: Option<&str>| {
+            let is_it =
+                |input: &OutputRef| input.component == component && (port.is_none() || input.port.as_deref() == port);
+            reader.inputs.iter().any(is_it)
+        };
+        let all = self.plan.transforms.iter().filter(|step| self.steps.contains_key(&step.id));
+        let (mut reached, mut rest): (Vec<_>, Vec<_>) = all.partition(|step| reads(step, id, port));
+        let mut looked_at = 0;
+        while let Some(before) = reached.get(looked_at).copied() {
+            reached.extend(rest.extract_if(.., |step| reads(step, &before.id, None)));
+            looked_at += 1;
+        }
+        reached.into_iter().map(|step| step.id.as_str()).collect()
     }
 
     fn step(&self, id: &str, numbers: &HashMap<&str, usize>) -> Option<Step> {
@@ -70,7 +83,7 @@ impl Compiler<'_> {
         let output = OutputRef { component: id.to_owned(), port: port.map(str::to_owned) };
         let readers: Vec<_> = self.plan.components().filter(|component| component.inputs.contains(&output)).collect();
         let is_only_way = readers.len() == 1 && port.is_none();
-        let edge = |reader: &&crate::config::Component| {
+        let edge = |reader: &&Component| {
             let edge = match numbers.get(reader.id.as_str()) {
                 Some(number) => Edge::Step(*number),
                 None => Edge::Queue(self.doors.get(&reader.id)?.clone()),

@@ -62,11 +62,13 @@ impl Request {
 type Script = Box<dyn FnMut(usize, &Request) -> Act + Send>;
 type Judge = Box<dyn FnMut(&Item) -> Option<Refusal> + Send>;
 
+/// Documents by index and `_id`.
+pub(crate) type Documents = BTreeMap<String, BTreeMap<String, Value>>;
+
 /// All the peer knows.
 #[derive(Default)]
 pub(crate) struct World {
-    /// Index, id, document.
-    pub(crate) stored: BTreeMap<String, BTreeMap<String, Value>>,
+    pub(crate) stored: Documents,
     pub(crate) requests: Vec<Request>,
     script: Option<Script>,
     judge: Option<Judge>,

@@ -2,11 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::header::CONTENT_ENCODING;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -56,7 +59,12 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn answer(request: hyper::Request<Incoming>, shared: &Shared) -> Reply {
     let path = request.uri().path().to_owned();
-    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let is_packed = request.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+    let mut body = request.into_body().collect().await.unwrap().to_bytes().to_vec();
+    if is_packed {
+        let packed = std::mem::take(&mut body);
+        GzDecoder::new(&packed[..]).read_to_end(&mut body).unwrap();
+    }
     if !path.ends_with("/_bulk") {
         return Reply::Whole(response(404, &[], "{}".to_owned()));
     }

@@ -226,3 +226,15 @@ async fn two_hundred_reloads_under_load_lose_and_repeat_nothing() {
     let expected: Vec<String> = (0..RELOADS).flat_map(|turn| [format!("{turn} a"), format!("{turn} b")]).collect();
     assert_eq!(lines(&target), expected, "in order, each once, in {folder:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_whose_refused_records_are_read_does_not_hold_its_own_door_open() {
+    let mut stage = Stage::new();
+    let step = "[transforms.mark]\ntype = 'enrich'\ninputs = ['app']\nfields.n = 1\n";
+    let (out, refused) = (sink("out", "'mark'", ""), sink("refused", "'out.dead_letter'", ""));
+    stage.apply(&format!("{}{step}{out}{refused}", stage.source("app", "")));
+    stage.write("app", "one\n");
+    stage.sends("out", 1).await;
+    let left = within(stage.topology.shut_down(Instant::now() + Duration::from_secs(10))).await;
+    assert_eq!(left, Leftover::default());
+}
