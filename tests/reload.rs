@@ -108,6 +108,11 @@ async fn a_dead_sink_that_is_removed_sets_its_streams_free() {
     agent.wait_for_trouble("dead").await;
     agent.reload(&(source + &sink("well", "app", &well.url(), ""))).unwrap();
     well.wait("all records", |world| world.numbers() == (0..10_000).collect::<Vec<_>>()).await;
+    // What the dead one had in hand is read again: these are the same records, though they have one reader less now.
+    let received = || agent.figure("levada_component_received_events_total", "app", None);
+    crate::wait::until("a record is read again", || received() > 10_000).await;
+    agent.stop(ENOUGH).await;
+    assert_eq!(well.look(World::len), 10_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,13 +1,13 @@
 //! From the plan's edges to chains: everything stateless behind a source, up to the next queues.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use super::chain::{Chain, Edge, Edges, Step};
 use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
 use crate::component::transform::Transform;
-use crate::config::{Component, OutputRef, Plan};
+use crate::config::{Component, Kind, OutputRef, Plan};
 use crate::delivery::DeadLetters;
 use crate::event::hash32;
 
@@ -78,19 +78,49 @@ impl Compiler<'_> {
         })
     }
 
-    /// What reads an output. Where it is not the only way on, the way taken becomes part of a record's path.
+    /// What reads an output, each with the way to it.
     fn edges(&self, id: &str, port: Option<&str>, numbers: &HashMap<&str, usize>) -> Edges {
         let output = OutputRef { component: id.to_owned(), port: port.map(str::to_owned) };
         let readers: Vec<_> = self.plan.components().filter(|component| component.inputs.contains(&output)).collect();
-        let is_only_way = readers.len() == 1 && port.is_none();
         let edge = |reader: &&Component| {
             let edge = match numbers.get(reader.id.as_str()) {
                 Some(number) => Edge::Step(*number),
                 None => Edge::Queue(self.doors.get(&reader.id)?.clone()),
             };
-            let way = if is_only_way { 0 } else { hash32(format!("{output}>{}", reader.id).as_bytes()).max(1) };
-            Some((edge, way))
+            Some((edge, self.way(&output, reader, &readers)))
         };
         readers.iter().filter_map(edge).collect()
     }
+
+    /// What the way from `output` to `reader` adds to a record's path. It must tell apart two ways into one index, and
+    /// must stay the same when a sink beside it comes or goes: a record that is read again after that is stored
+    /// already under its old identity. So it is the sink's own name; and the edge, only where the output has a name or
+    /// several ways lead to the same sink.
+    fn way(&self, output: &OutputRef, reader: &Component, readers: &[&Component]) -> u32 {
+        let others: HashSet<_> =
+            readers.iter().filter(|other| other.id != reader.id).flat_map(|other| self.sinks_behind(other)).collect();
+        let meets = !others.is_empty() && self.sinks_behind(reader).iter().any(|sink| others.contains(sink));
+        if output.port.is_some() || meets {
+            return hash32(format!("{output}>{}", reader.id).as_bytes()).max(1);
+        }
+        if reader.kind == Kind::Sink { hash32(reader.id.as_bytes()).max(1) } else { 0 }
+    }
+
+    /// Ids of the sinks that records reach from `first` on.
+    fn sinks_behind<'c>(&'c self, first: &'c Component) -> HashSet<&'c str> {
+        let (mut seen, mut open, mut sinks) = (HashSet::from([first.id.as_str()]), vec![first], HashSet::new());
+        while let Some(component) = open.pop() {
+            if component.kind == Kind::Sink {
+                sinks.insert(component.id.as_str());
+                continue;
+            }
+            let readers = self.plan.components().filter(|reader| reads(reader, component));
+            open.extend(readers.filter(|reader| seen.insert(reader.id.as_str())));
+        }
+        sinks
+    }
+}
+
+fn reads(reader: &Component, component: &Component) -> bool {
+    reader.inputs.iter().any(|input| input.component == component.id)
 }
