@@ -166,11 +166,8 @@ impl Tail {
         self.guess = guess(&batch);
         let meters = &desk.job.meters;
         meters.received(batch.len(), len);
-        for (kind, count) in [("not_json", counts.not_json), ("line_truncated", counts.truncated)] {
-            if count > 0 {
-                meters.error(kind);
-            }
-        }
+        meters.errors("not_json", counts.not_json);
+        meters.errors("line_truncated", counts.truncated);
         if batch.is_empty() {
             batch.close();
             return Turn::More;
