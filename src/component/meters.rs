@@ -1,8 +1,8 @@
 //! Meters: what each component counts. Names are Vector's with the prefix `levada_`; never a pod or a file as a label.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::reason::Reason;
 
@@ -94,6 +94,7 @@ impl Families {
             sent_events: self.0.sent_events.with_label_values(&values),
             sent_bytes: self.0.sent_bytes.with_label_values(&values),
             discarded,
+            buffer: OnceLock::new(),
             families: self.clone(),
             label: label.clone(),
         }))
@@ -111,6 +112,8 @@ struct Own {
     sent_events: IntCounter,
     sent_bytes: IntCounter,
     discarded: [IntCounter; Reason::ALL.len()],
+    /// Made at first use: not every component has a buffer.
+    buffer: OnceLock<[IntGauge; 2]>,
     families: Families,
     label: Label,
 }
@@ -140,8 +143,11 @@ impl Meters {
         self.errors(kind, 1);
     }
 
-    /// Something went wrong `count` times.
+    /// Something went wrong `count` times; a kind that never did is not shown.
     pub fn errors(&self, kind: &'static str, count: usize) {
+        if count == 0 {
+            return;
+        }
         let [id, kind_of, type_name] = self.values();
         self.0.families.0.errors.with_label_values(&[id, kind_of, type_name, kind]).inc_by(count as u64);
     }
@@ -162,8 +168,11 @@ impl Meters {
 
     /// The buffer holds `bytes` of `limit`.
     pub fn buffer(&self, bytes: usize, limit: usize) {
-        self.0.families.0.buffer_bytes.with_label_values(&self.values()).set(bytes as i64);
-        self.0.families.0.buffer_max_bytes.with_label_values(&self.values()).set(limit as i64);
+        let Inner { buffer_bytes, buffer_max_bytes, .. } = &*self.0.families.0;
+        let own = || [buffer_bytes, buffer_max_bytes].map(|family| family.with_label_values(&self.values()));
+        let [held, most] = self.0.buffer.get_or_init(own);
+        held.set(bytes as i64);
+        most.set(limit as i64);
     }
 
     /// How many records came in so far.
