@@ -1,9 +1,9 @@
 //! Meters: what each component counts. Names are Vector's with the prefix `levada_`; never a pod or a file as a label.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::reason::Reason;
 use super::utilization::{AtWork, Seat, Utilization, Work};
@@ -107,6 +107,7 @@ impl Families {
             sent_bytes: self.0.sent_bytes.with_label_values(&values),
             discarded,
             work: self.0.utilization.work(label, Instant::now()),
+            buffer: OnceLock::new(),
             families: self.clone(),
             label: label.clone(),
         }))
@@ -125,6 +126,8 @@ struct Own {
     sent_bytes: IntCounter,
     discarded: [IntCounter; Reason::ALL.len()],
     work: Arc<Work>,
+    /// Made at first use: not every component has a buffer.
+    buffer: OnceLock<[IntGauge; 2]>,
     families: Families,
     label: Label,
 }
@@ -154,7 +157,7 @@ impl Meters {
         self.errors(kind, 1);
     }
 
-    /// Something went wrong `count` times; none is fine.
+    /// Something went wrong `count` times; a kind that never did is not shown.
     pub fn errors(&self, kind: &'static str, count: usize) {
         if count == 0 {
             return;
@@ -179,8 +182,11 @@ impl Meters {
 
     /// The buffer holds `bytes` of `limit`.
     pub fn buffer(&self, bytes: usize, limit: usize) {
-        self.0.families.0.buffer_bytes.with_label_values(&self.values()).set(bytes as i64);
-        self.0.families.0.buffer_max_bytes.with_label_values(&self.values()).set(limit as i64);
+        let Inner { buffer_bytes, buffer_max_bytes, .. } = &*self.0.families.0;
+        let own = || [buffer_bytes, buffer_max_bytes].map(|family| family.with_label_values(&self.values()));
+        let [held, most] = self.0.buffer.get_or_init(own);
+        held.set(bytes as i64);
+        most.set(limit as i64);
     }
 
     /// The component is at work until the answer is dropped.

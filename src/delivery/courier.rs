@@ -17,7 +17,7 @@ use crate::component::meters::Meters;
 use crate::component::sink::{Answer, Payload, Sink, Verdict};
 use crate::event::Outcome;
 
-/// What is held longer than this becomes dead letters, which can be replayed.
+/// What is held longer than this becomes dead letters.
 const HOLD_MAX: Duration = Duration::from_hours(1);
 /// The first pause before a held partition or sink is probed; it doubles up to the longest pause.
 const HOLD_PROBE: Backoff = Backoff { initial: Duration::from_secs(5), max: Duration::from_mins(1) };

@@ -1,4 +1,4 @@
-//! Dead letters: records that were refused for good, kept where a person can read and replay them.
+//! Dead letters: records that were refused for good, kept where a person can read them.
 //!
 //! One JSON line each, durable before the receipt resolves, bounded in bytes and age from the first day.
 

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::component::sink::Answer;
 
-/// Bytes of an answer that are read; a longer one is cut off.
+/// Bytes of an answer that are read; a longer one counts as broken off.
 const MAX_ANSWER: usize = 32 << 20;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

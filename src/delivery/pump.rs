@@ -104,6 +104,7 @@ impl Pump {
             Ok(refused) => refused,
             Err(error) => {
                 // The requests went with the panic: their receipts say failed.
+                self.courier.meters.error("panic");
                 tracing::error!(component_id = self.courier.id(), %error, "delivery of a request ended early");
                 return;
             }

@@ -65,17 +65,25 @@ impl Editor<'_> {
         if path.is_metadata() {
             return false;
         }
-        let Some(whole) = self.get(index).member(key) else { return false };
         if path.depth() == 1 {
-            self.put(index, key, None);
-            return true;
+            return self.remove_member(index, key);
         }
+        let Some(whole) = self.get(index).member(key) else { return false };
         let mut rest = Vec::new();
         let found = json::splice_remove(&whole, &path.segments_below_first(), &mut rest);
         if found {
             self.set_member(index, key, |out| out.extend_from_slice(&rest));
         }
         found
+    }
+
+    /// Removes the top-level member `key` (decoded); tells whether there was one.
+    pub fn remove_member(&mut self, index: usize, key: &[u8]) -> bool {
+        let is_there = self.get(index).member(key).is_some();
+        if is_there {
+            self.put(index, key, None);
+        }
+        is_there
     }
 
     /// Moves what stands at `from` to `to`; tells whether there was anything.

@@ -32,9 +32,8 @@ pub struct Shared {
 impl Shared {
     /// A member whose value is the string `text`.
     pub fn string(key: &str, text: &str) -> Self {
-        let mut value = vec![b'"'];
-        json::escape(text.as_bytes(), &mut value);
-        value.push(b'"');
+        let mut value = Vec::new();
+        json::quote(text.as_bytes(), &mut value);
         Self { key: key.into(), value: value.into() }
     }
 }
@@ -153,9 +152,8 @@ impl Origin {
 
 impl Shared {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.push(b'"');
-        json::escape(self.key.as_bytes(), out);
-        out.extend_from_slice(b"\":");
+        json::quote(self.key.as_bytes(), out);
+        out.push(b':');
         out.extend_from_slice(&self.value);
     }
 }

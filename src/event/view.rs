@@ -7,7 +7,7 @@ use super::json;
 use super::origin::Origin;
 use super::path::Path;
 use super::record::{Form, Record, flag};
-use super::tables::{Tables, Target, range};
+use super::tables::{Tables, range};
 use super::time;
 
 /// A record as it stands: its bytes, with the overlay and its origin's members.
@@ -112,12 +112,11 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn write_virtual(self, number: u32, out: &mut Vec<u8>) {
-        out.push(b'"');
         if number == 0 {
-            json::escape(self.text(), out);
-        } else {
-            time::write_rfc3339(self.record.time, out);
+            return json::quote(self.text(), out);
         }
+        out.push(b'"');
+        time::write_rfc3339(self.record.time, out);
         out.push(b'"');
     }
 
@@ -171,35 +170,6 @@ impl<'a> View<'a> {
             Cow::Borrowed(text) => Cow::Borrowed(&text[at]),
             Cow::Owned(text) => Cow::Owned(text[at].to_vec()),
         })
-    }
-
-    /// All top-level keys (decoded) and values, as a reader of the written record would see them.
-    pub fn for_each_member(self, mut visit: impl FnMut(&[u8], &[u8])) {
-        let mut key = Vec::new();
-        for number in (0..self.own_count()).filter(|number| !self.is_shadowed(*number)) {
-            key.clear();
-            json::unescape(self.own_key(number), &mut key);
-            if let Some(value) = self.shown_own(number, &key) {
-                visit(&key, &value);
-            }
-        }
-        for edit in self.tables.edits(self.record) {
-            if let (Target::New(name), Some(value)) = (edit.target, edit.value) {
-                visit(self.tables.span(name), self.tables.span(value));
-            }
-        }
-        for shared in self.shown_shared() {
-            visit(shared.key.as_bytes(), &shared.value);
-        }
-    }
-
-    /// The value that is shown at the place of its own member `number`.
-    fn shown_own(self, number: u32, key: &[u8]) -> Option<Cow<'a, [u8]>> {
-        match self.tables.edit_of(self.record, number) {
-            Some(edit) => edit.value.map(|value| Cow::Borrowed(self.tables.span(value))),
-            None if self.shared(key).is_some() => None,
-            None => Some(self.own_value(number)),
-        }
     }
 
     /// Does a later member have the same key?

@@ -148,9 +148,8 @@ impl Object<'_> {
     /// `key` is decoded.
     fn key(&mut self, key: &[u8]) {
         self.separate();
-        self.out.push(b'"');
-        json::escape(key, self.out);
-        self.out.extend_from_slice(b"\":");
+        json::quote(key, self.out);
+        self.out.push(b':');
     }
 
     fn member(&mut self, key: &[u8], value: &[u8]) {

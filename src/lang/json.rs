@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use serde_json::Error;
 use vrl::value::{KeyString, Value};
 
-use crate::event::json::{escape, key_eq, string_end, unescape, value_end};
+use crate::event::json::{key_eq, quote, string_end, unescape, value_end};
 
 /// Reads one JSON value that was validated before. Its strings go into `arena`, so that a record costs no allocation per string; the memory is taken back when the values
 /// are gone.
@@ -115,12 +115,12 @@ fn short_integer(raw: &[u8]) -> Option<i64> {
 /// Appends a value as JSON.
 pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Bytes(bytes) => write_string(bytes, out),
+        Value::Bytes(bytes) => quote(bytes, out),
         Value::Object(map) => {
             out.push(b'{');
             for (place, (key, member)) in map.iter().enumerate() {
                 separate(place, out);
-                write_string(key.as_bytes(), out);
+                quote(key.as_bytes(), out);
                 out.push(b':');
                 write(member, out);
             }
@@ -142,13 +142,6 @@ pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
             serde_json::to_writer(out, value).expect("a scalar always has a JSON form");
         }
     }
-}
-
-/// Appends bytes as a JSON string; what is not UTF-8 becomes the replacement character, as in Vector.
-pub(super) fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    escape(bytes, out);
-    out.push(b'"');
 }
 
 /// What stands between the quotes of a JSON string, decoded.

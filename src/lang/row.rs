@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::fields::{Fields, FieldsMut, Member, Side};
-use crate::event::{Editor, Path, View};
+use crate::event::{Editor, View};
 
 impl Fields for View<'_> {
     fn member(&self, side: Side, key: &str) -> Option<Member<'_>> {
@@ -75,7 +75,7 @@ impl FieldsMut for Row<'_, '_> {
 
     fn remove(&mut self, side: Side, key: &str) {
         if side == Side::Event {
-            self.records.remove(self.index, &Path::key(key));
+            self.records.remove_member(self.index, key.as_bytes());
         }
     }
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use vrl::value::{KeyString, ObjectMap, Value};
 
 use super::json;
-use crate::event::json::{Entry, elements, members};
+use crate::event::json::{Entry, elements, members, quote};
 
 /// Appends `value` as JSON, reusing what `raw` already says. Returns whether the appended text is `raw` itself.
 pub(super) fn write_over(value: &Value, raw: &[u8], out: &mut Vec<u8>) -> bool {
@@ -44,7 +44,7 @@ fn object_over(map: &ObjectMap, raw: &[u8], out: &mut Vec<u8>) -> bool {
     }
     for (key, value) in added {
         let out = list.next();
-        json::write_string(key.as_bytes(), out);
+        quote(key.as_bytes(), out);
         out.push(b':');
         json::write(value, out);
     }

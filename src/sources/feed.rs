@@ -130,9 +130,8 @@ impl Feed {
         let receipt = Receipt::new(self.sheet.clone(), token);
         let mut batch = Batch::new(block.clone(), self.origin.clone(), receipt);
         let counts = self.decoder.fill(&mut batch, &block, &piece);
-        for (kind, count) in [("not_json", counts.not_json), ("line_truncated", counts.truncated)] {
-            self.meters.errors(kind, count);
-        }
+        self.meters.errors("not_json", counts.not_json);
+        self.meters.errors("line_truncated", counts.truncated);
         self.kept.push(Kept { token, block, piece });
         let records = batch.len();
         (batch, records)

@@ -3,6 +3,7 @@
 pub mod demo_logs;
 mod feed;
 pub mod file;
+mod line;
 pub mod stdin;
 
 use crate::component::row::Row;

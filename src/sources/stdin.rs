@@ -22,6 +22,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::feed::{Feed, Stopped, Stream};
+use super::line;
 use crate::codecs::{Codec, Decoder, Decoding};
 use crate::component::machine;
 use crate::component::outlet::Outlet;
@@ -32,15 +33,13 @@ use crate::event::{Origin, Shared, StreamKey};
 
 /// Bytes asked for at once: what a pipe holds by default (pipe(7)).
 const READ: usize = 64 << 10;
-/// Largest `max_line_bytes`: offsets in a batch have 32 bits.
-const LARGEST: usize = 1 << 30;
 
 /// Reads lines from the standard input.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StdinSettings {
     /// Longest line in bytes. A longer one is cut at this length, on a character, and marked; its rest is skipped.
-    #[serde(default = "max_line_bytes")]
+    #[serde(default = "line::max_line_bytes")]
     max_line_bytes: usize,
     /// Member that gets the host's name: `host` if the codec is `bytes`, none if it is `json`. Empty for none.
     #[serde(default)]
@@ -50,27 +49,13 @@ pub struct StdinSettings {
     decoding: Decoding,
 }
 
-const fn max_line_bytes() -> usize {
-    1 << 20
-}
-
 impl Settings for StdinSettings {
     type Built = Box<dyn Source>;
     const NAME: &'static str = "stdin";
 
     fn check(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if !(1..=LARGEST).contains(&self.max_line_bytes) {
-            let found = self.max_line_bytes;
-            problems.push(Problem::new("max_line_bytes", format!("expected 1 to {LARGEST} bytes, found {found}")));
-        }
-        if self.host_key.as_deref().is_some_and(|key| key.trim_start_matches('.').contains(['.', '[', '"'])) {
-            problems.push(
-                Problem::new("host_key", "expected the name of a top-level member")
-                    .help("use a `remap` or `enrich` step to put it deeper"),
-            );
-        }
-        problems
+        let length = line::check_bytes("max_line_bytes", self.max_line_bytes);
+        length.into_iter().chain(line::check_key("host_key", self.host_key.as_deref())).collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
@@ -83,15 +68,13 @@ impl Settings for StdinSettings {
 impl StdinSettings {
     fn stream(&self) -> Stream {
         let is_plain = self.decoding.codec == Codec::Bytes;
-        let key = self.host_key.as_deref().map(|key| key.trim_start_matches('.'));
-        let key = key.or(is_plain.then_some("host")).filter(|key| !key.is_empty());
+        let key = line::key(self.host_key.as_deref(), is_plain.then_some("host"));
         let host = key.map(|key| Shared::string(key, &machine::host_name()));
         let kind = is_plain.then(|| Shared::string("source_type", "stdin"));
         let members: Vec<Shared> = host.into_iter().chain(kind).collect();
-        let keys: Vec<Box<str>> = ["timestamp", "@timestamp", "time"].map(Box::from).to_vec();
         Stream {
             decoder: Decoder { codec: self.decoding.codec, max_line_bytes: self.max_line_bytes },
-            origin: Origin::new(StreamKey::random()).with_timestamp_keys(keys.into()).with(&members),
+            origin: Origin::new(StreamKey::random()).with_timestamp_keys(line::timestamp_keys().into()).with(&members),
         }
     }
 }

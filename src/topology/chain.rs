@@ -172,7 +172,7 @@ impl Run<'_> {
     /// Runs each record alone; one that makes a step panic becomes a dead letter.
     fn each(&mut self, batch: &Batch) {
         for at in 0..batch.len() {
-            let mut single = batch.select(|index| index == at);
+            let mut single = batch.pick(std::iter::once(at as u32));
             let spare = single.clone();
             let excuse = Excuse::put(&mut single);
             match self.guarded(single) {

@@ -27,7 +27,7 @@ use super::notice::Notice;
 use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform};
-use crate::event::{Batch, Editor, Origin, Path, Shared};
+use crate::event::{Batch, Editor, Origin, Shared, json};
 use crate::lang::Template;
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ impl Settings for EnrichSettings {
         let (mut constants, mut templates) = (Vec::new(), Vec::new());
         for (name, value) in &self.fields {
             match value.template() {
-                Some(template) => templates.push((Path::key(name), template.map_err(|error| error.message)?)),
+                Some(template) => templates.push((name.clone(), template.map_err(|error| error.message)?)),
                 None => constants.push(Shared { key: name.as_str().into(), value: value.json().into() }),
             }
         }
@@ -78,7 +78,7 @@ impl Settings for EnrichSettings {
 
 struct Common {
     constants: Vec<Shared>,
-    templates: Vec<(Path, Template)>,
+    templates: Vec<(String, Template)>,
     keep_existing: bool,
     meters: Meters,
     notice: Notice,
@@ -161,16 +161,17 @@ impl Enrich {
     /// How many members found no value.
     fn write(&self, records: &mut Editor<'_>, index: usize) -> usize {
         let (mut start, mut missing) = (0, 0);
-        for ((path, _), end) in self.common.templates.iter().zip(&self.ends) {
+        for ((name, _), end) in self.common.templates.iter().zip(&self.ends) {
+            let key = name.as_bytes();
             let text = end.map(|end| &self.text[std::mem::replace(&mut start, end)..end]);
-            if self.common.keep_existing && records.get(index).get(path).is_some() {
+            if self.common.keep_existing && records.get(index).member(key).is_some() {
                 continue;
             }
             if let Some(text) = text {
-                records.set(index, path, &Shared::string("", text).value);
+                records.set_member(index, key, |out| json::quote(text.as_bytes(), out));
             } else {
                 missing += 1;
-                records.remove(index, path);
+                records.remove_member(index, key);
             }
         }
         missing

@@ -66,9 +66,8 @@ fn members(text: &str) -> Option<Vec<Member>> {
 }
 
 fn quoted(line: &str) -> String {
-    let mut value = vec![b'"'];
-    json::escape(line.as_bytes(), &mut value);
-    value.push(b'"');
+    let mut value = Vec::new();
+    json::quote(line.as_bytes(), &mut value);
     String::from_utf8_lossy(&value).into_owned()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`check`], [`index`]: the only code here that sees text nobody has checked yet (RFC 8259, UTF-8, [`MAX_DEPTH`]);
 //! - [`seek`], [`splice_set`], [`splice_remove`], [`walk`]: work on text that passed, never panic on other text;
-//! - [`escape`], [`unescape`], [`key_eq`], [`Decoded`]: what lies between the quotes of a string.
+//! - [`escape`], [`quote`], [`unescape`], [`key_eq`], [`Decoded`]: strings and what lies between their quotes.
 //!
 //! # What is accepted
 //!
@@ -37,5 +37,5 @@ pub use fault::{Fault, FaultKind};
 pub use index::{Member, Shape, index, key_bit};
 pub use seek::{Segment, seek};
 pub use splice::{splice_remove, splice_set};
-pub use text::{Decoded, escape, key_eq, unescape};
+pub use text::{Decoded, escape, key_eq, quote, unescape};
 pub use walk::{Visitor, Walk, walk};

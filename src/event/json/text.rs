@@ -24,6 +24,13 @@ pub fn escape(text: &[u8], out: &mut Vec<u8>) -> usize {
     replaced
 }
 
+/// Appends `text` as a JSON string, with its quotes: see [`escape`].
+pub fn quote(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    escape(text, out);
+    out.push(b'"');
+}
+
 fn escape_valid(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len());
     let mut from = 0;

@@ -298,9 +298,7 @@ impl Elasticsearch {
         if matches!(reply.status.as_u16(), 502..=504) {
             self.endpoints.failed(turn);
         }
-        for _ in 0..answer::kept_as_failures(reply) {
-            self.meters.error("failure_store");
-        }
+        self.meters.errors("failure_store", answer::kept_as_failures(reply));
         answer::read(reply, records)
     }
 }

@@ -12,7 +12,7 @@ use crate::component::row::Problem;
 use crate::component::sink::Refusal;
 use crate::delivery::confined::{Allow, Confined, check_value, refusal};
 use crate::event::View;
-use crate::event::json::{Segment, escape, seek, splice_set, unescape};
+use crate::event::json::{Segment, quote, seek, splice_set, unescape};
 
 /// Settings of `mode = "data_stream"`: documents go to `TYPE-DATASET-NAMESPACE`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -192,9 +192,8 @@ fn correct(told: &[u8], parts: &[String; 3], start: usize, body: &mut Vec<u8>) {
             continue;
         }
         let document = body.split_off(start);
-        let mut value = vec![b'"'];
-        escape(part.as_bytes(), &mut value);
-        value.push(b'"');
+        let mut value = Vec::new();
+        quote(part.as_bytes(), &mut value);
         splice_set(&document, &[Segment::Field(MEMBER), Segment::Field(field.as_bytes())], &value, body);
     }
 }

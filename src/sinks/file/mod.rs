@@ -25,6 +25,7 @@ mod tests;
 mod worker;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -38,7 +39,6 @@ use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, Drain};
 
 use path::PathTemplate;
-use worker::Worker;
 
 /// Appends records to files.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -122,7 +122,7 @@ struct FileSink {
 
 impl Drain for FileSink {
     fn run(self: Box<Self>, bench: Bench, stop: Stop) -> Running {
-        Box::pin(worker::run(Worker::new(*self, &bench), bench, stop))
+        Box::pin(worker::run(Arc::new(*self), bench, stop))
     }
 
     /// Two instances must not write to one file.

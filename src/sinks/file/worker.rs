@@ -43,9 +43,9 @@ struct Job {
 }
 
 impl Worker {
-    pub(super) fn new(sink: FileSink, bench: &Bench) -> Self {
+    pub(super) fn new(sink: Arc<FileSink>, bench: &Bench) -> Self {
         let open = OpenFiles::new(sink.idle, sink.fsync);
-        Self { sink: Arc::new(sink), open, bench: bench.clone() }
+        Self { sink, open, bench: bench.clone() }
     }
 
     /// Encodes batches into a group for each path; refused records become dead letters here.
@@ -142,8 +142,8 @@ fn is_permanent(error: &io::Error) -> bool {
 }
 
 /// Works until the queue is closed and empty, or until `stop`. What cannot be written until then counts as failed.
-pub(super) async fn run(worker: Worker, bench: Bench, stop: Stop) {
-    let mut worker = Some(worker);
+pub(super) async fn run(sink: Arc<FileSink>, bench: Bench, stop: Stop) {
+    let mut worker = Some(Worker::new(sink.clone(), &bench));
     let mut tidy = interval(Duration::from_secs(1));
     loop {
         let taken = tokio::select! {
@@ -162,9 +162,18 @@ pub(super) async fn run(worker: Worker, bench: Bench, stop: Stop) {
             let job = idle.sort(batches);
             idle.finish(job)
         });
-        let Ok((back, job)) = sorted.await else { return };
-        let Some(back) = retry(back, job, &stop).await else { return };
-        worker = Some(back);
+        worker = match sorted.await {
+            Ok((back, job)) => match retry(back, job, &stop).await {
+                None => return,
+                back => back,
+            },
+            Err(error) => {
+                // The batches went with the panic: their receipts say failed, their sources offer them again.
+                bench.meters.error("panic");
+                tracing::error!(component_id = bench.meters.label().id, %error, "writing ended early");
+                Some(Worker::new(sink.clone(), &bench))
+            }
+        };
     }
 }
 

@@ -24,6 +24,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::feed::{Feed, Stopped, Stream};
+use super::line;
 use crate::codecs::{Codec, Decoder, Decoding};
 use crate::component::outlet::Outlet;
 use crate::component::row::{Context, Problem, Settings};
@@ -130,7 +131,7 @@ impl DemoLogs {
         let decoder = Decoder { codec: settings.decoding.codec, max_line_bytes: LONGEST_LINE };
         let kind = (settings.decoding.codec == Codec::Bytes).then(|| Shared::string("source_type", "demo_logs"));
         let origin = Origin::new(StreamKey::random())
-            .with_timestamp_keys(["timestamp", "@timestamp", "time"].map(Box::from).to_vec().into())
+            .with_timestamp_keys(line::timestamp_keys().into())
             .with(&kind.into_iter().collect::<Vec<_>>());
         let mut feed = Feed::new(Stream { decoder, origin }, &context, outlet, (stop.clone(), thread_waker()));
         let pause = Duration::try_from_secs_f64(settings.interval).unwrap_or_default();

@@ -166,9 +166,8 @@ impl Tail {
         self.guess = guess(&batch);
         let meters = &desk.job.meters;
         meters.received(batch.len(), len);
-        for (kind, count) in [("not_json", counts.not_json), ("line_truncated", counts.truncated)] {
-            meters.errors(kind, count);
-        }
+        meters.errors("not_json", counts.not_json);
+        meters.errors("line_truncated", counts.truncated);
         if batch.is_empty() {
             batch.close();
             return Turn::More;

@@ -9,6 +9,7 @@ use super::source::FileSource;
 use crate::codecs::{Codec, Decoding};
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::source::Source;
+use crate::sources::line;
 
 /// Where to begin with a file that has no position yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -37,7 +38,7 @@ pub struct FileSettings {
     #[serde(default)]
     pub ignore_older_secs: Option<u64>,
     /// Longest line in bytes. A longer one is cut at this length, on a character, and marked; its rest is skipped.
-    #[serde(default = "max_line_bytes")]
+    #[serde(default = "line::max_line_bytes")]
     pub max_line_bytes: usize,
     /// Bytes that one file may take before it is the next file's turn.
     #[serde(default = "max_read_bytes")]
@@ -62,10 +63,6 @@ pub struct FileSettings {
     pub decoding: Decoding,
 }
 
-const fn max_line_bytes() -> usize {
-    1 << 20
-}
-
 const fn max_read_bytes() -> usize {
     256 << 10
 }
@@ -73,9 +70,6 @@ const fn max_read_bytes() -> usize {
 const fn glob_minimum_cooldown_ms() -> u64 {
     1000
 }
-
-/// Largest `max_line_bytes` and `max_read_bytes`: offsets in a batch have 32 bits.
-const LARGEST: usize = 1 << 30;
 
 impl Settings for FileSettings {
     type Built = Box<dyn Source>;
@@ -93,20 +87,13 @@ impl Settings for FileSettings {
             );
         }
         for (setting, bytes) in [("max_line_bytes", self.max_line_bytes), ("max_read_bytes", self.max_read_bytes)] {
-            if !(1..=LARGEST).contains(&bytes) {
-                problems.push(Problem::new(setting, format!("expected 1 to {LARGEST} bytes, found {bytes}")));
-            }
+            problems.extend(line::check_bytes(setting, bytes));
         }
         if self.glob_minimum_cooldown_ms == 0 {
             problems.push(Problem::new("glob_minimum_cooldown_ms", "expected at least 1 millisecond, found 0"));
         }
         for (setting, key) in [("file_key", &self.file_key), ("host_key", &self.host_key)] {
-            if key.as_deref().is_some_and(|key| key.trim_start_matches('.').contains(['.', '[', '"'])) {
-                problems.push(
-                    Problem::new(setting, "expected the name of a top-level member")
-                        .help("use a `remap` or `enrich` step to put it deeper"),
-                );
-            }
+            problems.extend(line::check_key(setting, key.as_deref()));
         }
         problems
     }
@@ -120,17 +107,15 @@ impl FileSettings {
     /// The members that get the file's path and the host's name, where they are wanted.
     pub(super) fn member_keys(&self) -> [Option<&str>; 2] {
         let is_plain = self.decoding.codec == Codec::Bytes;
-        [(&self.file_key, "file"), (&self.host_key, "host")].map(|(key, default)| match key {
-            Some(key) => Some(key.trim_start_matches('.')).filter(|key| !key.is_empty()),
-            None => is_plain.then_some(default),
-        })
+        [(&self.file_key, "file"), (&self.host_key, "host")]
+            .map(|(written, default)| line::key(written.as_deref(), is_plain.then_some(default)))
     }
 
     /// Names of the members that tell a record's time.
     pub(super) fn timestamp_keys(&self) -> Vec<Box<str>> {
         match self.timestamp_key.as_deref() {
             Some(key) => vec![key.trim_start_matches('.').into()],
-            None => ["timestamp", "@timestamp", "time"].map(Box::from).to_vec(),
+            None => line::timestamp_keys(),
         }
     }
 

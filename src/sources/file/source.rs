@@ -60,9 +60,8 @@ fn keep(job: &Arc<Job>, outlet: &dyn Outlet, stop: &Stop) {
     }
     Discovery::new(job.clone(), mailboxes).run(stop);
     for lane in lanes {
-        if lane.thread.join().is_err() {
-            job.meters.error("lane_panicked");
-        }
+        // One that panicked has been told of.
+        let _ended = lane.thread.join();
     }
     if let Err(error) = job.positions.save() {
         job.meters.error("positions_not_saved");
@@ -79,13 +78,30 @@ struct Reading {
 fn read(job: &Arc<Job>, number: usize, (outlet, stop): (&dyn Outlet, &Stop)) -> Option<Reading> {
     let mailbox = Arc::new(Mailbox::default());
     let reader = Reader::new(job.clone(), outlet.lane(), mailbox.clone());
-    let stop = stop.clone();
-    let spawned = Builder::new().name(format!("levada-file-{number}")).spawn(move || reader.run(&stop));
+    let (stop, alarm) = (stop.clone(), Alarm(job.clone()));
+    let read = move || {
+        let _alarm = alarm;
+        reader.run(&stop);
+    };
+    let spawned = Builder::new().name(format!("levada-file-{number}")).spawn(read);
     match spawned {
         Ok(thread) => Some(Reading { mailbox, thread }),
         Err(error) => {
             tracing::error!(%error, "cannot start a thread, files are read by fewer lanes");
             None
+        }
+    }
+}
+
+/// Tells of a lane that panics when it does: nobody else reads its files.
+struct Alarm(Arc<Job>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.meters.error("lane_panicked");
+            let id = &self.0.meters.label().id;
+            tracing::error!(component_id = id, "a lane panicked: its files are not read until the source starts again");
         }
     }
 }

@@ -172,11 +172,7 @@ impl Cover {
         }
         tally.plain.extend_from_slice(&line[from..]);
         let plain = std::mem::take(&mut tally.plain);
-        records.set_member(index, b"message", |out| {
-            out.push(b'"');
-            json::escape(&plain, out);
-            out.push(b'"');
-        });
+        records.set_member(index, b"message", |out| json::quote(&plain, out));
         tally.plain = plain;
         true
     }
@@ -261,9 +257,7 @@ impl Cover {
     fn write_opaque(&self, out: &mut Vec<u8>) {
         let mut plain = Vec::new();
         self.replacement.write(Shape::Opaque, b"", &mut plain);
-        out.push(b'"');
-        json::escape(&plain, out);
-        out.push(b'"');
+        json::quote(&plain, out);
     }
 }
 

@@ -1,0 +1,36 @@
+//! What sources of lines have in common in their settings: how long a line may be, and which members they add or read.
+
+use crate::component::row::Problem;
+
+/// Largest number of bytes of a line or of a read: offsets in a batch have 32 bits.
+const LARGEST: usize = 1 << 30;
+
+/// The default of `max_line_bytes`.
+pub(super) const fn max_line_bytes() -> usize {
+    1 << 20
+}
+
+/// The fault of a number of bytes.
+pub(super) fn check_bytes(setting: &str, bytes: usize) -> Option<Problem> {
+    let is_fine = (1..=LARGEST).contains(&bytes);
+    (!is_fine).then(|| Problem::new(setting, format!("expected 1 to {LARGEST} bytes, found {bytes}")))
+}
+
+/// The fault of the name of a member that a source adds.
+pub(super) fn check_key(setting: &str, key: Option<&str>) -> Option<Problem> {
+    let is_path = key.is_some_and(|key| key.trim_start_matches('.').contains(['.', '[', '"']));
+    is_path.then(|| {
+        Problem::new(setting, "expected the name of a top-level member")
+            .help("use a `remap` or `enrich` step to put it deeper")
+    })
+}
+
+/// The name of a member that a source adds: as written, else `default`. An empty one means none.
+pub(super) fn key<'a>(written: Option<&'a str>, default: Option<&'a str>) -> Option<&'a str> {
+    written.map(|key| key.trim_start_matches('.')).or(default).filter(|key| !key.is_empty())
+}
+
+/// The members that may tell a record's time, in this order, where the settings name none.
+pub(super) fn timestamp_keys() -> Vec<Box<str>> {
+    ["timestamp", "@timestamp", "time"].map(Box::from).to_vec()
+}
