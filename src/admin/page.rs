@@ -1,5 +1,7 @@
 //! The answers: four pages, read-only.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat};
 use http_body_util::Full;
@@ -46,6 +48,7 @@ fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes
 
 fn metrics(shown: &Shown) -> Answer {
     shown.figures.refresh();
+    shown.families.refresh(Instant::now());
     match TextEncoder::new().encode_to_string(&shown.families.registry().gather()) {
         Ok(text) => respond(StatusCode::OK, METRICS, text),
         Err(error) => {

@@ -1,15 +1,17 @@
 //! Meters: what each component counts. Names are Vector's with the prefix `levada_`; never a pod or a file as a label.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::reason::Reason;
+use super::utilization::{AtWork, Seat, Utilization, Work};
 
 const LABELS: [&str; 3] = ["component_id", "component_kind", "component_type"];
 
 /// Whose meters they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Label {
     /// `component_id`.
     pub id: String,
@@ -35,6 +37,7 @@ struct Inner {
     scrubbed: IntCounterVec,
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
+    utilization: Utilization,
 }
 
 impl Default for Families {
@@ -51,6 +54,9 @@ impl Default for Families {
             registry.register(Box::new(family.clone())).expect("each name once");
             family
         };
+        let utilization = Opts::new("levada_utilization", "Share of its time the component was at work, 0 to 1.");
+        let utilization = GaugeVec::new(utilization, &LABELS).expect("names are constants");
+        registry.register(Box::new(utilization.clone())).expect("each name once");
         Self(Arc::new(Inner {
             received_events: counter("levada_component_received_events_total", "Records the component took in.", &[]),
             received_bytes: counter("levada_component_received_bytes_total", "Bytes the source read.", &[]),
@@ -69,6 +75,7 @@ impl Default for Families {
             scrubbed: counter("levada_scrubbed_values_total", "Values masked, by detector.", &["detector"]),
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
+            utilization: Utilization::new(utilization),
             registry,
         }))
     }
@@ -78,6 +85,11 @@ impl Families {
     /// The registry, for the metrics door and for gauges of other rooms.
     pub fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// Brings the figures up to date that are made of time; `now` is the clock's.
+    pub fn refresh(&self, now: Instant) {
+        self.0.utilization.refresh(now);
     }
 
     /// The meters of one component.
@@ -95,6 +107,7 @@ impl Families {
             sent_bytes: self.0.sent_bytes.with_label_values(&values),
             discarded,
             buffer: OnceLock::new(),
+            work: self.0.utilization.work(label, Instant::now()),
             families: self.clone(),
             label: label.clone(),
         }))
@@ -114,6 +127,7 @@ struct Own {
     discarded: [IntCounter; Reason::ALL.len()],
     /// Made at first use: not every component has a buffer.
     buffer: OnceLock<[IntGauge; 2]>,
+    work: Arc<Work>,
     families: Families,
     label: Label,
 }
@@ -173,6 +187,22 @@ impl Meters {
         let [held, most] = self.0.buffer.get_or_init(own);
         held.set(bytes as i64);
         most.set(limit as i64);
+    }
+
+    /// The component is at work until the answer is dropped.
+    pub fn at_work(&self) -> AtWork {
+        AtWork::new(self.0.work.clone())
+    }
+
+    /// One more lane runs the component until the answer is dropped.
+    pub fn seat(&self) -> Seat {
+        Seat::new(self.0.work.clone())
+    }
+
+    /// How many are at work for the component.
+    #[cfg(test)]
+    pub(crate) fn hands(&self) -> u32 {
+        self.0.work.hands()
     }
 
     /// How many records came in so far.

@@ -15,3 +15,4 @@ pub mod source;
 pub(crate) mod test_kit;
 pub mod tls;
 pub mod transform;
+pub mod utilization;

@@ -14,6 +14,7 @@ use super::share::Share;
 use super::sorted::{Told, Why};
 use crate::buffer::Queue;
 use crate::component::signal::Stop;
+use crate::component::utilization::AtWork;
 use crate::event::Batch;
 
 /// How one sink's records are cut and sent.
@@ -41,13 +42,15 @@ pub(crate) struct Pump {
     ready: VecDeque<Request>,
     under_way: JoinSet<Vec<Told>>,
     held: JoinSet<()>,
+    at_work: Option<AtWork>,
 }
 
 impl Pump {
     pub(crate) fn new(courier: Arc<Courier>, queue: Arc<Queue>, pace: Pace) -> Self {
         let cutter = Some(Cutter::new(courier.sink().clone(), pace.limits, courier.bodies()));
         let (under_way, held) = (JoinSet::new(), JoinSet::new());
-        Self { courier, queue, pace, cutter, due: None, is_burst: false, ready: VecDeque::new(), under_way, held }
+        let ready = VecDeque::new();
+        Self { courier, queue, pace, cutter, due: None, is_burst: false, ready, under_way, held, at_work: None }
     }
 
     /// Runs until the queue is closed and empty, or until `stop`: then it takes no more. What is not settled by the
@@ -70,11 +73,22 @@ impl Pump {
                 self.flush().await;
             }
             self.launch();
+            if self.under_way.len() < self.pace.concurrency {
+                self.at_work = None;
+            } else {
+                self.begin_work();
+            }
         }
     }
 
     fn is_done(&self) -> bool {
         self.ready.is_empty() && self.under_way.is_empty() && self.held.is_empty() && self.due.is_none()
+    }
+
+    /// Encoding is work, and so is waiting for answers when no further request may leave.
+    fn begin_work(&mut self) {
+        let meters = &self.courier.meters;
+        self.at_work.get_or_insert_with(|| meters.at_work());
     }
 
     fn launch(&mut self) {
@@ -132,6 +146,7 @@ impl Pump {
 
     async fn with_cutter(&mut self, work: impl FnOnce(&mut Cutter, &mut Cut) + Send + 'static) {
         let Some(mut cutter) = self.cutter.take() else { return };
+        self.begin_work();
         let courier = self.courier.clone();
         let worked = tokio::task::spawn_blocking(move || {
             let mut cut = Cut::default();

@@ -20,7 +20,7 @@ pub struct BatchSettings {
     #[schemars(range(min = 1))]
     pub max_events: Option<usize>,
     /// Seconds after which a request is sent even if it is not full.
-    #[schemars(range(min = 0.001, max = 86400.0))]
+    #[schemars(range(min = 0.001, max = 86_400.0))]
     pub timeout_secs: Option<f64>,
 }
 
@@ -31,15 +31,15 @@ pub struct RequestSettings {
     /// Requests under way at once.
     pub concurrency: NonZeroUsize,
     /// Seconds until a request counts as lost; its outcome is unknown then, and the same is sent again.
-    #[schemars(range(min = 0.001, max = 86400.0))]
+    #[schemars(range(min = 0.001, max = 86_400.0))]
     pub timeout_secs: f64,
     /// Attempts after the first one before a request becomes dead letters; unlimited if not set.
     pub retry_attempts: Option<usize>,
     /// Seconds of the first pause; each further one may be twice as long (full jitter: a random part of it).
-    #[schemars(range(min = 0.001, max = 86400.0))]
+    #[schemars(range(min = 0.001, max = 86_400.0))]
     pub retry_initial_backoff_secs: f64,
     /// Seconds of the longest pause.
-    #[schemars(range(min = 0.001, max = 86400.0))]
+    #[schemars(range(min = 0.001, max = 86_400.0))]
     pub retry_max_duration_secs: f64,
     /// Headers added to each request.
     pub headers: BTreeMap<String, String>,

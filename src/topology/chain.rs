@@ -14,6 +14,7 @@ use crate::component::meters::Meters;
 use crate::component::outlet::{Inlet, Lane, Offer, Outlet};
 use crate::component::reason::Reason;
 use crate::component::transform::{Ports, Transform};
+use crate::component::utilization::Seat;
 use crate::delivery::DeadLetters;
 use crate::event::{Batch, Outcome};
 
@@ -132,6 +133,7 @@ impl Lane for ChainLane {
 struct Copy {
     of: Shared,
     transform: Box<dyn Transform>,
+    _seat: Seat,
 }
 
 impl Step {
@@ -143,7 +145,7 @@ impl Step {
 
     fn fork(&self) -> Copy {
         let transform = self.transform.lock().unwrap_or_else(PoisonError::into_inner).fork();
-        Copy { of: self.transform.clone(), transform }
+        Copy { of: self.transform.clone(), transform, _seat: self.meters.seat() }
     }
 }
 
@@ -214,7 +216,9 @@ impl Run<'_> {
         let step = &chain.steps[number];
         step.meters.received(batch.len(), 0);
         let mut ports = Ports::default();
+        let at_work = step.meters.at_work();
         self.steps[number].transform.apply(&mut batch, &mut ports);
+        drop(at_work);
         for (port, batch) in ports.take_named() {
             step.meters.sent(batch.len(), 0);
             self.follow_all(batch, &step.outputs[port]);

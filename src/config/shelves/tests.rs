@@ -86,3 +86,52 @@ fn undescribed(schema: &Json, path: &str, found: &mut Vec<String>) {
         _ => {}
     }
 }
+
+/// The paths of numbers with a fraction that have no largest value, anywhere in a schema.
+fn unbounded(schema: &Json, path: &str, found: &mut Vec<String>) {
+    match schema {
+        Json::Object(members) => {
+            let is_number = schema.get("type").is_some_and(|types| types.to_string().contains("\"number\""));
+            if is_number && members.get("maximum").is_none_or(|most| !most.is_number()) {
+                found.push(path.to_owned());
+            }
+            members.iter().for_each(|(key, value)| unbounded(value, &format!("{path}/{key}"), found));
+        }
+        Json::Array(items) => items.iter().for_each(|item| unbounded(item, path, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn each_number_with_a_fraction_has_a_largest_value() {
+    let mut found = Vec::new();
+    for known in KNOWN.iter() {
+        unbounded(&known.schema, known.name, &mut found);
+    }
+    unbounded(&super::GLOBALS, "globals", &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn seconds_that_no_clock_can_count_are_told_of() {
+    let pipeline = |seconds: &str| {
+        format!(
+            "graceful_shutdown_limit_secs = {seconds}\n\
+             [sources.in]\ntype = 'demo_logs'\nformat = 'json'\ninterval = {seconds}\n\
+             [sinks.archive]\ntype = 'file'\ninputs = ['in']\npath = '/var/log/x.log'\nidle_timeout_secs = {seconds}\n\
+             [sinks.web]\ntype = 'http'\ninputs = ['in']\nuri = 'http://127.0.0.1:9'\n\
+             batch.timeout_secs = {seconds}\nrequest.timeout_secs = {seconds}\n\
+             request.retry_initial_backoff_secs = {seconds}\nrequest.retry_max_duration_secs = {seconds}\n"
+        )
+    };
+    let memory = Memory { default_limit: 512 << 20 };
+    let rules = || Rules { catalogue: &Shelves, environment: &|_| Some("inf".to_owned()), budget: &memory };
+    for (seconds, faults) in
+        [("86400", 0), ("86401", 7), ("1e300", 7), ("inf", 7), ("-inf", 7), ("nan", 7), ("-nan", 7), ("'${X}'", 7)]
+    {
+        let loaded = load_texts([("levada.toml", pipeline(seconds).as_str())], rules());
+        let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
+        assert_eq!(shown.matches("is out of range").count(), faults, "{seconds}: {shown}");
+        assert_eq!(loaded.plan.is_none(), faults > 0, "{seconds}: {shown}");
+    }
+}

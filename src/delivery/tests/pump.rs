@@ -173,3 +173,18 @@ async fn what_cannot_be_encoded_is_a_dead_letter() {
     let resolution = ledger.resolution(0).unwrap();
     assert_eq!((resolution.delivered, resolution.dead_lettered), (2, 2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_is_at_work_while_no_further_request_may_leave() {
+    let (stage, ledger) = (Stage::new(Script::of([Act::Stall, Act::Stall])), Arc::new(Ledger::default()));
+    let running = tokio::spawn(pump(&stage, Limits { records: 1, ..LIMITS }).run(Stop::default()));
+    offer(&stage, batch(&ledger, &["a"]));
+    tokio::time::sleep(SECOND * 2).await;
+    assert_eq!((stage.script.bodies().len(), stage.bench.meters.hands()), (1, 0), "another may leave");
+    offer(&stage, batch(&ledger, &["b"]));
+    tokio::time::sleep(SECOND * 2).await;
+    assert_eq!((stage.script.bodies().len(), stage.bench.meters.hands()), (2, 1));
+    running.abort();
+    running.await.unwrap_err();
+    assert_eq!(stage.bench.meters.hands(), 0);
+}

@@ -35,6 +35,7 @@ impl Writer {
     pub(super) fn run(mut self, work: &Receiver<Vec<Batch>>, idle: &Sender<()>) {
         while idle.blocking_send(()).is_ok() {
             let Ok(batches) = work.recv() else { return };
+            let _at_work = self.meters.at_work();
             for batch in batches {
                 self.write(batch);
             }

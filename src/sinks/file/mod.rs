@@ -60,7 +60,7 @@ pub(super) struct FileSettings {
     compression: Compression,
     /// Seconds after which a file that gets no records is closed.
     #[serde(default = "default_idle")]
-    #[schemars(range(min = 0.001, max = 86400.0))]
+    #[schemars(range(min = 0.001, max = 86_400.0))]
     idle_timeout_secs: f64,
     /// When what was written is forced to disk.
     #[serde(default)]

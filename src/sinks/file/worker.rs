@@ -156,10 +156,11 @@ pub(super) async fn run(sink: Arc<FileSink>, bench: Bench, stop: Stop) {
                 continue;
             }
         };
-        let (Some(batches), Some(at_work)) = (taken, worker.take()) else { return };
+        let (Some(batches), Some(idle)) = (taken, worker.take()) else { return };
+        let _at_work = bench.meters.at_work();
         let sorted = tokio::task::spawn_blocking(move || {
-            let job = at_work.sort(batches);
-            at_work.finish(job)
+            let job = idle.sort(batches);
+            idle.finish(job)
         });
         worker = match sorted.await {
             Ok((back, job)) => match retry(back, job, &stop).await {

@@ -48,7 +48,7 @@ pub struct DemoLogsSettings {
     format: Format,
     /// Seconds between lines; 0 for as fast as they are taken.
     #[serde(default = "interval")]
-    #[schemars(range(min = 0.0))]
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     interval: f64,
     /// How many lines to make; without end if not set.
     #[serde(default)]

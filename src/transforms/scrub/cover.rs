@@ -74,10 +74,22 @@ impl Tally {
     }
 }
 
+/// A path to look into.
+pub(super) struct Place {
+    pub(super) path: Path,
+    is_telling: bool,
+}
+
 impl Cover {
     pub(super) fn new(scanner: Scanner, names: KeyNames, replacement: Replacement) -> Self {
         let labels = scanner.detectors().iter().map(super::Detector::name).collect();
         Self { scanner, names, replacement, labels }
+    }
+
+    /// A place to look into; whether its name tells is known from the start.
+    pub(super) fn place(&self, path: Path) -> Place {
+        let is_telling = path.depth() == 1 && path.first_key().is_some_and(|key| self.names.matches(key));
+        Place { path, is_telling }
     }
 
     /// Covers everything in a record.
@@ -90,8 +102,9 @@ impl Cover {
     }
 
     /// Covers what stands at `path`, in every occurrence of its keys; its last key counts as a name.
-    pub(super) fn at(&self, record: (&mut Editor<'_>, usize), path: &Path, tally: &mut Tally) {
+    pub(super) fn at(&self, record: (&mut Editor<'_>, usize), place: &Place, tally: &mut Tally) {
         let (records, index) = record;
+        let path = &place.path;
         let Some(key) = path.first_key() else {
             self.record(records, index, tally);
             return;
@@ -102,7 +115,7 @@ impl Cover {
         let below = path.segments_below_first();
         records.rewrite_member(index, key, |whole, out| {
             if below.is_empty() {
-                return self.member((key, whole), out, tally);
+                return self.value((whole, place.is_telling), out, tally);
             }
             tally.clear();
             self.below(whole, &below, tally);
@@ -167,7 +180,12 @@ impl Cover {
     /// Covers the value of a member; one with a telling name goes whole. Tells whether `out` holds a new value.
     pub(super) fn member(&self, member: (&[u8], &[u8]), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
         let (key, value) = member;
-        if self.is_telling(key, tally) && value != b"null" {
+        let is_telling = self.is_telling(key, tally);
+        self.value((value, is_telling), out, tally)
+    }
+
+    fn value(&self, (value, is_telling): (&[u8], bool), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+        if is_telling && value != b"null" {
             tally.by_name += 1;
             self.write_opaque(out);
             return true;

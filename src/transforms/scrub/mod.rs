@@ -38,7 +38,7 @@ use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Origin, Path, Shared};
 
-use cover::{Cover, Tally};
+use cover::{Cover, Place, Tally};
 pub use detector::Detector;
 pub use keys::{KeyNames, NameFault};
 pub use mask::{Replacement, Shape};
@@ -162,7 +162,7 @@ impl Settings for ScrubSettings {
         let paths = self.paths().map_err(message)?;
         let cover = Arc::new(self.cover().map_err(message)?);
         Ok(Box::new(Scrub {
-            paths: paths.map(Arc::from),
+            places: paths.map(|paths| paths.into_iter().map(|path| cover.place(path)).collect()),
             cover,
             meters: context.meters,
             tally: Tally::default(),
@@ -175,7 +175,7 @@ impl Settings for ScrubSettings {
 const KNOWN_ORIGINS: usize = 256;
 
 struct Scrub {
-    paths: Option<Arc<[Path]>>,
+    places: Option<Arc<[Place]>>,
     cover: Arc<Cover>,
     meters: Meters,
     tally: Tally,
@@ -187,10 +187,10 @@ impl Transform for Scrub {
         batch.map_origins(|origin| self.origin(origin));
         let mut records = batch.edit();
         for index in 0..records.len() {
-            match &self.paths {
-                Some(paths) => {
-                    for path in &**paths {
-                        self.cover.at((&mut records, index), path, &mut self.tally);
+            match &self.places {
+                Some(places) => {
+                    for place in &**places {
+                        self.cover.at((&mut records, index), place, &mut self.tally);
                     }
                 }
                 None => self.cover.record(&mut records, index, &mut self.tally),
@@ -201,7 +201,7 @@ impl Transform for Scrub {
 
     fn fork(&self) -> Box<dyn Transform> {
         Box::new(Self {
-            paths: self.paths.clone(),
+            places: self.places.clone(),
             cover: self.cover.clone(),
             meters: self.meters.clone(),
             tally: Tally::default(),
@@ -225,7 +225,7 @@ impl Scrub {
     }
 
     fn scrub_origin(&mut self, origin: &Arc<Origin>) -> Arc<Origin> {
-        if self.paths.is_some() && !origin.members().iter().any(|member| self.names(&member.key)) {
+        if self.places.is_some() && !origin.members().iter().any(|member| self.names(&member.key)) {
             return origin.clone();
         }
         let mut value = Vec::new();
@@ -242,6 +242,6 @@ impl Scrub {
     }
 
     fn names(&self, key: &str) -> bool {
-        self.paths.iter().flat_map(|paths| paths.iter()).any(|path| path.first_key() == Some(key.as_bytes()))
+        self.places.iter().flat_map(|places| places.iter()).any(|place| place.path.first_key() == Some(key.as_bytes()))
     }
 }

@@ -190,6 +190,7 @@ struct Sieve {
 
 impl Transform for Sieve {
     fn apply(&mut self, batch: &mut Batch, ports: &mut Ports) {
+        assert_eq!(self.meters.hands(), 1, "a step is at work while it is applied, and no longer");
         assert!(batch.iter().all(|view| !view.text().ends_with(b"p")), "a record says so");
         discard(batch, &self.meters, Reason::Filtered, |view| !view.text().ends_with(b"f"));
         ports.reject(batch.extract(|_, view| view.text().ends_with(b"x")), "as it says");
