@@ -125,6 +125,8 @@ mod tests {
         assert_eq!(counts, Counts { not_json: 3, truncated: 1 });
         assert_eq!(batch.get(3).text(), b"{\"a\":\"far ");
         assert!(batch.get(3).is_truncated() && !batch.get(2).is_truncated());
+        let told = |at: usize| batch.get(at).member(b"truncated").map(std::borrow::Cow::into_owned);
+        assert_eq!((told(3), told(2)), (Some(b"true".to_vec()), None), "a reader of the record sees it");
     }
 
     #[test]

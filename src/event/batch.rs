@@ -9,7 +9,7 @@ use super::json;
 use super::origin::Origin;
 use super::receipt::{Outcome, Receipt};
 use super::record::{Form, NONE, Record, flag};
-use super::tables::Tables;
+use super::tables::{Tables, Target};
 use super::view::View;
 
 /// Records with the tables they refer to and the receipts they answer to.
@@ -183,10 +183,13 @@ impl Filler<'_> {
         Ok(())
     }
 
-    /// Marks the record added last as cut at the length limit.
+    /// Marks the record added last as cut at the length limit: it has a member `truncated` that is `true`.
     pub fn mark_truncated(&mut self) {
         if let Some(record) = self.records.last_mut() {
             record.flags |= flag::TRUNCATED;
+            let key = self.tables.append(|out| out.extend_from_slice(b"truncated"));
+            let value = self.tables.append(|out| out.extend_from_slice(b"true"));
+            self.tables.push_edit(record, Target::New(key), Some(value));
         }
     }
 

@@ -46,6 +46,8 @@ pub enum FaultKind {
     InvalidUtf8,
     /// More containers inside one another than [`super::MAX_DEPTH`].
     TooDeep,
+    /// More members in the outermost object than [`super::MAX_MEMBERS`].
+    TooManyMembers,
     /// More bytes than offsets can count.
     TooLong,
 }
@@ -71,6 +73,7 @@ impl fmt::Display for FaultKind {
             Self::TrailingBytes => "expected nothing but whitespace after the value",
             Self::InvalidUtf8 => "expected UTF-8, found other bytes",
             Self::TooDeep => "expected at most 128 containers inside one another",
+            Self::TooManyMembers => "expected fewer members in the outermost object",
             Self::TooLong => "expected at most 4294967295 bytes in one text",
         })
     }

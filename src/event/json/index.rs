@@ -20,6 +20,10 @@ pub struct Member {
     pub value_end: u32,
 }
 
+/// Members of the outermost object; a record of more is not indexed. Looking one up, and writing a record whose members
+/// were all changed, take time with the square of their number: a hostile line shall not stall its lane.
+pub const MAX_MEMBERS: usize = 4096;
+
 impl Member {
     /// The key's raw bytes in the record that was indexed.
     fn key_in<'a>(&self, text: &'a [u8]) -> &'a [u8] {
@@ -76,6 +80,9 @@ fn record(text: &[u8], members: &mut Vec<Member>) -> Result<Shape, Fault> {
             shape.odd |= key.escaped;
             shape.note(text, &members[first..], member);
             members.push(member);
+            if members.len() - first > MAX_MEMBERS {
+                return Err(Fault { at: start, kind: FaultKind::TooManyMembers });
+            }
             (at, byte) = checker.token(end);
             if byte != b',' {
                 break;

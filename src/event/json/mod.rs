@@ -6,10 +6,11 @@
 //!
 //! # What is accepted
 //!
-//! Exactly the texts that `serde_json` reads as a value, but for three things:
+//! Exactly the texts that `serde_json` reads as a value, but for four things:
 //!
 //! - a number of any size is accepted as text (RFC 8259, section 6, sets no limit of its own: an implementation may); `serde_json` refuses `1e999` as out of range;
 //! - containers may be nested [`MAX_DEPTH`] deep, where the outermost one counts as level 1; `serde_json` stops one earlier, at 127, since its counter of 128 must stay above zero;
+//! - an object that is indexed may have at most [`MAX_MEMBERS`] members (section 9: an implementation may set limits);
 //! - a text may be no longer than `u32::MAX` bytes.
 //!
 //! Like `serde_json`, and stricter than RFC 8259 needs (section 8.1 and 8.2 leave both open), a byte order mark and an escaped surrogate without its partner are faults. Names that
@@ -34,7 +35,7 @@ pub(crate) use cursor::{Entry, elements, members, string_end, value_end};
 
 pub use check::{MAX_DEPTH, check};
 pub use fault::{Fault, FaultKind};
-pub use index::{Member, Shape, index, key_bit};
+pub use index::{MAX_MEMBERS, Member, Shape, index, key_bit};
 pub use seek::{Segment, seek};
 pub use splice::{splice_remove, splice_set};
 pub use text::{Decoded, escape, key_eq, quote, unescape};

@@ -123,6 +123,21 @@ fn odd_keys_are_found_among_few_and_many() {
 }
 
 #[test]
+fn an_object_of_too_many_members_is_refused_whatever_their_names() {
+    let object = |count: usize, name: fn(usize) -> String| {
+        let members: Vec<_> = (0..count).map(|at| format!("\"{}\":{at}", name(at))).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    for name in [|at: usize| format!("k{at}"), |_| "k".to_owned(), |_| "\\u006b".to_owned()] {
+        let mut members = Vec::new();
+        assert!(index(object(MAX_MEMBERS, name).as_bytes(), &mut members).is_ok());
+        assert_eq!(members.len(), MAX_MEMBERS);
+        let fault = index(object(MAX_MEMBERS + 1, name).as_bytes(), &mut members).unwrap_err();
+        assert_eq!((fault.kind, members.len()), (FaultKind::TooManyMembers, MAX_MEMBERS));
+    }
+}
+
+#[test]
 fn writes_leave_everything_else_as_it_was() {
     let text = r#" { "a" : 1.50 , "b":[ 1 ,2 ], "\u0063":{ } } "#;
     assert_eq!(set(text, &[Field(b"a")], "2"), r#" { "a" : 2 , "b":[ 1 ,2 ], "\u0063":{ } } "#);

@@ -59,7 +59,7 @@ struct Refused<'a> {
 /// Reads the reply to a bulk request of `records` items.
 pub(super) fn read(reply: &Reply, records: usize) -> Answer {
     match reply.status.as_u16() {
-        200 if is_all_stored(&reply.body) => Answer::Delivered,
+        200 if is_all_stored(&reply.body, records) => Answer::Delivered,
         200 => items(&reply.body, records),
         201..=299 => unclear(&format!("the answer {} is none to a bulk request", reply.status)),
         401 | 403 => Answer::Hold {
@@ -98,11 +98,15 @@ pub(super) fn refuses_hiding(reply: &Reply) -> bool {
     reply.status.as_u16() == 400 && memchr::memmem::find(&reply.body, HIDE_SOURCE.as_bytes()).is_some()
 }
 
-fn is_all_stored(body: &[u8]) -> bool {
+/// The shortest answer to one item.
+const SHORTEST_ITEM: &[u8] = b"{\"index\":{\"status\":200}}";
+
+fn is_all_stored(body: &[u8], records: usize) -> bool {
     let head = &body[..body.len().min(HEAD)];
-    // Nothing but `took` may come before: `errors` could be a member of something else.
-    memchr::memmem::find(head, ALL_STORED).is_some_and(|at| !head[..at].contains(&b'['))
-        && body.trim_ascii_end().ends_with(b"}")
+    // Nothing but `took` may come before: `errors` could be a member of something else. And there must be room for
+    // an answer to each item.
+    let is_whole = |at: usize| !head[..at].contains(&b'[') && body.len() - at >= records * SHORTEST_ITEM.len();
+    memchr::memmem::find(head, ALL_STORED).is_some_and(is_whole) && body.trim_ascii_end().ends_with(b"}")
 }
 
 fn unclear(what: &str) -> Answer {
@@ -125,11 +129,11 @@ fn items(body: &[u8], records: usize) -> Answer {
     let Ok(bulk) = serde_json::from_slice::<Bulk<'_>>(body) else {
         return unclear("the answer is no bulk answer of Elasticsearch");
     };
-    if !bulk.errors {
-        return Answer::Delivered;
-    }
     if bulk.items.len() != records {
         return unclear(&format!("the answer tells of {} items, sent were {records}", bulk.items.len()));
+    }
+    if !bulk.errors {
+        return Answer::Delivered;
     }
     let verdicts = bulk.items.into_iter().enumerate().filter_map(|(at, item)| Some((at, verdict(item.index)?)));
     Answer::Partial(verdicts.collect())
@@ -144,7 +148,8 @@ fn verdict(action: Action<'_>) -> Option<Verdict> {
         // `create` with an id of our own: an earlier attempt won.
         409 if kind == "version_conflict_engine_exception" => Verdict::AlreadyThere,
         429 | 500..=599 => Verdict::Retry { why: format!("Elasticsearch answers {status} {kind} for some records") },
-        403 | 404 => Verdict::Hold { why: format!("Elasticsearch answers {status} {kind} for an index: {reason}") },
+        // Its reason names the index, which may be made of a record's members: it does not go to the log.
+        403 | 404 => Verdict::Hold { why: format!("Elasticsearch answers {status} {kind} for an index we write to") },
         400 if is_missing_pipeline(&reason) => Verdict::Hold {
             why: format!("Elasticsearch answers {status}: {reason}; create the pipeline or change `pipeline`"),
         },
