@@ -176,6 +176,10 @@ impl Show {
             }
         };
         // What has not been read by then is missing in the sum.
+        if self.screen.trouble.is_some() {
+            let limit = (DRAIN * 2).as_secs();
+            print(&[String::new(), format!("  waits up to {limit} s for what is under way; Ctrl-C ends it at once")])?;
+        }
         let _ = timeout(DRAIN, all_read).await;
         let left = self.topology.shut_down(Instant::now() + DRAIN).await;
         let (lines, bytes, rotations) = written.totals();
@@ -191,7 +195,7 @@ impl Show {
         }
         print(&tally.lines(self.paint))?;
         if let Some(why) = self.screen.trouble.filter(|_| !left.components.is_empty()) {
-            let why = format!("{why}; what did not arrive would be sent after the next start");
+            let why = format!("{why}; an agent would go on trying, and after a restart too");
             print(&[format!("  {}", self.paint.paint(Style::Alarm, &why))])?;
         }
         print(&farewell(self.paint))?;
