@@ -14,7 +14,7 @@ fn block(language: &str) -> &'static str {
 fn load(text: &str) -> Loaded {
     let environment = |name: &str| (name == "ELASTICSEARCH_PASSWORD").then(|| "secret".to_owned());
     let rules = Rules { catalogue: &Shelves, environment: &environment, budget: &Memory { default_limit: 256 << 20 } };
-    config::load_texts([("levada.toml", text)].into_iter(), rules)
+    config::load_texts([("levada.toml", text)], rules)
 }
 
 fn shown(loaded: &Loaded) -> String {
