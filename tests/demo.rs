@@ -71,6 +71,6 @@ async fn what_it_sends_is_what_it_says() {
 fn an_address_that_is_none_is_an_error() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
     let output = command.args(["demo", "--to", "localhost"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("is no address"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`localhost` is no address"));
 }

@@ -10,6 +10,7 @@ mod demo;
 mod examples;
 mod hold;
 mod overload;
+mod readme;
 mod refusal;
 mod reload;
 mod restart;

@@ -4,6 +4,7 @@ use std::io::stderr;
 use std::panic::{self, PanicHookInfo};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::screen;
 use crate::config::Loaded;
@@ -63,15 +64,23 @@ fn log_fault(fault: &Diagnostic, loaded: &Loaded) {
     }
 }
 
+/// The levels, for messages.
+const LEVELS: &str = "error, warn, info, debug, trace, off";
+
 /// What is logged: the flag, else the first variable that is set, else `info`.
 fn filter(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, String> {
     let from = |name: &str| variable(name).filter(|level| !level.is_empty()).map(|level| (name.to_owned(), level));
     let given = flag.map(|level| ("--log-level".to_owned(), level.to_owned()));
     let given = given.or_else(|| from("LEVADA_LOG")).or_else(|| from("RUST_LOG"));
     let Some((name, level)) = given else { return Ok(EnvFilter::new("info")) };
-    EnvFilter::try_new(&level).map_err(|error| {
-        format!("`{level}` in {name} is no log level: {error}; expected one of error, warn, info, debug, trace")
-    })
+    let fault = |why: &str| format!("`{level}` in {name} is no log level{why}; expected one of {LEVELS}");
+    // A word that is no level would be the name of a module: all of it is logged, and nothing else. `RUST_LOG` may be
+    // meant for other programs.
+    let is_word = level != "levada" && level.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if name != "RUST_LOG" && is_word && level.parse::<LevelFilter>().is_err() {
+        return Err(fault(""));
+    }
+    EnvFilter::try_new(&level).map_err(|error| fault(&format!(": {error}")))
 }
 
 /// A panic's text is shown only if it is a constant of the program: one made at run time may hold parts of a record.
@@ -96,5 +105,8 @@ mod tests {
         assert_eq!(shown(None, &|_| None), "info");
         let fault = filter(Some("loud=="), |_| None).unwrap_err();
         assert!(fault.starts_with("`loud==` in --log-level is no log level"), "{fault}");
+        let fault = filter(Some("trac"), |_| None).unwrap_err();
+        assert!(fault.starts_with("`trac` in --log-level is no log level; expected one of error"), "{fault}");
+        assert_eq!(shown(Some("OFF"), &|_| None), "off");
     }
 }

@@ -72,6 +72,8 @@ mod tests {
         assert_eq!(parse("levada --config a b -c c").unwrap().run.files.config.len(), 3);
         assert!(matches!(parse("levada run -c a").unwrap().verb, Some(Verb::Run(run)) if run.files.config.len() == 1));
         assert!(matches!(parse("levada validate -c a").unwrap().verb, Some(Verb::Validate(_))));
+        let fault = parse("levada demo --to localhost").unwrap_err();
+        assert!(fault.to_string().contains("`localhost` is no address: expected `http://host:port`"), "{fault}");
         assert_eq!(parse("levada --no-such-option").unwrap_err().exit_code(), i32::from(super::USAGE));
         assert_eq!(parse("levada --version").unwrap_err().exit_code(), 0);
     }

@@ -3,7 +3,7 @@
 use super::catalogue::Kind;
 use super::document::{Document, Soundness};
 use super::tree::{Entry, Node, Table, Value};
-use crate::diagnostic::{Code, Diagnostic, Place, Report};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, closest};
 use std::collections::HashMap;
 
 /// A component as it was written.
@@ -53,6 +53,9 @@ pub(super) fn merge(documents: Vec<Document>, report: &mut Report) -> Option<Mer
                 (None, Soundness::Whole) if entry.key == "tests" => {
                     merged.tests.extend(tests(entry, report));
                 }
+                (None, Soundness::Whole) if let Some(meant) = misspelt_section(&entry, report) => {
+                    merged.declare((meant, Soundness::Whole), entry, report);
+                }
                 (None, Soundness::Whole) => lay_over(&mut globals, "", entry, report),
             }
         }
@@ -89,6 +92,15 @@ impl Merged {
             });
         }
     }
+}
+
+/// Reports a table whose name is nearly that of a section. What it holds is judged as if the name were right.
+fn misspelt_section(entry: &Entry, report: &mut Report) -> Option<Kind> {
+    let meant = closest(&entry.key, Kind::ALL.map(Kind::section))?;
+    let fault = Diagnostic::new(Code::UnknownSetting, format!("unknown section `{}`", entry.key));
+    let fault = fault.at(&entry.key_place, "there is no such section");
+    report.push(fault.help(format!("did you mean `{meant}`?")));
+    Kind::ALL.into_iter().find(|kind| kind.section() == meant)
 }
 
 fn tests(entry: Entry, report: &mut Report) -> Vec<Node> {

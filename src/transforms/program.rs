@@ -60,7 +60,9 @@ pub(super) fn pictures(name: &str, faults: &[Fault]) -> String {
 
 fn message(fault: &Fault) -> String {
     let about = fault.labels.first().map_or("", |label| label.text.as_str());
-    let message = if about.is_empty() { fault.message.clone() } else { format!("{}: {about}", fault.message) };
+    // VRL's label often repeats the end of the message: "call to undefined function", "undefined function".
+    let adds = !about.is_empty() && !fault.message.ends_with(about);
+    let message = if adds { format!("{}: {about}", fault.message) } else { fault.message.clone() };
     if fault.code == 0 { message } else { format!("{message} (VRL E{:03})", fault.code) }
 }
 

@@ -20,6 +20,8 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::runtime::Builder;
 
+use crate::delivery::address::address;
+
 /// Arguments of `levada demo`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct DemoArguments {
@@ -27,8 +29,13 @@ pub(super) struct DemoArguments {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Send to this Elasticsearch or OpenSearch too, into the index `levada-demo`.
-    #[arg(long, value_name = "http://HOST:9200")]
+    #[arg(long, value_name = "http://HOST:9200", value_parser = endpoint)]
     to: Option<String>,
+}
+
+/// Refused here, where the message can show what was typed.
+fn endpoint(text: &str) -> Result<String, String> {
+    address("to", text).map(|_| text.to_owned()).map_err(|problem| problem.message)
 }
 
 /// Runs the demonstration; fails if the sum at its end does not add up.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write, stdout};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -176,6 +177,10 @@ impl Show {
             }
         };
         // What has not been read by then is missing in the sum.
+        if self.screen.trouble.is_some() {
+            let limit = (DRAIN * 2).as_secs();
+            print(&[String::new(), format!("  waits up to {limit} s for what is under way; Ctrl-C ends it at once")])?;
+        }
         let _ = timeout(DRAIN, all_read).await;
         let left = self.topology.shut_down(Instant::now() + DRAIN).await;
         let (lines, bytes, rotations) = written.totals();
@@ -191,10 +196,10 @@ impl Show {
         }
         print(&tally.lines(self.paint))?;
         if let Some(why) = self.screen.trouble.filter(|_| !left.components.is_empty()) {
-            let why = format!("{why}; what did not arrive would be sent after the next start");
+            let why = format!("{why}; an agent would go on trying, and after a restart too");
             print(&[format!("  {}", self.paint.paint(Style::Alarm, &why))])?;
         }
-        print(&farewell(self.paint))?;
+        print(&farewell(&program(), self.paint))?;
         Ok(tally.missing() == 0)
     }
 }
@@ -216,15 +221,23 @@ fn greet(paths: &Paths, arguments: &DemoArguments, paint: Paint) -> io::Result<(
     ])
 }
 
-fn farewell(paint: Paint) -> Vec<String> {
-    let command = |(text, what): (&str, &str)| {
-        format!("    {}{:pad$}{what}", paint.paint(Style::Figure, text), "", pad = 59_usize.saturating_sub(text.len()))
-    };
+/// What to do next, with the name this program was called by: it need not be in the search path.
+fn farewell(program: &str, paint: Paint) -> Vec<String> {
     let commands = [
-        ("LEVADA_INCLUDE='/path/*.log' levada -c config/levada.toml", "your own logs"),
-        ("levada demo --to http://localhost:9200", "a real server"),
+        ("your own logs", format!("LEVADA_INCLUDE='/path/*.log' {program} -c config/levada.toml")),
+        ("a real server", format!("{program} demo --to http://localhost:9200")),
     ];
-    [String::new(), "  next".to_owned()].into_iter().chain(commands.map(command)).chain([String::new()]).collect()
+    let lines = commands
+        .map(|(what, command)| [format!("  next: {what}"), format!("    {}", paint.paint(Style::Figure, &command))]);
+    [String::new()].into_iter().chain(lines.into_iter().flatten()).chain([String::new()]).collect()
+}
+
+/// How this program was called, if that can be typed again from here; `cargo run` leaves nothing in the search path.
+fn program() -> String {
+    let Some(called) = std::env::args_os().next().map(PathBuf::from) else { return "levada".to_owned() };
+    let here = std::env::current_dir().unwrap_or_default();
+    let near = called.strip_prefix(here).unwrap_or(&called);
+    if near.is_absolute() { "levada".to_owned() } else { near.display().to_string() }
 }
 
 fn print(lines: &[String]) -> io::Result<()> {
@@ -245,4 +258,16 @@ fn print_live(news: &[String], line: &str) -> io::Result<()> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_next_fits_into_eighty_columns_and_names_the_program_as_it_was_called() {
+        let lines = farewell("target/release/levada", Paint { is_live: false, width: 80 });
+        assert!(lines.iter().all(|line| line.len() <= 80), "{lines:?}");
+        assert!(lines.contains(&"    target/release/levada demo --to http://localhost:9200".to_owned()), "{lines:?}");
+    }
 }

@@ -258,3 +258,27 @@ inputs = ['in']
     2 errors
     "#);
 }
+
+#[test]
+fn misspelt_section() {
+    let text = r"[source.in]
+type = 'file'
+include = ['/var/log/*.log']
+
+[sinks.out]
+type = 'elasticsearch'
+inputs = ['in']
+endpoints = ['http://127.0.0.1:9200']
+";
+    assert_snapshot!(faults(text), @r"
+    error[E008]: unknown section `source`
+     --> levada.toml:1:2
+      |
+    1 | [source.in]
+      |  ^^^^^^ there is no such section
+      |
+      = help: did you mean `sources`?
+
+    1 error
+    ");
+}

@@ -178,6 +178,9 @@ impl Discovery {
                 Err(error) => faults.push((path, error)),
             }
         }
+        if self.is_first && shown.is_empty() {
+            tracing::info!(include = ?self.job.settings.include, "no file matches yet: waits for the first");
+        }
         self.tell_gone(&shown);
         self.enlist(found, &mut faults);
         self.report(faults);

@@ -113,6 +113,12 @@ fn faults_of_a_program_stand_at_their_place_in_it() {
 }
 
 #[test]
+fn a_fault_of_a_program_is_told_once() {
+    let found = problems::<RemapSettings>("source = '.a = upcas(.b)'");
+    assert_eq!(found[0].message, "call to undefined function (VRL E105)");
+}
+
+#[test]
 fn exactly_one_program_and_a_known_time_zone() {
     let messages = |settings| -> Vec<String> {
         problems::<RemapSettings>(settings).into_iter().map(|problem| problem.message).collect()
