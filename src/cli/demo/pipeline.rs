@@ -47,7 +47,6 @@ fn variable(paths: &Paths, to: Option<&str>, name: &str) -> Option<String> {
         "LEVADA_INCLUDE" => Some(shown(&paths.logs.join("*.log"))),
         "LEVADA_DATA_DIR" => Some(shown(&paths.state)),
         "LEVADA_ENV" => Some("demo".to_owned()),
-        "HOSTNAME" => Some(machine::host_name()),
         "LEVADA_DEMO_TO" => to.map(str::to_owned),
         _ => None,
     }
