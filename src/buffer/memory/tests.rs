@@ -126,3 +126,20 @@ fn an_abandoned_queue_holds_nobody() {
     assert!(offer(&queue, back));
     assert_eq!(ledger.worst(), [(0, Outcome::Failed), (1, Outcome::Failed)], "their sources offer them again");
 }
+
+#[tokio::test]
+async fn what_passes_by_is_not_queued() {
+    let ledger = Arc::new(Ledger::default());
+    let queue = for_two(WhenFull::Block, &ledger);
+    assert!(offer(&queue, batch(&ledger, &["a"])));
+    queue.pass_by(Some(Arc::new(|batch: Batch| batch.settle(Outcome::Delivered))));
+    for _ in 0..5 {
+        assert!(offer(&queue, batch(&ledger, &["b"])), "there is always room");
+    }
+    let delivered = ledger.worst().into_iter().filter(|(_, worst)| *worst == Outcome::Delivered);
+    assert_eq!((delivered.count(), queue.bytes() > 0), (5, true), "what was queued before stays");
+    assert_eq!(lines(&queue.take(usize::MAX).await.unwrap()), ["a"]);
+    queue.pass_by(None);
+    assert!(offer(&queue, batch(&ledger, &["c"])));
+    assert_eq!(lines(&queue.take(usize::MAX).await.unwrap()), ["c"]);
+}
