@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
 mod demo;
+mod explain;
 mod files;
 mod log;
 mod run;
@@ -38,6 +39,7 @@ struct Line {
 enum Verb {
     Run(run::Run),
     Validate(validate::Validate),
+    Explain(explain::Explain),
     /// Shows Levada at work on logs it makes itself: no file, server or option needed.
     Demo(demo::DemoArguments),
 }
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
         match verb.unwrap_or(Verb::Run(run)) {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Validate(arguments) => validate::validate(&arguments),
+            Verb::Explain(arguments) => explain::explain(&arguments),
             Verb::Demo(arguments) => demo::demo(&arguments),
         }
     });

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use super::FAULTY;
 use super::files::Files;
-use super::{FAULTY, screen};
+use super::screen::{self, Format};
 use crate::config::{Kind, Plan};
 
 /// Check a configuration: opens no socket, reads no data.
@@ -11,14 +12,19 @@ use crate::config::{Kind, Plan};
 pub(super) struct Validate {
     #[command(flatten)]
     files: Files,
+    /// How faults are printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 pub(super) fn validate(arguments: &Validate) -> ExitCode {
     let loaded = arguments.files.load();
-    screen::print_faults(&loaded);
+    screen::print_faults_as(arguments.format, &loaded);
     match &loaded.plan {
         Some(plan) => {
-            println!("valid: {}", summary(plan));
+            if arguments.format == Format::Human {
+                println!("valid: {}", summary(plan));
+            }
             ExitCode::SUCCESS
         }
         None => ExitCode::from(FAULTY),
