@@ -10,6 +10,7 @@ mod files;
 mod log;
 mod run;
 mod screen;
+mod test;
 mod validate;
 
 use std::panic::catch_unwind;
@@ -39,6 +40,7 @@ struct Line {
 enum Verb {
     Run(run::Run),
     Validate(validate::Validate),
+    Test(test::Test),
     Explain(explain::Explain),
     /// Shows Levada at work on logs it makes itself: no file, server or option needed.
     Demo(demo::DemoArguments),
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         match verb.unwrap_or(Verb::Run(run)) {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Validate(arguments) => validate::validate(&arguments),
+            Verb::Test(arguments) => test::test(&arguments),
             Verb::Explain(arguments) => explain::explain(&arguments),
             Verb::Demo(arguments) => demo::demo(&arguments),
         }

@@ -5,7 +5,7 @@ use super::document::{self, Document, Soundness};
 use super::draft::{self, Draft};
 use super::plan::{Component, OutputRef, Plan};
 use super::quantity::show_size;
-use super::{Rules, graph, interpolate, judge, merge};
+use super::{Rules, cases, graph, interpolate, judge, merge};
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
 
 /// The plan of some files; None if something is missing from it, which is then in the report.
@@ -36,6 +36,9 @@ pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report,
     let plan =
         Plan { globals: globals?, sources: of_kind, transforms, sinks, tests: tests.into_iter().flatten().collect() };
     within_budget(&plan, rules.budget, report);
+    if !gaps {
+        cases::judge(&plan, sources, report);
+    }
     if !gaps && !report.has_errors() {
         judge::something_to_do(&plan, rules.catalogue, report);
     }
@@ -53,7 +56,14 @@ fn document(file: FileId, sources: &Sources, report: &mut Report, rules: Rules<'
 
 fn component(draft: Draft, inputs: Vec<OutputRef>) -> Option<Component> {
     let checked = draft.checked?;
-    Some(Component { id: draft.id, kind: draft.kind, type_name: checked.type_name, section: checked.section, inputs })
+    Some(Component {
+        id: draft.id,
+        kind: draft.kind,
+        type_name: checked.type_name,
+        section: checked.section,
+        inputs,
+        outputs: checked.outputs,
+    })
 }
 
 /// Whether the queues in front of all sinks together fit into the memory of the process.

@@ -8,6 +8,7 @@
 //! environment, the component types and the memory budget are passed in.
 
 mod assemble;
+mod cases;
 mod catalogue;
 mod check;
 mod document;
@@ -24,6 +25,7 @@ mod schema;
 mod shelves;
 mod tree;
 
+pub use cases::{Case, CaseInput, CaseOutput};
 pub use catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
 pub use globals::{ApiSettings, ByteSize, Globals};
 pub use interpolate::Environment;

@@ -101,6 +101,8 @@ pub struct Component {
     pub section: Section,
     /// What it reads, in the order written; a pattern stands for its matches in the order of the plan. Empty for a source.
     pub inputs: Vec<OutputRef>,
+    /// Its outputs, those for refused records among them; None is the main one.
+    pub outputs: Vec<Option<String>>,
 }
 
 /// A configuration without faults.

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
+use super::cases::Case;
 use super::catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
 use super::globals::Globals;
 use super::plan::{Component, Section};
@@ -32,8 +33,7 @@ static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
 
 static GLOBALS: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(Globals).to_value());
 
-/// The runner of tests reads them; to a pipeline at work they mean nothing.
-static TESTS: LazyLock<Json> = LazyLock::new(|| serde_json::json!({ "type": "object", "additionalProperties": true }));
+static TESTS: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(Case).to_value());
 
 fn rows<B>(kind: Kind, rows: &[Row<B>]) -> Vec<Known> {
     let known =

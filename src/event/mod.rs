@@ -4,6 +4,7 @@
 //! (the overlay), `write` (splicing it all out), [`Origin`] (what records share), [`Receipt`] (what the source
 //! learns), [`Budget`] (what it all may weigh). Nothing here does I/O, reads a clock or is async.
 
+mod alone;
 mod batch;
 mod block;
 mod compact;

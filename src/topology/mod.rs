@@ -9,6 +9,7 @@ mod door;
 mod roster;
 mod running;
 mod suspect;
+mod trial;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -22,6 +23,7 @@ use crate::event::Budget;
 pub use build::BuildError;
 pub use roster::{Member, Roster};
 pub use running::{Leftover, Topology};
+pub use trial::{Emitted, Trial};
 
 /// The folder that is this process's alone.
 #[derive(Debug)]

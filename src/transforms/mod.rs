@@ -15,6 +15,8 @@ mod test_kit;
 use crate::component::row::Row;
 use crate::component::transform::Transform;
 
+pub use condition::ConditionText;
+
 /// Every kind of transform.
 pub const ROWS: &[Row<Box<dyn Transform>>] = &[
     Row::of::<enrich::EnrichSettings>(),
