@@ -4,14 +4,18 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
+mod completions;
 mod demo;
 mod explain;
 mod files;
+mod graph;
+mod list;
 mod log;
 mod run;
 mod screen;
 mod test;
 mod validate;
+mod vrl;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -41,7 +45,11 @@ enum Verb {
     Run(run::Run),
     Validate(validate::Validate),
     Test(test::Test),
+    Vrl(vrl::Vrl),
+    List(list::List),
+    Graph(graph::Graph),
     Explain(explain::Explain),
+    Completions(completions::Completions),
     /// Shows Levada at work on logs it makes itself: no file, server or option needed.
     Demo(demo::DemoArguments),
 }
@@ -54,6 +62,10 @@ pub fn main() -> ExitCode {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Validate(arguments) => validate::validate(&arguments),
             Verb::Test(arguments) => test::test(&arguments),
+            Verb::Vrl(arguments) => vrl::vrl(&arguments),
+            Verb::List(arguments) => list::list(&arguments),
+            Verb::Graph(arguments) => graph::graph(&arguments),
+            Verb::Completions(arguments) => completions::completions(&arguments),
             Verb::Explain(arguments) => explain::explain(&arguments),
             Verb::Demo(arguments) => demo::demo(&arguments),
         }

@@ -11,6 +11,7 @@ mod assemble;
 mod cases;
 mod catalogue;
 mod check;
+mod describe;
 mod document;
 mod draft;
 mod globals;
@@ -27,6 +28,7 @@ mod tree;
 
 pub use cases::{Case, CaseInput, CaseOutput};
 pub use catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
+pub use describe::{Description, Setting, describe, describe_globals};
 pub use globals::{ApiSettings, ByteSize, Globals};
 pub use interpolate::Environment;
 pub use plan::{Component, OutputRef, Plan, Section};

@@ -122,6 +122,21 @@ impl<'s> Schema<'s> {
         self.first("description")?.as_str()?.lines().next()
     }
 
+    /// All that the setting's author says about it.
+    pub(super) fn description_whole(&self) -> Option<&'s str> {
+        self.first("description")?.as_str()
+    }
+
+    /// The value of a setting that is not given.
+    pub(super) fn default_value(&self) -> Option<&'s Json> {
+        self.first("default")
+    }
+
+    /// Must the value not be seen?
+    pub(super) fn is_secret(&self) -> bool {
+        self.first("writeOnly") == Some(&Json::Bool(true))
+    }
+
     /// The property that tells the alternatives apart, if each alternative is a table with a constant of that name.
     pub(super) fn tag_of(alternatives: &[Self]) -> Option<&'s str> {
         let tags = |choice: &Self| -> Vec<&'s str> {

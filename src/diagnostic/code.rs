@@ -72,6 +72,7 @@ codes! {
     UnusedOutput     "W001" Warning "nobody takes what a component sends out"
     DoubtfulValue    "W002" Warning "a setting probably does not do what was meant"
     OpenDoor         "W003" Warning "an address is open to the network without authentication"
+    PlainSecret      "W004" Warning "a secret stands in the configuration as plain text"
 }
 
 impl fmt::Display for Code {

@@ -29,6 +29,13 @@ impl Walk<'_> {
         }
     }
 
+    /// Whoever can read the file, its history or a copy of it has the secret.
+    fn plain_secret(&mut self, node: &Node) {
+        let message = format!("`{}` in {} is a secret in plain text", self.name(), self.subject);
+        let fault = Diagnostic::new(Code::PlainSecret, message).at(&node.place, "anyone who reads this file has it");
+        self.report.push(fault.help("take it from a variable of the environment: `\"${NAME}\"`"));
+    }
+
     /// A string that is one variable: read it as the type of the setting.
     fn variable(&mut self, node: &Node, text: &Text, schema: &Schema<'_>) -> Option<toml::Value> {
         let types = schema.types();
@@ -61,6 +68,9 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, node: &Node, text: &Text, schema: &Schema<'_>) -> Option<toml::Value> {
+        if schema.is_secret() && text.splices.is_empty() && !text.content.is_empty() {
+            self.plain_secret(node);
+        }
         let length = text.content.chars().count() as f64;
         if schema.number("minLength").is_some_and(|least| length < least) {
             if length == 0.0 {
