@@ -5,9 +5,11 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
 mod completions;
+mod config;
 mod demo;
 mod explain;
 mod files;
+mod generate_schema;
 mod graph;
 mod list;
 mod log;
@@ -48,6 +50,8 @@ enum Verb {
     Vrl(vrl::Vrl),
     List(list::List),
     Graph(graph::Graph),
+    Config(config::Config),
+    GenerateSchema(generate_schema::GenerateSchema),
     Explain(explain::Explain),
     Completions(completions::Completions),
     /// Shows Levada at work on logs it makes itself: no file, server or option needed.
@@ -64,6 +68,8 @@ pub fn main() -> ExitCode {
             Verb::Test(arguments) => test::test(&arguments),
             Verb::Vrl(arguments) => vrl::vrl(&arguments),
             Verb::List(arguments) => list::list(&arguments),
+            Verb::Config(arguments) => config::config(&arguments),
+            Verb::GenerateSchema(arguments) => generate_schema::generate_schema(&arguments),
             Verb::Graph(arguments) => graph::graph(&arguments),
             Verb::Completions(arguments) => completions::completions(&arguments),
             Verb::Explain(arguments) => explain::explain(&arguments),

@@ -59,6 +59,7 @@ fn table(schema: &Schema<'_>, above: &str, settings: &mut Vec<Setting>) {
 
 /// The settings of a table, and those of each of its forms, if it has several.
 fn inner(schema: &Schema<'_>, path: &str, settings: &mut Vec<Setting>) {
+    let schema = &schema.without_null();
     table(schema, path, settings);
     let forms = schema.alternatives();
     let tag = Schema::tag_of(&forms);
@@ -91,7 +92,7 @@ fn choices(schema: &Schema<'_>) -> Vec<(String, String)> {
     if let Some(listed) = schema.constants() {
         return listed.into_iter().map(|value| (shown(value), String::new())).collect();
     }
-    let words = schema.alternatives();
+    let words = schema.without_null().alternatives();
     let each = words.iter().flat_map(|word| {
         let about = text(word.description_whole());
         word.constants().into_iter().flatten().map(move |value| (shown(value), about.clone()))

@@ -22,9 +22,11 @@ mod literal;
 mod merge;
 mod plan;
 mod quantity;
+mod resolved;
 mod schema;
 mod shelves;
 mod tree;
+mod whole;
 
 pub use cases::{Case, CaseInput, CaseOutput};
 pub use catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
@@ -33,7 +35,9 @@ pub use globals::{ApiSettings, ByteSize, Globals};
 pub use interpolate::Environment;
 pub use plan::{Component, OutputRef, Plan, Section};
 pub use quantity::{parse_duration, parse_size, show_size};
+pub use resolved::{Origin, Resolved, resolved};
 pub use shelves::{Memory, Shelves};
+pub use whole::whole_schema;
 
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
 use std::path::PathBuf;

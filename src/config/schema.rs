@@ -70,6 +70,14 @@ impl<'s> Schema<'s> {
             .collect()
     }
 
+    /// The choice itself, where `null` is the only other.
+    pub(super) fn without_null(&self) -> Self {
+        match self.alternatives().as_slice() {
+            [only] => only.without_null(),
+            _ => self.clone(),
+        }
+    }
+
     /// The only values allowed, if they are listed.
     pub(super) fn constants(&self) -> Option<Vec<&'s Json>> {
         if let Some(constant) = self.first("const") {

@@ -56,8 +56,12 @@ bulk.index = "logs"
 
 [[tests]]
 name = "one"
+input = { insert_at = "work", value = "{}" }
+no_outputs_from = ["work.dead_letter"]
 [[tests]]
 name = "two"
+input = { insert_at = "where", value = "x" }
+outputs = [{ extract_from = "where", conditions = ['.env == "prod"'] }]
 "#;
 
 #[test]

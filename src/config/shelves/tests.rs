@@ -87,6 +87,41 @@ fn undescribed(schema: &Json, path: &str, found: &mut Vec<String>) {
     }
 }
 
+/// The settings that need not be given, cannot be absent either, and whose default nobody can read. A table that is not
+/// given has the defaults of its settings.
+fn without_default((schema, root): (&Json, &Json), path: &str, found: &mut Vec<String>) {
+    let Json::Object(members) = schema else { return };
+    let is_table = |property: &Json| {
+        let target = property.get("$ref").and_then(Json::as_str).and_then(|path| root.pointer(&path[1..]));
+        target.is_some_and(|target| target.get("properties").is_some())
+    };
+    let required = members.get("required").and_then(Json::as_array).cloned().unwrap_or_default();
+    for (name, property) in members.get("properties").and_then(Json::as_object).into_iter().flatten() {
+        let is_given = required.contains(&Json::from(name.as_str())) || property.get("const").is_some();
+        if !is_given
+            && !is_table(property)
+            && property.get("default").is_none()
+            && !property.to_string().contains("\"null\"")
+        {
+            found.push(format!("{path}.{name}"));
+        }
+    }
+    members.iter().for_each(|(key, value)| match value {
+        Json::Array(items) => items.iter().for_each(|item| without_default((item, root), path, found)),
+        _ => without_default((value, root), &format!("{path}/{key}"), found),
+    });
+}
+
+#[test]
+fn each_default_can_be_read() {
+    let mut found = Vec::new();
+    for known in KNOWN.iter() {
+        without_default((&known.schema, &known.schema), known.name, &mut found);
+    }
+    without_default((&super::GLOBALS, &super::GLOBALS), "globals", &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 /// The paths of numbers with a fraction that have no largest value, anywhere in a schema.
 fn unbounded(schema: &Json, path: &str, found: &mut Vec<String>) {
     match schema {

@@ -135,7 +135,6 @@ struct Row {
 pub(in crate::config) struct Toys {
     rows: Vec<Row>,
     globals: Json,
-    tests: Json,
 }
 
 fn main_output(_: &toml::Table) -> Vec<Option<String>> {
@@ -206,7 +205,6 @@ impl Default for Toys {
                 Row { check: check_addresses, ..row::<Elasticsearch>(Kind::Sink, "elasticsearch", no_outputs) },
             ],
             globals: schemars::schema_for!(Root).to_value(),
-            tests: schemars::schema_for!(Case).to_value(),
         }
     }
 }
@@ -230,7 +228,7 @@ impl Catalogue for Toys {
     }
 
     fn tests(&self) -> &Json {
-        &self.tests
+        super::super::Shelves.tests()
     }
 }
 

@@ -42,7 +42,7 @@ use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codecs::Compression;
 use crate::component::auth::Auth;
@@ -111,7 +111,7 @@ pub(super) struct ElasticsearchSettings {
 }
 
 /// Who makes the `_id`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum IdSource {
     /// Levada, from the record's identity: each record once.

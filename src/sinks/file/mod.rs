@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codecs::{Compression, Encoding};
 use crate::component::row::{Context, Problem, Settings};
@@ -71,7 +71,7 @@ pub(super) struct FileSettings {
 }
 
 /// When what was written is forced to disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Fsync {
     /// Before records count as delivered: they survive a power cut.

@@ -31,7 +31,7 @@ mod tests;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem, Settings};
@@ -69,7 +69,7 @@ pub struct ScrubSettings {
 }
 
 /// A built-in detector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum DetectorName {
     /// E-mail addresses.
@@ -81,7 +81,7 @@ enum DetectorName {
 }
 
 /// What happens to a match.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Action {
     /// `replacement` stands in its place.
