@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
+mod client;
 mod completions;
 mod config;
 mod demo;
@@ -13,8 +14,11 @@ mod generate_schema;
 mod graph;
 mod list;
 mod log;
+mod reload;
 mod run;
 mod screen;
+mod status;
+mod tap;
 mod test;
 mod validate;
 mod vrl;
@@ -47,6 +51,10 @@ enum Verb {
     Run(run::Run),
     Validate(validate::Validate),
     Test(test::Test),
+    Reload(reload::Reload),
+    Status(status::Status),
+    Top(status::Top),
+    Tap(tap::Tap),
     Vrl(vrl::Vrl),
     List(list::List),
     Graph(graph::Graph),
@@ -65,6 +73,10 @@ pub fn main() -> ExitCode {
         match verb.unwrap_or(Verb::Run(run)) {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Validate(arguments) => validate::validate(&arguments),
+            Verb::Reload(arguments) => reload::reload(&arguments),
+            Verb::Status(arguments) => status::status(&arguments),
+            Verb::Top(arguments) => status::top(&arguments),
+            Verb::Tap(arguments) => tap::tap(&arguments),
             Verb::Test(arguments) => test::test(&arguments),
             Verb::Vrl(arguments) => vrl::vrl(&arguments),
             Verb::List(arguments) => list::list(&arguments),

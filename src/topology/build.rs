@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::compile::BuiltStep;
+use super::tap::Taps;
 use crate::component::meters::{Families, Label};
 use crate::component::row::{Context, Row};
 use crate::component::source::Source;
@@ -31,6 +32,7 @@ pub(super) struct Ground {
     pub(super) families: Families,
     pub(super) budget: Budget,
     pub(super) data_dir: Arc<Path>,
+    pub(super) taps: Taps,
 }
 
 impl Ground {

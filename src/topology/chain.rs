@@ -10,6 +10,7 @@ use std::task::Waker;
 use arc_swap::ArcSwap;
 
 use super::suspect::{Excuse, Suspects, span};
+use super::tap::{Side, Taps};
 use crate::component::meters::Meters;
 use crate::component::outlet::{Inlet, Lane, Offer, Outlet};
 use crate::component::reason::Reason;
@@ -39,6 +40,8 @@ pub(crate) struct Step {
     pub(crate) meters: Meters,
     /// What reads each output, in the order the component names them.
     pub(crate) outputs: Vec<Edges>,
+    /// The names of the outputs; the main one has none.
+    pub(crate) ports: Vec<Option<String>>,
     /// Which of them is the main one.
     pub(crate) main: Option<usize>,
     /// What reads `ID.dead_letter`.
@@ -54,12 +57,21 @@ pub(crate) struct Chain {
     /// Is that a source? Then what enters the chain is what it sent; else it is what a sink refused.
     pub(crate) is_source: bool,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) taps: Taps,
 }
 
 impl Chain {
     /// The chain behind an output that nothing reads.
     pub(crate) fn unread(source: Meters, dead_letters: Arc<DeadLetters>) -> Self {
-        Self { steps: Vec::new(), entry: Edges::from([]), source, is_source: false, dead_letters }
+        let taps = Taps::default();
+        Self { steps: Vec::new(), entry: Edges::from([]), source, is_source: false, dead_letters, taps }
+    }
+
+    /// Shows a batch to whoever looks at this edge.
+    fn show(&self, (of, port): (&Meters, Option<&str>), side: Side, batch: &Batch) {
+        if self.taps.is_open() {
+            self.taps.see((&of.label().id, port), side, batch);
+        }
     }
 
     /// Lets go of records that nothing reads. What a sink refused is kept: its reader went with a reload just now.
@@ -110,6 +122,7 @@ impl Lane for ChainLane {
         }
         if chain.is_source {
             chain.source.sent(batch.len(), 0);
+            chain.show((&chain.source, None), Side::Out, &batch);
         }
         let mut run = Run { chain: &chain, steps: &mut self.steps, outputs: Outputs::new() };
         if self.suspects.has(&batch) {
@@ -215,12 +228,14 @@ impl Run<'_> {
         let chain = self.chain;
         let step = &chain.steps[number];
         step.meters.received(batch.len(), 0);
+        chain.show((&step.meters, None), Side::In, &batch);
         let mut ports = Ports::default();
         let at_work = step.meters.at_work();
         self.steps[number].transform.apply(&mut batch, &mut ports);
         drop(at_work);
         for (port, batch) in ports.take_named() {
             step.meters.sent(batch.len(), 0);
+            chain.show((&step.meters, step.ports[port].as_deref()), Side::Out, &batch);
             self.follow_all(batch, &step.outputs[port]);
         }
         for (batch, why) in ports.take_rejected() {
@@ -231,6 +246,7 @@ impl Run<'_> {
             return;
         }
         step.meters.sent(batch.len(), 0);
+        chain.show((&step.meters, None), Side::Out, &batch);
         match step.main {
             Some(main) => self.follow_all(batch, &step.outputs[main]),
             // A step without a main output that leaves records behind has no reader for them.
@@ -239,6 +255,7 @@ impl Run<'_> {
     }
 
     fn reject(&mut self, step: &Step, batch: Batch, why: &str) {
+        self.chain.show((&step.meters, Some("dead_letter")), Side::Out, &batch);
         if !step.rejects.is_empty() {
             step.meters.sent(batch.len(), 0);
             self.follow_all(batch, &step.rejects);

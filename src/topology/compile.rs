@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use super::chain::{Chain, Edge, Edges, Step};
+use super::tap::Taps;
 use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
 use crate::component::transform::Transform;
@@ -25,6 +26,7 @@ pub(super) struct Compiler<'a> {
     pub(super) steps: &'a HashMap<String, BuiltStep>,
     pub(super) doors: &'a HashMap<String, Arc<dyn Inlet>>,
     pub(super) dead_letters: &'a Arc<DeadLetters>,
+    pub(super) taps: &'a Taps,
 }
 
 const DEAD_LETTER: &str = "dead_letter";
@@ -45,7 +47,8 @@ impl Compiler<'_> {
         let numbers = reached.iter().enumerate().map(|(number, step)| (*step, number)).collect();
         let steps = reached.iter().filter_map(|step| self.step(step, &numbers)).collect();
         let entry = self.edges(id, port, &numbers);
-        Chain { steps, entry, source: meters, is_source: false, dead_letters: self.dead_letters.clone() }
+        let (dead_letters, taps) = (self.dead_letters.clone(), self.taps.clone());
+        Chain { steps, entry, source: meters, is_source: false, dead_letters, taps }
     }
 
     /// The transforms that records of an output can come to. Others stay out of its chain: their edges would hold open
@@ -74,6 +77,7 @@ impl Compiler<'_> {
             meters: built.meters,
             outputs,
             main: built.outputs.iter().position(Option::is_none),
+            ports: built.outputs.clone(),
             rejects: self.edges(id, Some(DEAD_LETTER), numbers),
         })
     }

@@ -9,6 +9,7 @@ mod door;
 mod roster;
 mod running;
 mod suspect;
+mod tap;
 mod trial;
 
 use std::fs::{self, File, OpenOptions};
@@ -23,6 +24,7 @@ use crate::event::Budget;
 pub use build::BuildError;
 pub use roster::{Member, Roster};
 pub use running::{Leftover, Topology};
+pub use tap::{Side, Tapped, Taps, Wanted};
 pub use trial::{Emitted, Trial};
 
 /// The folder that is this process's alone.
@@ -68,6 +70,9 @@ impl Topology {
     /// Nothing runs yet; [`apply`](Self::apply) starts a plan.
     pub fn idle(data_dir: &DataDir, families: Families, budget: Budget) -> Self {
         let dead_letters = Arc::new(DeadLetters::new(data_dir.path.join("dead_letters")));
-        Self::new(build::Ground { families, budget, data_dir: data_dir.path.clone() }, dead_letters)
+        Self::new(
+            build::Ground { families, budget, data_dir: data_dir.path.clone(), taps: Taps::default() },
+            dead_letters,
+        )
     }
 }

@@ -11,12 +11,12 @@ use crate::config::Kind;
 #[derive(Clone, Debug, Default)]
 pub struct Roster(Arc<ArcSwap<Vec<Member>>>);
 
-/// A source or a sink. Transforms have no life of their own: they run where their source reads.
+/// A component. Transforms have no life of their own: they run where their source reads.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Its name.
     pub id: String,
-    /// Source or sink.
+    /// The part it plays.
     pub kind: Kind,
     /// Its type.
     pub type_name: String,
@@ -25,7 +25,7 @@ pub struct Member {
 }
 
 impl Roster {
-    /// All of them as they are now: sources, then sinks, by name.
+    /// All of them as they are now: sources, transforms, sinks, by name.
     pub fn members(&self) -> Arc<Vec<Member>> {
         self.0.load_full()
     }

@@ -15,6 +15,7 @@ use super::chain::{Chain, ChainOutlet};
 use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
 use super::roster::{Member, Roster};
+use super::tap::Taps;
 use crate::buffer::Queue;
 use crate::component::health::Health;
 use crate::component::outlet::Inlet;
@@ -102,6 +103,11 @@ impl Topology {
         Ok(())
     }
 
+    /// Where records can be looked at.
+    pub fn taps(&self) -> Taps {
+        self.ground.taps.clone()
+    }
+
     /// Who runs, and how each is.
     pub fn roster(&self) -> Roster {
         self.roster.clone()
@@ -155,7 +161,8 @@ impl Topology {
             health: health.clone(),
         };
         let sources = self.sources.values().map(|source| member(&source.made_of, &source.health));
-        sources.chain(self.sinks.values().map(|sink| member(&sink.made_of, &sink.health))).collect()
+        let steps = self.steps.values().map(|step| member(&step.made_of, &running()));
+        sources.chain(steps).chain(self.sinks.values().map(|sink| member(&sink.made_of, &sink.health))).collect()
     }
 
     fn swap_sinks(&mut self, sinks: Vec<(Component, Option<Box<dyn Drain>>)>) -> Vec<RunningSink> {
@@ -181,7 +188,8 @@ impl Topology {
             (old.queue, old.door, Some(old.task))
         } else {
             let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters.clone()));
-            (queue.clone(), Arc::new(Door(queue)), None)
+            let (id, taps) = (made_of.id.clone(), self.ground.taps.clone());
+            (queue.clone(), Arc::new(Door { queue, id, taps }), None)
         };
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
         let rejects = Arc::new(ArcSwap::from_pointee(unread));
@@ -203,7 +211,8 @@ impl Topology {
         let steps = self.steps.iter().map(|(id, step)| (id.clone(), step.built.clone())).collect();
         let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>)).collect();
         let dead_letters = self.dead_letters.clone();
-        let compiler = Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters };
+        let taps = self.ground.taps.clone();
+        let compiler = Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters, taps: &taps };
         for (id, sink) in &self.sinks {
             let meters = self.ground.context(&sink.made_of).meters;
             sink.rejects.store(Arc::new(compiler.rejects(id, meters)));
@@ -318,6 +327,13 @@ impl RunningSink {
             queue.abandon();
         });
     }
+}
+
+/// How a step is: it runs where its source reads.
+fn running() -> Health {
+    let health = Health::default();
+    health.succeeded("");
+    health
 }
 
 /// Would building it again give the same?

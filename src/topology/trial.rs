@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 
 use super::build::{BuildError, Ground};
 use super::compile::BuiltStep;
+use super::tap::Taps;
 use crate::component::meters::Families;
 use crate::component::transform::Ports;
 use crate::config::{Component, OutputRef, Plan};
@@ -34,8 +35,8 @@ impl Emitted {
 impl<'p> Trial<'p> {
     /// Builds the transforms of `plan`, as new as at a start.
     pub fn new(plan: &'p Plan) -> Result<Self, BuildError> {
-        let ground =
-            Ground { families: Families::default(), budget: Budget::new(usize::MAX), data_dir: Path::new("").into() };
+        let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
+        let ground = Ground { families, budget, data_dir: Path::new("").into(), taps };
         let build = |component: &'p Component| Ok((component, ground.transform(component)?));
         Ok(Self { steps: in_order(plan).into_iter().map(build).collect::<Result<_, _>>()? })
     }

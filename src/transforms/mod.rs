@@ -5,6 +5,7 @@ mod enrich;
 mod filter;
 mod notice;
 mod program;
+mod protection;
 mod remap;
 mod route;
 mod sample;
@@ -16,6 +17,7 @@ use crate::component::row::Row;
 use crate::component::transform::Transform;
 
 pub use condition::ConditionText;
+pub use protection::protection;
 
 /// Every kind of transform.
 pub const ROWS: &[Row<Box<dyn Transform>>] = &[

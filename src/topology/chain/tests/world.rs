@@ -21,6 +21,7 @@ use crate::delivery::settings::BatchSettings;
 use crate::delivery::{Bench, DeadLetters, Delivery, DeliveryPlan, Drain};
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Batch, Outcome};
+use crate::topology::Taps;
 use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Step};
 
 /// Rounds of the source without any progress, 100 ms each, after which it gives up: two hours.
@@ -160,6 +161,7 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
             meters: meters.clone(),
             outputs: vec![ways(vec![to_sink(0)], 100), ways(main, 10 * number as u32)],
             main: Some(1),
+            ports: vec![Some("first".to_owned()), None],
             rejects: Edges::from([]),
         }
     };
@@ -172,6 +174,7 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
         source: meters.clone(),
         dead_letters: dead_letters.clone(),
         is_source: true,
+        taps: Taps::default(),
     }
 }
 

@@ -1,0 +1,15 @@
+//! The scrub that records go through where they are shown to a person or leave before a `scrub` of the pipeline.
+
+use super::scrub::ScrubSettings;
+use crate::component::meters::{Families, Label};
+use crate::component::row::{Context, Settings};
+use crate::component::transform::Transform;
+use crate::event::Budget;
+
+/// A `scrub` with default settings, which counts into no figures.
+pub fn protection() -> Result<Box<dyn Transform>, String> {
+    let settings: ScrubSettings = toml::Table::new().try_into().map_err(|error: toml::de::Error| error.to_string())?;
+    let label = Label { id: "protection".to_owned(), kind: "transform", type_name: ScrubSettings::NAME };
+    let meters = Families::default().meters(&label);
+    settings.build(Context { id: label.id, meters, budget: Budget::new(usize::MAX), state_dir: "".into() })
+}
