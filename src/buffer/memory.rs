@@ -39,6 +39,8 @@ struct State {
     when_full: WhenFull,
     phase: Phase,
     haste: Haste,
+    /// How many can write to it; see [`Queue::enter`].
+    doors: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +63,15 @@ enum Phase {
 impl Queue {
     /// A queue of at most `max_size` bytes, counted as what its batches keep alive.
     pub fn new(max_size: usize, when_full: WhenFull, meters: Meters) -> Self {
-        let state =
-            State { batches: VecDeque::new(), bytes: 0, max_size, when_full, phase: Phase::Open, haste: Haste::None };
+        let state = State {
+            batches: VecDeque::new(),
+            bytes: 0,
+            max_size,
+            when_full,
+            phase: Phase::Open,
+            haste: Haste::None,
+            doors: 0,
+        };
         meters.buffer(0, max_size);
         Self { state: Mutex::new(state), room: Waiters::default(), filled: Waiters::default(), meters }
     }
@@ -74,6 +83,26 @@ impl Queue {
         self.meters.buffer(state.bytes, state.max_size);
         drop(state);
         self.room.wake();
+    }
+
+    /// One more can write to it. A queue that was closed is open again; one that was abandoned stays so.
+    pub fn enter(&self) {
+        let mut state = self.lock();
+        state.doors += 1;
+        if state.phase == Phase::Closed {
+            state.phase = Phase::Open;
+        }
+    }
+
+    /// One less can write to it: the last one closes it.
+    pub fn leave(&self) {
+        let mut state = self.lock();
+        state.doors -= 1;
+        if state.doors == 0 && state.phase == Phase::Open {
+            state.phase = Phase::Closed;
+        }
+        drop(state);
+        self.filled.wake();
     }
 
     /// No more batches will come: [`take`](Self::take) ends when what is queued has been taken.

@@ -8,7 +8,15 @@ use crate::component::outlet::Inlet;
 use crate::event::Batch;
 
 /// Closes the queue when the last chain that can write to it is gone.
-pub(super) struct Door(pub(super) Arc<Queue>);
+pub(super) struct Door(Arc<Queue>);
+
+impl Door {
+    /// A door to `queue`; one that was closed is open again.
+    pub(super) fn new(queue: Arc<Queue>) -> Self {
+        queue.enter();
+        Self(queue)
+    }
+}
 
 impl Inlet for Door {
     fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
@@ -18,6 +26,6 @@ impl Inlet for Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.leave();
     }
 }

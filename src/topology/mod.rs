@@ -6,6 +6,7 @@ mod build;
 mod chain;
 mod compile;
 mod door;
+mod retired;
 mod roster;
 mod running;
 mod suspect;
@@ -21,7 +22,7 @@ use crate::event::Budget;
 
 pub use build::BuildError;
 pub use roster::{Member, Roster};
-pub use running::{Leftover, Topology};
+pub use running::{Guest, Leftover, Topology};
 
 /// The folder that is this process's alone.
 #[derive(Debug)]

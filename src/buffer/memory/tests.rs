@@ -126,3 +126,24 @@ fn an_abandoned_queue_holds_nobody() {
     assert!(offer(&queue, back));
     assert_eq!(ledger.worst(), [(0, Outcome::Failed), (1, Outcome::Failed)], "their sources offer them again");
 }
+
+#[tokio::test]
+async fn the_last_door_closes_a_queue_and_a_new_one_opens_it_again() {
+    let queue = Queue::new(1 << 20, WhenFull::Block, meters());
+    queue.enter();
+    queue.enter();
+    queue.leave();
+    queue.enter();
+    queue.leave();
+    assert!(offer(&queue, batch(&Arc::new(Ledger::default()), &["a"])), "one is left");
+    queue.leave();
+    assert_eq!(queue.take(1).await.unwrap().len(), 1);
+    assert!(queue.take(1).await.is_none(), "closed and empty");
+    queue.enter();
+    assert!(offer(&queue, batch(&Arc::new(Ledger::default()), &["b"])));
+    assert_eq!(lines(&queue.take(1).await.unwrap()), ["b"]);
+    queue.leave();
+    queue.abandon();
+    queue.enter();
+    assert!(queue.take(1).await.is_none(), "nobody takes from it for good");
+}
