@@ -62,6 +62,7 @@ impl Offer {
                 Some(Duration::ZERO) => return false,
                 Some(left) => std::thread::park_timeout(left),
             }
+            stop.forget(waker);
             offer = held.retry(waker);
         }
         true

@@ -1,6 +1,6 @@
 //! Rows of the shelves: what the program knows of a kind of component before one is built.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -50,7 +50,7 @@ pub struct Problem {
     /// Bytes of the setting's string that are at fault, if only a part is.
     pub within: Option<std::ops::Range<usize>>,
     /// The file that is at fault, of those the setting names: then `within` counts its bytes.
-    pub file: Option<PathBuf>,
+    pub file: Option<Box<Path>>,
     /// What is wrong: found, expected.
     pub message: String,
     /// The next step.

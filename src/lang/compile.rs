@@ -58,7 +58,7 @@ impl Condition {
 
 /// Stack of the thread that compiles, in bytes. The compiler takes many times more for a level than a program that runs;
 /// what is not touched costs nothing.
-const STACK: usize = 256 << 20;
+const STACK: usize = 64 << 20;
 
 /// Does `work`, which compiles `source`, on a thread with room for the deepest program; a deeper one is a fault.
 fn apart<T: Send>(source: &str, work: impl FnOnce() -> Result<T, Vec<Fault>> + Send) -> Result<T, Vec<Fault>> {

@@ -60,7 +60,7 @@ impl Text {
                 let inside = |at: usize| at.clamp(part.start, part.end) - part.start;
                 problem.within = Some(inside(span.start)..inside(span.end));
                 problem.setting.clone_from(&named.setting);
-                problem.file = Some(named.path.clone());
+                problem.file = Some(named.path.as_path().into());
             }
         }
         problems

@@ -119,12 +119,11 @@ impl Found {
                 if !wanted.is_empty() {
                     batch.iter().for_each(|record| self.show(record, &mut wanted));
                 }
-                match sink {
-                    Some(sink) => pass(batch, sink).await,
-                    None => {
-                        bench.meters.sent(batch.len(), 0);
-                        batch.settle(Outcome::Delivered);
-                    }
+                if let Some(sink) = sink {
+                    pass(batch, sink).await;
+                } else {
+                    bench.meters.sent(batch.len(), 0);
+                    batch.settle(Outcome::Delivered);
                 }
             }
         }

@@ -155,7 +155,9 @@ fn programs_in_files_are_joined_and_their_faults_name_the_file() {
     assert_eq!(faults(&["a.vrl", "b.vrl"]), []);
     assert_eq!(faults(&["a.vrl", "nowhere.vrl"]), [], "told by whoever reads the files");
     std::fs::write(path("typo.vrl"), ".b = 1\n.c = upcas(.d)").unwrap();
-    let told = |name: &str, within| vec![(name.to_owned(), Some(within), Some(path("typo.vrl").into()))];
+    let told = |name: &str, within| {
+        vec![(name.to_owned(), Some(within), Some(std::path::Path::new(&path("typo.vrl")).into()))]
+    };
     assert_eq!(faults(&["a.vrl", "typo.vrl", "b.vrl"]), told("files[1]", 12..17));
     assert_eq!(faults(&["typo.vrl", "b.vrl"]), told("files[0]", 12..17));
     assert_eq!(faults(&["bad.vrl"]).len(), 1);
