@@ -43,6 +43,8 @@ struct State {
     phase: Phase,
     haste: Haste,
     passage: Opening,
+    /// How many can write to it; see [`Queue::enter`].
+    doors: usize,
 }
 
 /// What stands open for batches to pass by the queue.
@@ -83,6 +85,7 @@ impl Queue {
             phase: Phase::Open,
             haste: Haste::None,
             passage: Opening::default(),
+            doors: 0,
         };
         meters.buffer(0, max_size);
         Self { state: Mutex::new(state), room: Waiters::default(), filled: Waiters::default(), meters }
@@ -101,6 +104,26 @@ impl Queue {
     /// worth a task's wake-up. What is queued already is still there to be taken.
     pub fn pass_by(&self, passage: Option<Passage>) {
         self.lock().passage = Opening(passage);
+    }
+
+    /// One more can write to it. A queue that was closed is open again; one that was abandoned stays so.
+    pub fn enter(&self) {
+        let mut state = self.lock();
+        state.doors += 1;
+        if state.phase == Phase::Closed {
+            state.phase = Phase::Open;
+        }
+    }
+
+    /// One less can write to it: the last one closes it.
+    pub fn leave(&self) {
+        let mut state = self.lock();
+        state.doors -= 1;
+        if state.doors == 0 && state.phase == Phase::Open {
+            state.phase = Phase::Closed;
+        }
+        drop(state);
+        self.filled.wake();
     }
 
     /// No more batches will come: [`take`](Self::take) ends when what is queued has been taken.

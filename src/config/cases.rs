@@ -238,7 +238,7 @@ fn outputs(step: &Component) -> Vec<OutputRef> {
 }
 
 /// Judges the tests of a plan.
-pub(super) fn judge(plan: &Plan, sources: &Sources, report: &mut Report) {
+pub(super) fn judge(plan: &Plan, sources: &mut Sources, report: &mut Report) {
     for section in &plan.tests {
         let case: Case = match section.read() {
             Ok(case) => case,
@@ -255,7 +255,7 @@ pub(super) fn judge(plan: &Plan, sources: &Sources, report: &mut Report) {
                 Fault::Name { setting, name, known } => names.push((setting, name, known)),
             }
         }
-        super::judge::judge(section, &subject, Ok(problems), (sources, report));
+        super::judge::judge((section, &subject), Ok(problems), &plan.files, (sources, report));
         for (setting, name, known) in names {
             report.push(unknown(section, &subject, (&setting, &name), &known));
         }

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::quantity::parse_size;
 use crate::component::row::{About, Problem};
+use crate::component::size::ByteSize;
 
 /// Settings of the process.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -69,30 +69,4 @@ pub struct ApiSettings {
     /// Address and port to listen on.
     #[schemars(with = "String")]
     pub address: SocketAddr,
-}
-
-/// A number of bytes: a whole number, or text such as `"64MiB"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ByteSize(pub u64);
-
-impl<'de> Deserialize<'de> for ByteSize {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = toml::Value::deserialize(deserializer)?;
-        let size = match &value {
-            toml::Value::Integer(bytes) => u64::try_from(*bytes).ok(),
-            toml::Value::String(text) => parse_size(text),
-            _ => None,
-        };
-        size.map(Self).ok_or_else(|| serde::de::Error::custom("expected a number of bytes or a size such as `64MiB`"))
-    }
-}
-
-impl JsonSchema for ByteSize {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ByteSize".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["integer", "string"], "format": "byte-size", "minimum": 1 })
-    }
 }

@@ -9,6 +9,8 @@ use super::catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
 use super::globals::Globals;
 use super::plan::{Component, Section};
 use crate::component::row::{Problem, Row};
+use crate::component::size::ByteSize;
+use crate::delivery::settings::BufferSettings;
 use crate::{sinks, sources, transforms};
 
 /// Everything on the shelves.
@@ -81,9 +83,9 @@ impl Budget for Memory {
     }
 
     fn buffer_bytes(&self, sink: &Component) -> u64 {
-        let written = sink.section.settings.get("buffer").and_then(|buffer| buffer.get("max_size")?.as_integer());
-        let default = || crate::delivery::settings::BufferSettings::default().max_size as u64;
-        written.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_else(default)
+        let written = sink.section.settings.get("buffer").and_then(|buffer| buffer.get("max_size"));
+        let size = written.and_then(|size| size.clone().try_into::<ByteSize>().ok());
+        size.map_or_else(|| BufferSettings::default().max_size as u64, |size| size.0)
     }
 }
 

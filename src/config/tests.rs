@@ -4,6 +4,7 @@ mod file_faults;
 mod graph_faults;
 mod judge_faults;
 pub(in crate::config) mod kit;
+mod named_files;
 mod setting_faults;
 
 use super::{Kind, OutputRef, Plan, Rules, load};

@@ -10,10 +10,18 @@ use crate::event::Batch;
 
 /// Closes the queue when the last chain that can write to it is gone.
 pub(super) struct Door {
-    pub(super) queue: Arc<Queue>,
+    queue: Arc<Queue>,
     /// The component behind it.
-    pub(super) id: String,
-    pub(super) taps: Taps,
+    id: String,
+    taps: Taps,
+}
+
+impl Door {
+    /// A door to `queue`, which is of the component `id`; one that was closed is open again.
+    pub(super) fn new(queue: Arc<Queue>, id: &str, taps: Taps) -> Self {
+        queue.enter();
+        Self { queue, id: id.to_owned(), taps }
+    }
 }
 
 impl Inlet for Door {
@@ -33,6 +41,6 @@ impl Inlet for Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        self.queue.close();
+        self.queue.leave();
     }
 }

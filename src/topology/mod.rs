@@ -6,6 +6,7 @@ mod build;
 mod chain;
 mod compile;
 mod door;
+mod retired;
 mod roster;
 mod running;
 mod suspect;
@@ -23,7 +24,7 @@ use crate::event::Budget;
 
 pub use build::BuildError;
 pub use roster::{Member, Roster};
-pub use running::{Leftover, Topology};
+pub use running::{Guest, Leftover, Topology};
 pub use tap::{Side, Tapped, Taps, Wanted};
 pub use trial::{Emitted, Trial};
 

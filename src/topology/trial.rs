@@ -37,7 +37,7 @@ impl<'p> Trial<'p> {
     pub fn new(plan: &'p Plan) -> Result<Self, BuildError> {
         let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
         let ground = Ground { families, budget, data_dir: Path::new("").into(), taps };
-        let build = |component: &'p Component| Ok((component, ground.transform(component)?));
+        let build = |component: &'p Component| Ok((component, ground.transform(component, &plan.files)?));
         Ok(Self { steps: in_order(plan).into_iter().map(build).collect::<Result<_, _>>()? })
     }
 

@@ -143,3 +143,24 @@ async fn what_passes_by_is_not_queued() {
     assert!(offer(&queue, batch(&ledger, &["c"])));
     assert_eq!(lines(&queue.take(usize::MAX).await.unwrap()), ["c"]);
 }
+
+#[tokio::test]
+async fn the_last_door_closes_a_queue_and_a_new_one_opens_it_again() {
+    let queue = Queue::new(1 << 20, WhenFull::Block, meters());
+    queue.enter();
+    queue.enter();
+    queue.leave();
+    queue.enter();
+    queue.leave();
+    assert!(offer(&queue, batch(&Arc::new(Ledger::default()), &["a"])), "one is left");
+    queue.leave();
+    assert_eq!(queue.take(1).await.unwrap().len(), 1);
+    assert!(queue.take(1).await.is_none(), "closed and empty");
+    queue.enter();
+    assert!(offer(&queue, batch(&Arc::new(Ledger::default()), &["b"])));
+    assert_eq!(lines(&queue.take(1).await.unwrap()), ["b"]);
+    queue.leave();
+    queue.abandon();
+    queue.enter();
+    assert!(queue.take(1).await.is_none(), "nobody takes from it for good");
+}

@@ -93,9 +93,13 @@ impl Agent {
             return;
         }
         let queued: Vec<_> = left.queued_bytes.iter().map(|(id, bytes)| format!("{id}: {bytes} bytes")).collect();
+        let in_hand =
+            left.in_hand.iter().map(|(id, (records, bytes))| format!("{id}: {records} records, {bytes} bytes"));
+        let in_hand: Vec<_> = in_hand.collect();
         tracing::warn!(
             unfinished = left.components.join(", "),
             queued = queued.join(", "),
+            in_hand = in_hand.join(", "),
             "ended at the deadline; what was not delivered is read again at the next start, where the source can"
         );
     }

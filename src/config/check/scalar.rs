@@ -1,7 +1,8 @@
 //! Strings, numbers and truth values; and the variables that become them.
 
 use super::{Schema, Walk, allows, found, listed, split_list};
-use crate::config::quantity::{parse_duration, parse_size};
+use crate::component::size::parse_size;
+use crate::config::quantity::parse_duration;
 use crate::config::tree::{Node, Text, Value};
 use crate::diagnostic::{Code, Diagnostic};
 use serde_json::Value as Json;
@@ -82,7 +83,13 @@ impl Walk<'_> {
             return self.bad_text(node, "a shorter text");
         }
         let well_formed = match schema.format() {
-            Some("byte-size") => parse_size(&text.content).is_some(),
+            Some("byte-size") => match parse_size(&text.content) {
+                Some(bytes) => {
+                    self.range(node, bytes as f64, schema)?;
+                    true
+                }
+                None => false,
+            },
             Some("duration") => parse_duration(&text.content).is_some(),
             _ => true,
         };

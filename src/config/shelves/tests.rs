@@ -1,7 +1,7 @@
 //! Every row of every shelf: its name, its example, the words on its settings.
 
 use super::{KNOWN, Kind, Known, Memory, Shelves};
-use crate::config::{Rules, load_texts};
+use crate::config::{Budget, Rules, load_texts};
 use crate::diagnostic::{Color, render_report};
 use serde_json::Value as Json;
 use std::collections::HashSet;
@@ -168,5 +168,26 @@ fn seconds_that_no_clock_can_count_are_told_of() {
         let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
         assert_eq!(shown.matches("is out of range").count(), faults, "{seconds}: {shown}");
         assert_eq!(loaded.plan.is_none(), faults > 0, "{seconds}: {shown}");
+    }
+}
+
+#[test]
+fn the_size_of_a_buffer_may_have_a_unit() {
+    let memory = Memory { default_limit: 64 << 20 };
+    let load = |size: &str| {
+        let text = format!(
+            "[sources.in]\ntype = 'stdin'\n[sinks.out]\ntype = 'blackhole'\ninputs = ['in']\nbuffer.max_size = {size}\n"
+        );
+        let rules = Rules { catalogue: &Shelves, environment: &|_| Some("2MiB".to_owned()), budget: &memory };
+        let loaded = load_texts([("levada.toml", text.as_str())], rules);
+        let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
+        loaded.plan.map(|plan| memory.buffer_bytes(&plan.sinks[0])).ok_or(shown)
+    };
+    for (size, bytes) in [("4096", 4096), ("'64MiB'", 64 << 20), ("'10kB'", 10_000), ("'${SIZE}'", 2 << 20)] {
+        assert_eq!(load(size), Ok(bytes), "{size}");
+    }
+    for (size, code) in [("'65MiB'", "E022"), ("'some'", "E014"), ("'0'", "E011"), ("0", "E011"), ("true", "E009")] {
+        let shown = load(size).unwrap_err();
+        assert!(shown.contains(code), "{size}: {shown}");
     }
 }

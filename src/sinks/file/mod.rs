@@ -35,6 +35,7 @@ use crate::codecs::{Compression, Encoding};
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
+use crate::delivery::confined::Allow;
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, Drain};
 
@@ -90,7 +91,9 @@ impl Settings for FileSettings {
     const NAME: &'static str = "file";
 
     fn check(&self) -> Vec<Problem> {
-        self.template().err().into_iter().collect()
+        let mut problems = Allow::problems("allow", &self.allow);
+        problems.extend(self.template().err().filter(|problem| !problem.setting.starts_with("allow")));
+        problems
     }
 
     fn build(self, _: Context) -> Result<Self::Built, String> {

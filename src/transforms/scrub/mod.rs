@@ -112,25 +112,13 @@ impl DetectorName {
 impl ScrubSettings {
     fn paths(&self) -> Result<Option<Vec<Path>>, Problem> {
         let Some(fields) = &self.fields else { return Ok(None) };
-        let parse = |(at, text): (usize, &String)| {
-            let path = Path::parse(text).map_err(|bad| Problem::new(format!("fields[{at}]"), bad.to_string()))?;
-            if path.is_metadata() {
-                let message = format!("`{text}` is metadata, which no sink writes");
-                return Err(Problem::new(format!("fields[{at}]"), message));
-            }
-            Ok(path)
-        };
-        fields.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Some)
+        fields.iter().enumerate().map(path).collect::<Result<_, _>>().map(Some)
     }
 
     fn scanner(&self) -> Result<Scanner, Problem> {
         let mut detectors: Vec<Detector> = self.detectors.iter().map(|name| name.detector()).collect();
-        for (at, expression) in self.patterns.iter().enumerate() {
-            let pattern = Pattern::new(expression).map_err(|fault| Problem {
-                within: fault.at,
-                ..Problem::new(format!("patterns[{at}]"), fault.message)
-            })?;
-            detectors.push(Detector::Pattern(pattern));
+        for expression in self.patterns.iter().enumerate() {
+            detectors.push(Detector::Pattern(pattern(expression)?));
         }
         Ok(Scanner::new(detectors))
     }
@@ -149,12 +137,33 @@ impl ScrubSettings {
     }
 }
 
+fn path((at, text): (usize, &String)) -> Result<Path, Problem> {
+    let path = Path::parse(text).map_err(|bad| Problem::new(format!("fields[{at}]"), bad.to_string()))?;
+    if path.is_metadata() {
+        let message = format!("`{text}` is metadata, which no sink writes");
+        return Err(Problem::new(format!("fields[{at}]"), message));
+    }
+    Ok(path)
+}
+
+fn pattern((at, expression): (usize, &String)) -> Result<Pattern, Problem> {
+    Pattern::new(expression)
+        .map_err(|fault| Problem { within: fault.at, ..Problem::new(format!("patterns[{at}]"), fault.message) })
+}
+
 impl Settings for ScrubSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "scrub";
 
     fn check(&self) -> Vec<Problem> {
-        [self.paths().err(), self.scanner().err(), self.names().err()].into_iter().flatten().collect()
+        let fields = self.fields.iter().flatten().enumerate().filter_map(|field| path(field).err());
+        let patterns = self.patterns.iter().enumerate().filter_map(|expression| pattern(expression).err());
+        let names = self.key_names.iter().flatten().enumerate();
+        let names = names.filter_map(|(at, name)| {
+            let fault = KeyNames::new([name]).err()?;
+            Some(Problem::new(format!("key_names[{at}]"), fault.to_string()))
+        });
+        fields.chain(patterns).chain(names).collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {

@@ -43,7 +43,7 @@ impl Desk {
 
     /// Starts; a fault is drawn.
     async fn start(&self) -> Result<Agent, String> {
-        let Loaded { plan, sources, mut report } = self.arguments.files.load();
+        let Loaded { plan, sources, mut report, .. } = self.arguments.files.load();
         let Some(plan) = plan else { panic!("{}", render_report(&report, &sources, Color::Never)) };
         Agent::start(&plan).await.map_err(|fault| {
             report.push(*fault);
@@ -117,17 +117,30 @@ async fn an_address_in_use() {
 
 #[tokio::test]
 async fn a_component_that_cannot_be_built() {
+    let source = "[sources.more]\ntype = 'file'\ninclude = ['FOLDER/*.txt']\ndata_dir = 'FOLDER/levada.toml'\n";
+    let shown = Desk::new(&format!("{}{source}", PIPELINE.replace("'app'", "'*'"))).fault().await;
+    assert!(shown.contains("error[E029]: cannot build the source `more`\n  --> FOLDER/levada.toml:10:1"), "{shown}");
+    assert!(shown.contains("cannot keep positions in `FOLDER/levada.toml/more`: Not a directory"), "{shown}");
+}
+
+#[tokio::test]
+async fn files_are_judged_at_the_start_as_they_are_by_validate() {
     let sink = "[sinks.store]\ntype = 'elasticsearch'\ninputs = ['app']\nendpoints = ['https://localhost:9200']\n\
                 bulk.index = 'logs'\ntls.ca_file = 'FOLDER/ca.pem'\n";
-    assert_snapshot!(Desk::new(&format!("{PIPELINE}{sink}")).fault().await, @r#"
-    error[E029]: cannot build the sink `store`
-      --> FOLDER/levada.toml:10:1
-       |
-    10 | [sinks.store]
-       |  tls: cannot use `FOLDER/ca.pem`: I/O error: No such file or directory (os error 2)
-
-    1 error
-    "#);
+    let desk = Desk::new(&format!("{PIPELINE}{sink}"));
+    let loaded = desk.arguments.files.load();
+    let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
+    assert!(shown.contains("levada.toml:15:15") && shown.contains("ca.pem`: No such file"), "{shown}");
+    assert!(loaded.plan.is_none() && loaded.inputs().len() == 2, "both are worth watching: {:?}", loaded.inputs());
+    // A reload is refused with it, and takes it when it is mended.
+    desk.write(PIPELINE);
+    let mut agent = desk.start().await.unwrap();
+    desk.write(&format!("{PIPELINE}{sink}"));
+    agent.reload(&desk.arguments).await;
+    assert!(agent.shown.roster.health("store").is_none());
+    fs::copy(crate::delivery::test_tls::Pki::new().file("ca.pem"), desk.path().join("ca.pem")).unwrap();
+    agent.reload(&desk.arguments).await;
+    assert!(agent.shown.roster.health("store").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ use crate::component::reason::Reason;
 use crate::component::signal::Stop;
 use crate::component::transform::{Ports, Transform, discard};
 use crate::delivery::settings::BatchSettings;
-use crate::delivery::{Bench, DeadLetters, Delivery, DeliveryPlan, Drain};
+use crate::delivery::{Bench, DeadLetters, Delivery, DeliveryPlan, Drain, InHand};
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Batch, Outcome};
 use crate::topology::Taps;
@@ -127,6 +127,7 @@ async fn run(case: &Case) -> World {
             meters: self::meters(&format!("sink-{sink}")),
             health: Health::default(),
             refusals: dead_letters.clone().into(),
+            in_hand: InHand::default(),
         };
         tokio::spawn(Box::new(delivery).run(bench, Stop::default()))
     });
