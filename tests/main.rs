@@ -6,6 +6,7 @@ mod peer;
 mod wait;
 
 mod arrival;
+mod control;
 mod demo;
 mod examples;
 mod faults;

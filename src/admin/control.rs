@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::door::Shown;
+use crate::config::Input;
 use crate::topology::Taps;
 
 pub use status::{Status, StatusOf};
@@ -72,6 +73,9 @@ pub struct Reloaded {
     pub changes: Vec<String>,
     /// The faults, drawn for people.
     pub faults: String,
+    /// Every file that was read, with what it held.
+    #[serde(skip)]
+    pub inputs: Vec<Input>,
 }
 
 /// What the socket works with.

@@ -86,6 +86,13 @@ pub fn load(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
     plan_files((&documents, files), sources, report, rules)
 }
 
+/// The files that `paths` name now, with what they hold.
+pub fn documents(paths: &[PathBuf]) -> Vec<Input> {
+    let files = Files::default();
+    document::read(paths, (&files, &mut Sources::default()), &mut Report::default());
+    files.inputs()
+}
+
 /// Makes a plan of texts, each with the name to show for it.
 pub fn load_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>, rules: Rules<'_>) -> Loaded {
     let mut sources = Sources::default();

@@ -46,7 +46,8 @@ mod tests {
         };
         let text = br#"{"a" :1}"#;
         assert_eq!(json(Batch::of_object(text, 7).unwrap()), r#"{"a" :1}"#);
-        assert_eq!(json(Batch::of_line(text, 7)), r#"{"message":"{\"a\" :1}"}"#);
+        let line = json(Batch::of_line(text, 7));
+        assert_eq!(line, r#"{"message":"{\"a\" :1}","timestamp":"1970-01-01T00:00:00.000000007Z"}"#);
         assert!(Batch::of_object(b"a line", 7).is_err());
     }
 }

@@ -4,6 +4,7 @@
 mod alive;
 mod build;
 mod chain;
+mod changes;
 mod compile;
 mod door;
 mod retired;
@@ -23,6 +24,7 @@ use crate::delivery::DeadLetters;
 use crate::event::Budget;
 
 pub use build::BuildError;
+pub use changes::{Change, What};
 pub use roster::{Member, Roster};
 pub use running::{Guest, Leftover, Topology};
 pub use tap::{Side, Tapped, Taps, Wanted};

@@ -12,6 +12,7 @@ use tokio::time::timeout_at;
 use super::alive::Alive;
 use super::build::{BuildError, Ground, Made};
 use super::chain::{Chain, ChainOutlet};
+use super::changes::{self, Change};
 use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
 use super::retired::{HAND_OVER, Retired};
@@ -120,6 +121,14 @@ impl Topology {
         let built = self.build(plan, guests)?;
         self.swap(plan, built);
         Ok(())
+    }
+
+    /// What `plan` would change.
+    pub fn changes(&self, plan: &Plan) -> Vec<Change> {
+        let sources = self.sources.values().map(|source| &source.made_of);
+        let steps = self.steps.values().map(|step| &step.made_of);
+        let all = sources.chain(steps).chain(self.sinks.values().map(|sink| &sink.made_of));
+        changes::changes(&all.map(|made| (made.component.id.as_str(), made)).collect(), plan)
     }
 
     /// Where records can be looked at.

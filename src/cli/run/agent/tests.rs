@@ -45,7 +45,7 @@ impl Desk {
     async fn start(&self) -> Result<Agent, String> {
         let Loaded { plan, sources, mut report, .. } = self.arguments.files.load();
         let Some(plan) = plan else { panic!("{}", render_report(&report, &sources, Color::Never)) };
-        Agent::start(&plan).await.map_err(|fault| {
+        Agent::start(&plan, mpsc::channel(1).0).await.map_err(|fault| {
             report.push(*fault);
             let shown = render_report(&report, &sources, Color::Never);
             let shown = shown.replace(&self.path().display().to_string(), "FOLDER");
@@ -136,10 +136,10 @@ async fn files_are_judged_at_the_start_as_they_are_by_validate() {
     desk.write(PIPELINE);
     let mut agent = desk.start().await.unwrap();
     desk.write(&format!("{PIPELINE}{sink}"));
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     assert!(agent.shown.roster.health("store").is_none());
     fs::copy(crate::delivery::test_tls::Pki::new().file("ca.pem"), desk.path().join("ca.pem")).unwrap();
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     assert!(agent.shown.roster.health("store").is_some());
 }
 
@@ -151,21 +151,21 @@ async fn a_reload_moves_the_door_and_a_failed_one_leaves_it() {
     let first = address(&agent);
 
     desk.write(&with_api("127.0.0.2:0"));
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     let second = address(&agent);
     assert!(first.is_some() && second.is_some_and(|address| address.ip().to_string() == "127.0.0.2"));
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     desk.write(&with_api(&taken.local_addr().unwrap().to_string()));
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     assert_eq!(address(&agent), second, "what is in use is not taken");
 
     desk.write("not toml");
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     assert_eq!(address(&agent), second);
 
     desk.write(PIPELINE);
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     assert_eq!(address(&agent), None);
     let metrics = prometheus::TextEncoder::new().encode_to_string(&agent.shown.families.registry().gather()).unwrap();
     assert!(metrics.contains("levada_config_reloads_total{status=\"failure\"} 2"), "{metrics}");
