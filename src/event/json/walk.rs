@@ -22,6 +22,11 @@ pub trait Visitor {
 
     /// A string that is a value: its raw content, without quotes.
     fn string(&mut self, text: &[u8], content: Range<usize>);
+
+    /// A number, `true`, `false` or `null`.
+    fn scalar(&mut self, text: &[u8], value: Range<usize>) {
+        let _ = (text, value);
+    }
 }
 
 /// Visits what lies inside `value`, valid JSON; if it is itself a string, that.
@@ -43,7 +48,7 @@ pub fn walk(value: &[u8], visitor: &mut impl Visitor) {
             b',' => skip_space(value, at + 1),
             b'"' if around.in_object() => member(value, at, visitor),
             b'"' => string(value, at, visitor),
-            _ => skip_space(value, value_end(value, at).max(at + 1)),
+            _ => scalar(value, at, visitor),
         };
     }
 }
@@ -53,6 +58,13 @@ fn string(text: &[u8], quote: usize, visitor: &mut impl Visitor) -> usize {
     let end = string_end(text, quote + 1);
     visitor.string(text, quote + 1..end);
     skip_space(text, end + 1)
+}
+
+/// Visits the number or word at `start`; gives the offset of what follows.
+fn scalar(text: &[u8], start: usize, visitor: &mut impl Visitor) -> usize {
+    let end = value_end(text, start).max(start + 1).min(text.len());
+    visitor.scalar(text, start..end);
+    skip_space(text, end)
 }
 
 /// Visits the member whose key opens at `quote`; gives the offset of what follows, which is the inside of its value if that is a container to visit.
@@ -67,7 +79,10 @@ fn member(text: &[u8], quote: usize, visitor: &mut impl Visitor) -> usize {
     match byte(text, start) {
         b'"' => string(text, start, visitor),
         b'{' | b'[' => start,
-        _ => skip_space(text, end),
+        _ => {
+            visitor.scalar(text, start..end);
+            skip_space(text, end)
+        }
     }
 }
 

@@ -48,8 +48,13 @@ pub fn is_part(byte: u8) -> bool {
 
 /// Appends the spans of all card numbers in `text`, from first to last digit, in order and without overlap.
 pub fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
-    let mut from = 0;
-    while let Some(run) = next_run(text, from) {
+    find_within(text, 0..text.len(), found);
+}
+
+/// The same for the part `within` of `text`, where a run of digits has been seen.
+pub(super) fn find_within(text: &[u8], within: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let mut from = within.start;
+    while let Some(run) = next_run(&text[..within.end], from) {
         let mut start = run.start;
         while start < run.end {
             start = match longest_card(text, start..run.end) {

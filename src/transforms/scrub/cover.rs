@@ -1,325 +1,390 @@
-//! Covers what the detectors find inside a JSON value: matches are cut out of the raw bytes and written over.
+//! Covers what the detectors find in texts: strings, numbers, keys, raw lines, and JSON inside of them.
 
 use std::ops::Range;
 
 use memchr::memchr;
 
-use super::{Found, KeyNames, Replacement, Scanner, Shape};
-use crate::component::meters::Meters;
-use crate::event::json::{self, Decoded, Segment, Visitor, Walk};
-use crate::event::{Editor, Path};
+use super::action::{Act, Piece};
+use super::keyword::Near;
+use super::tally::{Rule, Tally};
+use super::{KeyNames, Kind, Replacement, Scanner, Shape, cloud};
+use crate::event::Path;
+use crate::event::json::{self, Visitor, Walk};
+
+/// How often a text is looked at again after something was covered in it: covering one match can uncover another.
+const ROUNDS: usize = 6;
+/// How many strings that hold JSON may lie in each other.
+const NESTED: usize = 4;
+/// Bytes of a key that holds letters, `_` and `.` alone and is too short for a secret.
+const PLAIN_KEY: usize = 20;
+/// Digits of the shortest number that is looked for.
+const SHORTEST_NUMBER: usize = 9;
 
 /// What to look for and what to put in its place.
+#[derive(Debug)]
 pub(super) struct Cover {
-    scanner: Scanner,
-    names: KeyNames,
-    replacement: Replacement,
-    labels: Vec<&'static str>,
+    pub(super) scanner: Scanner,
+    pub(super) names: KeyNames,
+    /// What happens, by detector.
+    pub(super) acts: Vec<Act>,
+    /// What happens to values of telling names.
+    pub(super) by_name: Act,
+    /// Values that stay, in lower case.
+    pub(super) allow: Vec<Box<[u8]>>,
+    /// Fields that are not looked into, or to which something happens whatever they hold.
+    pub(super) fields: Vec<Field>,
 }
 
-/// Counts of a batch, and the buffers of a lane.
-#[derive(Default)]
-pub(super) struct Tally {
-    by_detector: Vec<u64>,
-    by_name: u64,
-    found: Found,
-    decoded: Decoded,
-    cuts: Vec<Cut>,
-    texts: Vec<u8>,
-    plain: Vec<u8>,
-}
-
-/// Raw bytes of a value to be written over by a range of `Tally::texts`.
-struct Cut {
-    raw: Range<usize>,
-    text: Range<usize>,
-}
-
-impl Tally {
-    pub(super) fn report(&mut self, cover: &Cover, meters: &Meters) {
-        for (count, label) in self.by_detector.iter_mut().zip(&cover.labels) {
-            meters.scrubbed(label, std::mem::take(count));
-        }
-        meters.scrubbed("key_name", std::mem::take(&mut self.by_name));
-    }
-}
-
-impl Tally {
-    fn clear(&mut self) {
-        self.cuts.clear();
-        self.texts.clear();
-    }
-
-    /// Moves the cuts from number `first` on by `offset` bytes.
-    fn shift(&mut self, first: usize, offset: usize) {
-        for cut in &mut self.cuts[first..] {
-            cut.raw.start += offset;
-            cut.raw.end += offset;
-        }
-    }
-
-    /// Appends `whole` with the cuts written over; tells whether there are any.
-    fn splice(&self, whole: &[u8], out: &mut Vec<u8>) -> bool {
-        if self.cuts.is_empty() {
-            return false;
-        }
-        let mut from = 0;
-        for cut in &self.cuts {
-            out.extend_from_slice(&whole[from..cut.raw.start]);
-            out.extend_from_slice(&self.texts[cut.text.clone()]);
-            from = cut.raw.end;
-        }
-        out.extend_from_slice(&whole[from..]);
-        true
-    }
-}
-
-/// A path to look into.
-pub(super) struct Place {
+/// A field that the settings name.
+#[derive(Debug)]
+pub(super) struct Field {
     pub(super) path: Path,
-    is_telling: bool,
+    /// What happens to it; nothing, not even a look, without.
+    pub(super) act: Option<Act>,
 }
+
+/// How a text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The content of a JSON string, with its escapes.
+    Raw,
+    /// As it is.
+    Plain,
+}
+
+/// A part of a text, and where the text begins in the value in hand.
+#[derive(Clone, Debug)]
+pub(super) struct Spot<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) at: Range<usize>,
+    pub(super) base: usize,
+}
+
+impl<'a> Spot<'a> {
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        &self.text[self.at.clone()]
+    }
+
+    pub(super) fn raw(&self) -> Range<usize> {
+        self.base + self.at.start..self.base + self.at.end
+    }
+}
+
+// === impl Cover: texts ===
 
 impl Cover {
-    pub(super) fn new(scanner: Scanner, names: KeyNames, replacement: Replacement) -> Self {
-        let labels = scanner.detectors().iter().map(super::Detector::name).collect();
-        Self { scanner, names, replacement, labels }
-    }
-
-    /// A place to look into; whether its name tells is known from the start.
-    pub(super) fn place(&self, path: Path) -> Place {
-        let is_telling = path.depth() == 1 && path.first_key().is_some_and(|key| self.names.matches(key));
-        Place { path, is_telling }
-    }
-
-    /// Covers everything in a record.
-    pub(super) fn record(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
-        let is_done = self.line(records, index, tally);
-        records.rewrite(index, |key, value, out| {
-            let is_covered = is_done && key == b"message";
-            !is_covered && self.member((key, value), out, tally)
-        });
-    }
-
-    /// Covers what stands at `path`, in every occurrence of its keys; its last key counts as a name.
-    pub(super) fn at(&self, record: (&mut Editor<'_>, usize), place: &Place, tally: &mut Tally) {
-        let (records, index) = record;
-        let path = &place.path;
-        let Some(key) = path.first_key() else {
-            self.record(records, index, tally);
-            return;
-        };
-        if path.depth() == 1 && key == b"message" && self.line(records, index, tally) {
-            return;
-        }
-        let below = path.segments_below_first();
-        records.rewrite_member(index, key, |whole, out| {
-            if below.is_empty() {
-                return self.value((whole, place.is_telling), out, tally);
-            }
-            tally.clear();
-            self.below(whole, &below, tally);
-            tally.splice(whole, out)
-        });
-    }
-
-    /// Finds what to cover where `path`, which is not empty, leads to in `value`.
-    fn below(&self, value: &[u8], path: &[Segment<'_>], tally: &mut Tally) {
-        let (Some(first), rest) = (path.first(), &path[1..]) else { return };
-        match first {
-            Segment::Field(key) if value.first() == Some(&b'{') => {
-                json::walk(value, &mut Members { cover: self, key, rest, tally });
-            }
-            Segment::Field(_) => {}
-            Segment::Index(_) => {
-                if let Some(found) = json::seek(value, &path[..1]) {
-                    self.inner((value, found), rest, tally);
-                }
-            }
-        }
-    }
-
-    /// Finds what to cover where `rest` leads to from the value at `at`, with offsets in `whole`.
-    fn inner(&self, value: (&[u8], Range<usize>), rest: &[Segment<'_>], tally: &mut Tally) {
-        let (whole, at) = value;
-        if rest.is_empty() {
-            self.find(whole, at, tally);
-            return;
-        }
-        let before = tally.cuts.len();
-        self.below(&whole[at.clone()], rest, tally);
-        tally.shift(before, at.start);
-    }
-
-    /// Covers the raw line of a text record, which is decoded text as it stands; tells whether it changed.
-    fn line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) -> bool {
-        let Some(line) = records.get(index).untouched_line() else { return false };
-        if self.names.matches(b"message") {
-            tally.by_name += 1;
-            records.set_member(index, b"message", |out| self.write_opaque(out));
-            return true;
-        }
-        let mut from = 0;
-        tally.plain.clear();
-        for found in self.scanner.scan(line, &mut tally.found) {
-            count(&mut tally.by_detector, found.detector);
-            tally.plain.extend_from_slice(&line[from..found.span.start]);
-            self.replacement.write(found.shape, &line[found.span.clone()], &mut tally.plain);
-            from = found.span.end;
-        }
-        if from == 0 {
+    /// Appends `source` with what is found in it covered, until nothing is found any more; tells whether there was
+    /// anything. What does not come to an end is covered whole.
+    pub(super) fn clean(&self, (source, form): (&[u8], Form), near: Near<'_>, tally: &mut Tally, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        if !self.round((source, form), near, tally, out) {
             return false;
         }
-        tally.plain.extend_from_slice(&line[from..]);
-        let plain = std::mem::take(&mut tally.plain);
-        records.set_member(index, b"message", |out| json::quote(&plain, out));
-        tally.plain = plain;
+        // What stands in the place of a number is a text.
+        let near = Near { is_number: false, ..near };
+        for _ in 1..ROUNDS {
+            let mut next = tally.buffers.take();
+            next.clear();
+            let again = self.round((&out[start..], form), near, tally, &mut next);
+            if again {
+                out.truncate(start);
+                out.extend_from_slice(&next);
+            }
+            tally.buffers.put(next);
+            if !again {
+                return true;
+            }
+        }
+        out.truncate(start);
+        shut(out);
+        tally.unsettled += 1;
+        tally.count(Rule::Limit);
         true
     }
 
-    /// Covers the value of a member; one with a telling name goes whole. Tells whether `out` holds a new value.
-    pub(super) fn member(&self, member: (&[u8], &[u8]), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
-        let (key, value) = member;
-        let is_telling = self.is_telling(key, tally);
-        self.value((value, is_telling), out, tally)
-    }
-
-    fn value(&self, (value, is_telling): (&[u8], bool), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
-        if is_telling && value != b"null" {
-            tally.by_name += 1;
-            self.write_opaque(out);
-            return true;
+    /// Looks once; appends nothing if nothing is found.
+    fn round(&self, (source, form): (&[u8], Form), near: Near<'_>, tally: &mut Tally, out: &mut Vec<u8>) -> bool {
+        if form == Form::Plain || memchr(b'\\', source).is_none() {
+            return self.matches((source, source, form), near, tally, (out, |span| span));
         }
-        tally.clear();
-        self.find(value, 0..value.len(), tally);
-        tally.splice(value, out)
+        if !self.scanner.raw_gate(source) {
+            return false;
+        }
+        let mut decoded = tally.decoded.take();
+        decoded.decode(source);
+        let place = |span| decoded.raw_range(span);
+        let changed = self.matches((source, &decoded.text, form), near, tally, (out, place));
+        tally.decoded.put(decoded);
+        changed
     }
 
-    /// Finds what to cover in the value at `at` of `whole`.
-    fn find(&self, whole: &[u8], at: Range<usize>, tally: &mut Tally) {
-        match whole.get(at.start) {
-            Some(b'"') => self.string(whole, at.start + 1..at.end - 1, tally),
+    /// Covers what is found in `text`, the decoded form of `source`; `place` leads from the one to the other.
+    fn matches(
+        &self,
+        (source, text, form): (&[u8], &[u8], Form),
+        near: Near<'_>,
+        tally: &mut Tally,
+        (out, place): (&mut Vec<u8>, impl Fn(Range<usize>) -> Range<usize>),
+    ) -> bool {
+        let mut found = std::mem::take(&mut tally.found);
+        let mut from = None;
+        for found in self.scanner.scan_near(text, near, &mut found) {
+            if self.is_left(text, &found.span) {
+                continue;
+            }
+            let kind = self.scanner.detectors()[found.detector].kind();
+            let piece = Piece { text: &text[found.span.clone()], shape: found.shape, kind };
+            let mut plain = tally.buffers.take();
+            plain.clear();
+            self.acts[found.detector].write(piece, &mut plain);
+            if plain != piece.text {
+                let raw = place(found.span.clone());
+                out.extend_from_slice(&source[from.unwrap_or(0)..raw.start]);
+                match form {
+                    Form::Raw => _ = json::escape(&plain, out),
+                    Form::Plain => out.extend_from_slice(&plain),
+                }
+                from = Some(raw.end);
+                let name = if tally.hits.is_some() && kind == Some(Kind::CloudKey) { cloud::rule_of(piece.text) } else { None };
+                tally.count(Rule::Detector(found.detector, name));
+            }
+            tally.buffers.put(plain);
+        }
+        tally.found = found;
+        let Some(from) = from else { return false };
+        out.extend_from_slice(&source[from..]);
+        true
+    }
+
+    /// Is the value allowed, or what an action has written?
+    fn is_left(&self, text: &[u8], span: &Range<usize>) -> bool {
+        let mut acts = self.acts.iter().chain([&self.by_name]).chain(self.fields.iter().filter_map(|field| field.act.as_ref()));
+        self.is_allowed(&text[span.clone()]) || acts.any(|act| act.is_own(text, span.start, span.end))
+    }
+
+    fn is_allowed(&self, value: &[u8]) -> bool {
+        self.allow.iter().any(|allowed| allowed.eq_ignore_ascii_case(value))
+    }
+
+    /// Covers a decoded text, which may be a JSON document.
+    pub(super) fn text(&self, text: &[u8], near: Near<'_>, tally: &mut Tally, out: &mut Vec<u8>) -> bool {
+        match self.document(text, tally, out) {
+            Some(changed) => changed,
+            None => self.clean((text, Form::Plain), near, tally, out),
+        }
+    }
+
+    /// Covers what is inside of a text that is a JSON object or array; nothing if it is none.
+    pub(super) fn document(&self, text: &[u8], tally: &mut Tally, out: &mut Vec<u8>) -> Option<bool> {
+        let trimmed = text.trim_ascii_start();
+        if !matches!(trimmed.first(), Some(b'{' | b'[')) || json::check(text).is_err() {
+            return None;
+        }
+        if tally.depth == NESTED {
+            tally.too_deep += 1;
+            tally.count(Rule::Limit);
+            shut(out);
+            return Some(true);
+        }
+        let outer = tally.enter();
+        tally.depth += 1;
+        self.find(Spot { text, at: text.len() - trimmed.len()..text.len(), base: 0 }, Near::default(), tally);
+        tally.depth -= 1;
+        self.place_hits(text, &outer, tally);
+        Some(tally.leave(outer, text, out))
+    }
+
+    // === values ===
+
+    /// Finds what to cover in a value.
+    pub(super) fn find(&self, value: Spot<'_>, near: Near<'_>, tally: &mut Tally) {
+        match value.bytes().first() {
+            Some(b'"') => {
+                let content = value.at.start + 1..value.at.end - 1;
+                self.string(Spot { at: content, ..value }, near, tally);
+            }
             Some(b'{' | b'[') => {
-                let mut inside = Inside { cover: self, base: at.start, tally };
-                json::walk(&whole[at], &mut inside);
+                let (whole, key) = (value.bytes(), near.key.unwrap_or_default());
+                let mut inside = Inside { cover: self, whole, base: value.base + value.at.start, key, tally };
+                json::walk(whole, &mut inside);
             }
-            _ => {}
+            Some(_) => self.number(&value, near, tally),
+            None => {}
         }
     }
 
-    /// Cuts the whole value at `at`, because of its name.
-    fn cut_value(&self, at: Range<usize>, tally: &mut Tally) {
-        tally.by_name += 1;
-        let start = tally.texts.len();
-        self.write_opaque(&mut tally.texts);
-        tally.cuts.push(Cut { raw: at, text: start..tally.texts.len() });
-    }
-
-    /// Finds what to cover in the string content `at` of `whole`.
-    fn string(&self, whole: &[u8], at: Range<usize>, tally: &mut Tally) {
-        let raw = &whole[at.clone()];
-        if memchr(b'\\', raw).is_none() {
-            self.scanner.scan(raw, &mut tally.found);
-            for found in tally.found.matches() {
-                count(&mut tally.by_detector, found.detector);
-                let text = write(&mut tally.texts, &mut tally.plain, |plain| {
-                    self.replacement.write(found.shape, &raw[found.span.clone()], plain);
-                });
-                tally.cuts.push(Cut { raw: at.start + found.span.start..at.start + found.span.end, text });
-            }
-        } else if self.scanner.raw_gate(raw) {
-            self.escaped_string(raw, at.start, tally);
-        }
-    }
-
-    fn escaped_string(&self, raw: &[u8], base: usize, tally: &mut Tally) {
-        tally.decoded.decode(raw);
-        self.scanner.scan(&tally.decoded.text, &mut tally.found);
-        for found in tally.found.matches() {
-            count(&mut tally.by_detector, found.detector);
-            let text = write(&mut tally.texts, &mut tally.plain, |plain| {
-                self.replacement.write(found.shape, &tally.decoded.text[found.span.clone()], plain);
+    /// Finds what to cover in the content of a string.
+    fn string(&self, content: Spot<'_>, near: Near<'_>, tally: &mut Tally) {
+        let (raw, at) = (content.bytes(), content.raw());
+        tally.at = at.start;
+        if matches!(raw.trim_ascii_start().first(), Some(b'{' | b'[')) && raw.len() > 2 {
+            let mut decoded = tally.decoded.take();
+            decoded.decode(raw);
+            let mut is_document = false;
+            tally.cut(at.clone(), |tally, out| {
+                let mut plain = tally.buffers.take();
+                plain.clear();
+                let changed = self.document(&decoded.text, tally, &mut plain);
+                is_document = changed.is_some();
+                if changed == Some(true) {
+                    json::escape(&plain, out);
+                }
+                tally.buffers.put(plain);
+                changed == Some(true)
             });
-            let span = tally.decoded.raw_range(found.span.clone());
-            tally.cuts.push(Cut { raw: base + span.start..base + span.end, text });
+            tally.decoded.put(decoded);
+            if is_document {
+                return;
+            }
         }
+        tally.cut(at, |tally, out| self.clean((raw, Form::Raw), near, tally, out));
     }
 
-    fn is_telling(&self, raw: &[u8], tally: &mut Tally) -> bool {
+    /// Finds what to cover in a number, which becomes a string.
+    fn number(&self, value: &Spot<'_>, near: Near<'_>, tally: &mut Tally) {
+        let raw = value.bytes();
+        if raw.len() < SHORTEST_NUMBER || !raw[0].is_ascii_digit() {
+            return;
+        }
+        tally.at = value.raw().start;
+        tally.cut(value.raw(), |tally, out| {
+            out.push(b'"');
+            let changed = self.clean((raw, Form::Plain), Near { is_number: true, ..near }, tally, out);
+            out.push(b'"');
+            changed
+        });
+    }
+
+    /// Finds what to cover in a key. Most are too plain to hold anything.
+    fn key(&self, key: &Spot<'_>, tally: &mut Tally) {
+        if is_plain_key(key.bytes()) {
+            return;
+        }
+        tally.at = key.raw().start;
+        tally.cut(key.raw(), |tally, out| {
+            let changed = self.clean((key.bytes(), Form::Raw), Near::default(), tally, out);
+            if changed {
+                tally.make_distinct(out, 0);
+            }
+            changed
+        });
+    }
+
+    /// The new name of a top-level key, given raw, if there is something to cover in it; both decoded.
+    pub(super) fn new_key(&self, raw: &[u8], tally: &mut Tally) -> Option<(Vec<u8>, Vec<u8>)> {
+        if is_plain_key(raw) {
+            return None;
+        }
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        json::unescape(raw, &mut old);
+        if !self.clean((&old, Form::Plain), Near::default(), tally, &mut new) {
+            return None;
+        }
+        tally.make_distinct(&mut new, 0);
+        Some((old, new))
+    }
+
+    /// Does the member's name, given raw, tell that its value is to go?
+    pub(super) fn is_telling(&self, raw: &[u8], tally: &mut Tally) -> bool {
         if memchr(b'\\', raw).is_none() {
             return self.names.matches(raw);
         }
-        tally.plain.clear();
-        json::unescape(raw, &mut tally.plain);
-        self.names.matches(&tally.plain)
+        let mut key = tally.buffers.take();
+        key.clear();
+        json::unescape(raw, &mut key);
+        let is_telling = self.names.matches(&key);
+        tally.buffers.put(key);
+        is_telling
     }
 
-    fn write_opaque(&self, out: &mut Vec<u8>) {
-        let mut plain = Vec::new();
-        self.replacement.write(Shape::Opaque, b"", &mut plain);
-        json::quote(&plain, out);
+    /// Appends what stands for a whole value, JSON text; `false` if it can stay as it is.
+    pub(super) fn whole(&self, value: &[u8], (act, rule): (&Act, Rule), tally: &mut Tally, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        let is_blind = matches!(act, Act::Cover(_) | Act::Remove) && self.allow.is_empty();
+        let mut plain = tally.buffers.take();
+        plain.clear();
+        if !is_blind {
+            match value {
+                [b'"', content @ .., b'"'] => json::unescape(content, &mut plain),
+                other => plain.extend_from_slice(other),
+            }
+        }
+        let is_own = matches!(act, Act::Hash(_)) && act.is_own(&plain, 0, plain.len());
+        let stays = !is_blind && (is_own || self.is_allowed(&plain));
+        if !stays {
+            let kind = if is_blind { None } else { self.kind_of(&plain, tally) };
+            act.write_whole(Piece { text: &plain, shape: Shape::Opaque, kind }, out);
+        }
+        tally.buffers.put(plain);
+        if stays || out[start..] == *value {
+            out.truncate(start);
+            return false;
+        }
+        tally.count(rule);
+        true
+    }
+
+    /// What a value is as a whole.
+    fn kind_of(&self, text: &[u8], tally: &mut Tally) -> Option<Kind> {
+        let found = self.scanner.scan(text, &mut tally.found).first()?;
+        (found.span == (0..text.len())).then(|| self.scanner.detectors()[found.detector].kind()).flatten()
     }
 }
 
-/// Appends the escaped form of what `fill` writes to `texts`.
-fn write(texts: &mut Vec<u8>, plain: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
-    let start = texts.len();
-    plain.clear();
-    fill(plain);
-    json::escape(plain, texts);
-    start..texts.len()
+/// Appends what stands for a text that cannot be looked at.
+fn shut(out: &mut Vec<u8>) {
+    Replacement::default().write(Shape::Opaque, b"", out);
 }
 
-fn count(by_detector: &mut Vec<u64>, detector: usize) {
-    if by_detector.len() <= detector {
-        by_detector.resize(detector + 1, 0);
-    }
-    by_detector[detector] += 1;
+/// Too short and too plain for anything but a name?
+fn is_plain_key(raw: &[u8]) -> bool {
+    raw.len() < PLAIN_KEY && raw.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'))
 }
 
-/// Walks through objects and arrays; `base` is where they begin in the whole value.
+/// Walks through objects and arrays; `base` is where they begin in the value in hand.
 struct Inside<'a> {
     cover: &'a Cover,
+    whole: &'a [u8],
     base: usize,
+    /// The key of the member in hand, raw.
+    key: &'a [u8],
     tally: &'a mut Tally,
 }
 
 impl Visitor for Inside<'_> {
     fn member(&mut self, text: &[u8], key: Range<usize>, value: Range<usize>) -> Walk {
-        if !self.cover.is_telling(&text[key], self.tally) || &text[value.clone()] == b"null" {
+        if self.tally.is_skipped(self.base + value.start) {
+            return Walk::Skip;
+        }
+        self.cover.key(&Spot { text, at: key.clone(), base: self.base }, self.tally);
+        self.key = &self.whole[key];
+        if &text[value.clone()] == b"null" || !self.cover.is_telling(self.key, self.tally) {
             return Walk::Into;
         }
-        self.cover.cut_value(self.base + value.start..self.base + value.end, self.tally);
+        let act = (&self.cover.by_name, Rule::Name);
+        self.cover.cut_whole(&Spot { text, at: value, base: self.base }, act, self.tally);
         Walk::Skip
     }
 
     fn string(&mut self, text: &[u8], content: Range<usize>) {
-        let before = self.tally.cuts.len();
-        self.cover.string(text, content, self.tally);
-        self.tally.shift(before, self.base);
+        if !self.tally.is_skipped(self.base + content.start) {
+            let near = Near { key: Some(self.key), is_number: false };
+            self.cover.string(Spot { text, at: content, base: self.base }, near, self.tally);
+        }
+    }
+
+    fn scalar(&mut self, text: &[u8], value: Range<usize>) {
+        if !self.tally.is_skipped(self.base + value.start) {
+            let near = Near { key: Some(self.key), is_number: true };
+            self.cover.number(&Spot { text, at: value, base: self.base }, near, self.tally);
+        }
     }
 }
 
-/// Follows a path through the members of one object.
-struct Members<'a> {
-    cover: &'a Cover,
-    key: &'a [u8],
-    rest: &'a [Segment<'a>],
-    tally: &'a mut Tally,
-}
-
-impl Visitor for Members<'_> {
-    fn member(&mut self, text: &[u8], key: Range<usize>, value: Range<usize>) -> Walk {
-        if !json::key_eq(&text[key], self.key) {
-            return Walk::Skip;
-        }
-        if self.rest.is_empty() && self.cover.names.matches(self.key) && &text[value.clone()] != b"null" {
-            self.cover.cut_value(value, self.tally);
-        } else {
-            self.cover.inner((text, value), self.rest, self.tally);
-        }
-        Walk::Skip
+impl Cover {
+    /// Covers a whole value in its place.
+    pub(super) fn cut_whole(&self, value: &Spot<'_>, act: (&Act, Rule), tally: &mut Tally) {
+        tally.at = value.raw().start;
+        tally.cut(value.raw(), |tally, out| self.whole(value.bytes(), act, tally, out));
     }
-
-    fn string(&mut self, _: &[u8], _: Range<usize>) {}
 }

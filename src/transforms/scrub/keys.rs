@@ -31,6 +31,54 @@ pub const DEFAULT_NAMES: &[&str] = &[
     "tax_id",
 ];
 
+/// The names that stand for secrets alone: no person, no card.
+#[rustfmt::skip]
+pub const SECRET_NAMES: &[&str] = &[
+    "password", "passwd", "passphrase", "passcode", "pwd", "otp", "user_password", "db_password", "пароль", "секрет",
+    "токен", "secret", "client_secret", "app_secret", "secret_key", "secret_access_key", "aws_secret_access_key",
+    "token", "access_token", "refresh_token", "id_token", "auth_token", "api_token", "bearer_token", "session_token",
+    "csrf_token", "xsrf_token", "jwt", "api_key", "x_api_key", "access_key", "private_key", "signing_key",
+    "encryption_key", "credential", "credentials", "authorization", "proxy_authorization", "x_auth_token", "cookie",
+    "set_cookie", "http.request.header.authorization", "http.request.header.cookie",
+    "http.response.header.set_cookie",
+];
+
+/// More names of Russian systems, in both alphabets.
+#[rustfmt::skip]
+pub const RUSSIAN_NAMES: &[&str] = &[
+    "токен", "секрет", "ключ_доступа", "логин_пароль", "почта", "электронная_почта", "эл_почта", "емейл",
+    "номер_телефона", "мобильный", "мобильный_телефон", "номер_карты", "банковская_карта", "карта", "срок_карты",
+    "серия_паспорта", "номер_паспорта", "паспортные_данные", "дата_рождения", "огрн", "огрнип", "ogrn", "ogrnip",
+    "фамилия", "имя", "отчество", "фио", "fio", "адрес", "адрес_регистрации", "passport_series", "passport_no",
+    "passport_serial", "inn_fl", "inn_ul",
+];
+
+/// Names of what identifies a person less sharply: for the profile `strict`.
+#[rustfmt::skip]
+pub const PERSON_NAMES: &[&str] = &[
+    "first_name", "last_name", "middle_name", "full_name", "surname", "patronymic", "given_name", "family_name",
+    "customer_name", "user_name", "username", "login", "nickname", "address", "street", "street_address",
+    "postal_address", "home_address", "delivery_address", "billing_address", "shipping_address", "postal_code",
+    "postcode", "zip", "zip_code", "iban", "bic", "account_number", "bank_account", "routing_number", "ip",
+    "ip_address", "client_ip", "remote_addr", "remote_address", "remote_ip", "x_forwarded_for", "x_real_ip",
+    "client.address", "user_agent", "device_id", "imei", "imsi", "mac", "mac_address", "latitude", "longitude",
+    "gender", "nationality", "driver_license", "license_plate", "vin",
+];
+
+/// The last words of names of secrets: in `POSTGRES_PASSWORD=...` the end of the name tells.
+pub(super) const STRONG_ENDINGS: &[&str] = &[
+    "password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "access_key", "secret_key",
+    "private_key", "пароль",
+];
+
+/// Query parameters that are secret, beside the key names.
+pub(super) const QUERY_NAMES: &[&str] = &[
+    "sig", "signature", "key", "auth", "code", "hmac", "sign", "session", "sid", "session_id", "ticket",
+    "x_amz_signature", "x_amz_credential", "x_amz_security_token", "x_goog_signature", "x_goog_credential",
+    "awsaccesskeyid", "sas", "assertion", "client_assertion", "code_verifier", "nonce", "state_token",
+    "oauth_token", "oauth_signature", "refresh", "pass", "passwd", "pwd", "login_hint",
+];
+
 /// A set of names.
 #[derive(Debug, Clone)]
 pub struct KeyNames {
@@ -87,7 +135,7 @@ impl Default for KeyNames {
 impl KeyNames {
     /// The set of `names`. To extend the default list, chain it with the user's.
     pub fn new<Name: AsRef<str>>(names: impl IntoIterator<Item = Name>) -> Result<Self, NameFault> {
-        let mut set = Self { names: Vec::new(), hints: Box::new([Hint::default(); 256]) };
+        let mut set = Self::none();
         for name in names {
             let name = name.as_ref();
             let mut folded = Folded::default();
@@ -114,6 +162,25 @@ impl KeyNames {
         }
         let mut folded = Folded::default();
         folded.take(key) && self.has(folded.bytes())
+    }
+
+    /// No name at all.
+    pub(super) fn none() -> Self {
+        Self { names: Vec::new(), hints: Box::new([Hint::default(); 256]) }
+    }
+
+    /// Whether a name of the set can end with this byte; `false` is certain.
+    pub(super) fn endings(&self) -> Box<[bool; 256]> {
+        let mut endings = Box::new([false; 256]);
+        for last in self.names.iter().filter_map(|name| name.last()) {
+            endings[usize::from(*last)] = true;
+            endings[usize::from(last.to_ascii_uppercase())] = true;
+            // Upper and lower case of a letter beyond ASCII differ in their last byte.
+            if !last.is_ascii() {
+                endings[0x80..].fill(true);
+            }
+        }
+        endings
     }
 
     /// What the first byte, the last byte and the length tell of a key.

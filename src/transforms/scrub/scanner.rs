@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Detector, Shape};
+use super::assign::{Assigned, Form};
+use super::keyword::Near;
+use super::{Detector, KeyNames, Kind, Shape, card, iban, ids, numbers, phone};
 
 /// A span to cover.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +36,48 @@ impl Found {
 #[derive(Debug, Clone, Default)]
 pub struct Scanner {
     detectors: Vec<Detector>,
+    /// Those that look for themselves.
+    single: Vec<usize>,
+    /// Those that share one search for runs of digits.
+    numbers: Vec<(usize, Kind)>,
+    /// Where the passports are, which may also have a mark between their digits.
+    passports: Option<usize>,
+    /// Where values of telling names count, if they are looked for.
+    assigned: Option<(Box<Assigned>, [Option<usize>; 2])>,
+    /// Is there a detector that wants to see every escaped text?
+    is_open: bool,
 }
 
 impl Scanner {
-    /// A scanner over `detectors`, in the order in which matches name them.
+    /// A scanner over `detectors`, in the order in which matches name them, with the default key names.
     pub fn new(detectors: Vec<Detector>) -> Self {
-        Self { detectors }
+        Self::with_names(detectors, &KeyNames::default())
+    }
+
+    /// The same; `names` are those whose values in plain text are looked for.
+    pub fn with_names(detectors: Vec<Detector>, names: &KeyNames) -> Self {
+        let place = |kind: Kind| detectors.iter().position(|detector| detector.kind() == Some(kind));
+        let mut numbers: Vec<(usize, Kind)> = Vec::new();
+        let mut single = Vec::new();
+        for (index, detector) in detectors.iter().enumerate() {
+            match detector.kind() {
+                Some(kind) if kind.is_number() => numbers.push((index, kind)),
+                Some(Kind::KeyValue | Kind::QuerySecret) => {}
+                _ => single.push(index),
+            }
+        }
+        // Cards alone have a quicker search of their own.
+        if let [(index, Kind::PaymentCard)] = numbers[..] {
+            single.push(index);
+            single.sort_unstable();
+            numbers.clear();
+        }
+        let places = [place(Kind::KeyValue), place(Kind::QuerySecret)];
+        let wants_names = places.iter().any(Option::is_some);
+        let assigned = wants_names.then(|| (Box::new(Assigned::new(names.clone())), places));
+        let is_simple = |kind| matches!(kind, Some(Kind::Email | Kind::PaymentCard | Kind::BearerToken));
+        let is_open = detectors.iter().any(|detector| !is_simple(detector.kind()));
+        Self { passports: place(Kind::PassportRu), single, numbers, assigned, is_open, detectors }
     }
 
     /// The detectors, by the index that matches carry.
@@ -49,37 +87,89 @@ impl Scanner {
 
     /// Whether the still escaped content of a JSON string may have a match once decoded; `false` is certain.
     pub fn raw_gate(&self, raw: &[u8]) -> bool {
-        self.detectors.iter().any(|detector| detector.raw_gate(raw))
+        self.is_open || self.detectors.iter().any(|detector| detector.raw_gate(raw))
     }
 
     /// All matches in the decoded `text`: sorted, none empty, none overlapping. Gates are part of it.
     pub fn scan<'found>(&self, text: &[u8], found: &'found mut Found) -> &'found [Match] {
+        self.scan_near(text, Near::default(), found)
+    }
+
+    /// The same for a text of which more is known. Of a JSON number only numbers are asked.
+    pub fn scan_near<'found>(&self, text: &[u8], near: Near<'_>, found: &'found mut Found) -> &'found [Match] {
         found.matches.clear();
-        let mut contributors = 0;
-        for (index, detector) in self.detectors.iter().enumerate() {
-            detector.find(text, &mut found.spans);
-            if found.spans.is_empty() {
-                continue;
+        if !near.is_number {
+            for &index in &self.single {
+                self.detectors[index].find(text, &mut found.spans);
+                self.take(index, text, found);
             }
-            contributors += 1;
-            found.matches.extend(found.spans.drain(..).map(|span| {
-                let shape = detector.shape(text, &span);
-                Match { span, detector: index, shape }
-            }));
+            self.find_assigned(text, found);
+            if let Some(index) = self.passports {
+                ids::find_passports(text, &mut found.spans);
+                self.take(index, text, found);
+            }
+        } else if self.numbers.is_empty() {
+            for &index in self.single.iter().filter(|index| self.detectors[**index].kind() == Some(Kind::PaymentCard)) {
+                self.detectors[index].find(text, &mut found.spans);
+                self.take(index, text, found);
+            }
         }
-        if contributors > 1 {
-            unite(&mut found.matches);
+        self.find_numbers(text, near, found);
+        if found.matches.len() > 1 {
+            unite(&mut found.matches, &self.detectors);
         }
         &found.matches
+    }
+
+    /// Makes matches of the spans that the detector at `index` found.
+    fn take(&self, index: usize, text: &[u8], found: &mut Found) {
+        let Found { matches, spans } = found;
+        matches.extend(spans.drain(..).map(|span| {
+            let shape = self.detectors[index].shape(text, &span);
+            Match { span, detector: index, shape }
+        }));
+    }
+
+    fn find_assigned(&self, text: &[u8], found: &mut Found) {
+        let Some((assigned, [text_place, query_place])) = &self.assigned else { return };
+        assigned.for_each(text, |span, form| {
+            let place = if form == Form::Query { query_place } else { text_place };
+            if let Some(detector) = *place {
+                found.matches.push(Match { span, detector, shape: Shape::Opaque });
+            }
+        });
+    }
+
+    fn find_numbers(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
+        if self.numbers.is_empty() {
+            return;
+        }
+        let mut from = 0;
+        while let Some(run) = numbers::next_run(text, from) {
+            from = run.span.end;
+            for &(index, kind) in &self.numbers {
+                let spans = &mut found.spans;
+                match kind {
+                    Kind::PaymentCard => card::find_within(text, run.span.clone(), spans),
+                    Kind::Iban => iban::at_run(text, &run, spans),
+                    Kind::Phone => phone::at_run(text, &run, near, spans),
+                    _ => ids::at_run(kind, (text, &run), near, spans),
+                }
+                self.take(index, text, found);
+            }
+        }
     }
 }
 
 /// Sorts the matches and joins those that overlap; those that only touch stay apart.
-fn unite(matches: &mut Vec<Match>) {
+fn unite(matches: &mut Vec<Match>, detectors: &[Detector]) {
     matches.sort_unstable_by_key(|found| (found.span.start, usize::MAX - found.span.end, found.detector));
     matches.dedup_by(|next, kept| {
         let overlap = next.span.start < kept.span.end;
-        if overlap {
+        let is = |found: &Match, kind| detectors[found.detector].kind() == Some(kind);
+        // The address that begins in a password ends with the host, which tells nothing without its beginning.
+        let is_host = is(kept, Kind::UrlCredentials) && is(next, Kind::Email);
+        if overlap && !is_host {
             kept.span.end = kept.span.end.max(next.span.end);
             kept.shape = Shape::Opaque;
         }

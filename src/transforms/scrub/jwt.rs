@@ -1,0 +1,51 @@
+//! JSON Web Tokens (RFC 7519, RFC 7516), made sure of: the header decodes to an object that names its algorithm or
+//! type. A token cut behind its header still counts.
+
+use std::ops::Range;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use memchr::{memchr, memmem};
+
+/// Bytes of a header that are decoded; the algorithm stands near the front.
+const HEADER: usize = 512;
+
+/// Appends the spans of all tokens in `text`, in order and without overlap.
+pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(start) = memmem::find(&text[from..], b"eyJ").map(|offset| from + offset) {
+        let run = text[start..].iter().take_while(|&&byte| is_part(byte)).count();
+        from = start + run;
+        let token = &text[start..from];
+        let Some(dot) = memchr(b'.', token) else { continue };
+        if dot + 1 < token.len() && is_header(&token[..dot]) {
+            let stops = token.iter().rev().take_while(|&&byte| byte == b'.').count();
+            found.push(start..from - stops);
+        }
+    }
+}
+
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+fn is_header(text: &[u8]) -> bool {
+    // Four characters are three bytes: a prefix of whole groups decodes by itself.
+    let text = &text[..text.len().min(HEADER)];
+    let Ok(header) = URL_SAFE_NO_PAD.decode(text) else { return false };
+    let names = |name: &[u8]| memmem::find(&header, name).is_some();
+    header.starts_with(b"{") && (names(b"\"alg\"") || names(b"\"typ\"") || names(b"\"enc\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_headers_that_decode_count() {
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let mut found = Vec::new();
+        find(format!("t={token}. eyJhYmMiOjF9.a.b eyJ eyJhbGciOiJIUzI1NiJ9").as_bytes(), &mut found);
+        assert_eq!(found, [2..2 + token.len()]);
+    }
+}
