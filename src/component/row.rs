@@ -21,6 +21,12 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
         vec![None]
     }
 
+    /// Bytes of memory that it may hold at once, its buffer included: part of `memory_limit`. Of a sink that is its
+    /// `buffer.max_size`, without being told.
+    fn held_bytes(&self) -> u64 {
+        0
+    }
+
     /// Faults that the schema cannot tell. Opens nothing, reads nothing.
     fn check(&self) -> Vec<Problem> {
         Vec::new()
@@ -101,6 +107,8 @@ pub struct Row<B> {
     pub schema: fn() -> serde_json::Value,
     /// The outputs that settings give it; see [`Settings::outputs`]. None for settings that cannot be read.
     pub outputs: fn(&toml::Table) -> Vec<Option<String>>,
+    /// What settings let it hold; see [`Settings::held_bytes`]. None for settings that cannot be read.
+    pub held_bytes: fn(&toml::Table) -> u64,
     /// Faults of settings that fit the schema; see [`Settings::check`]. An error is why they cannot be read.
     pub check: fn(&toml::Table) -> Result<Vec<Problem>, String>,
     /// Reads settings that fit the schema.
@@ -125,7 +133,14 @@ impl<B, S: Settings<Built = B>> Readied<B> for S {
 impl<B: 'static> Row<B> {
     /// The row of a kind.
     pub const fn of<S: Settings<Built = B>>() -> Self {
-        Self { name: S::NAME, schema: schema::<S>, outputs: outputs::<S>, check: check::<S>, read: read::<S> }
+        Self {
+            name: S::NAME,
+            schema: schema::<S>,
+            outputs: outputs::<S>,
+            held_bytes: held_bytes::<S>,
+            check: check::<S>,
+            read: read::<S>,
+        }
     }
 }
 
@@ -135,6 +150,10 @@ fn schema<S: Settings>() -> serde_json::Value {
 
 fn outputs<S: Settings>(table: &toml::Table) -> Vec<Option<String>> {
     table.clone().try_into().map_or_else(|_| Vec::new(), |settings: S| settings.outputs())
+}
+
+fn held_bytes<S: Settings>(table: &toml::Table) -> u64 {
+    settings(table.clone()).map_or(0, |settings: S| settings.held_bytes())
 }
 
 fn check<S: Settings>(table: &toml::Table) -> Result<Vec<Problem>, String> {

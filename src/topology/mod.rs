@@ -1,11 +1,13 @@
 //! From a checked plan to running tasks: `build` makes components, `compile` joins the stateless ones into chains,
-//! `running` starts, swaps and ends them. Only this room knows ids and edges, and only it starts components.
+//! `running` starts, swaps and ends them; `keepers` does so for stateful steps, each of which is a `keeper`. Only this room knows ids and edges, and only it starts components.
 
 mod alive;
 mod build;
 mod chain;
 mod compile;
 mod door;
+mod keeper;
+mod keepers;
 mod roster;
 mod running;
 mod suspect;

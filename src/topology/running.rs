@@ -14,6 +14,7 @@ use super::build::{BuildError, Ground};
 use super::chain::{Chain, ChainOutlet};
 use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
+use super::keepers::{self, Keepers};
 use super::roster::{Member, Roster};
 use crate::buffer::Queue;
 use crate::component::health::Health;
@@ -24,7 +25,7 @@ use crate::config::{Component, Plan};
 use crate::delivery::{Bench, DeadLetters, Drain, Refusals};
 
 /// How long a component that is replaced or removed may finish what it has in hand.
-const HAND_OVER: Duration = Duration::from_secs(10);
+pub(super) const HAND_OVER: Duration = Duration::from_secs(10);
 
 /// Everything that runs.
 pub struct Topology {
@@ -32,6 +33,7 @@ pub struct Topology {
     dead_letters: Arc<DeadLetters>,
     sources: HashMap<String, RunningSource>,
     steps: HashMap<String, RunningStep>,
+    keepers: Keepers,
     sinks: HashMap<String, RunningSink>,
     alive: Alive,
     roster: Roster,
@@ -65,6 +67,7 @@ struct RunningSink {
 struct Built {
     sources: Vec<(Component, Option<Box<dyn Source>>)>,
     steps: HashMap<String, RunningStep>,
+    keepers: keepers::Built,
     sinks: Vec<(Component, Option<Box<dyn Drain>>)>,
 }
 
@@ -84,6 +87,7 @@ impl Topology {
             dead_letters,
             sources: HashMap::new(),
             steps: HashMap::new(),
+            keepers: Keepers::default(),
             sinks: HashMap::new(),
             alive: Alive::default(),
             roster: Roster::default(),
@@ -113,7 +117,8 @@ impl Topology {
     }
 
     fn build(&self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<Built, BuildError> {
-        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), sinks: Vec::new() };
+        let keepers = self.keepers.build(plan, &self.ground)?;
+        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), keepers, sinks: Vec::new() };
         for component in &plan.sinks {
             let runs = self.sinks.get(&component.id).is_some_and(|sink| is_same(&sink.made_of, component));
             let sink = match guests.remove(&component.id) {
@@ -123,7 +128,7 @@ impl Topology {
             };
             built.sinks.push((component.clone(), sink));
         }
-        for component in &plan.transforms {
+        for component in plan.transforms.iter().filter(|component| !Ground::is_stateful(component)) {
             let step = match self.steps.get(&component.id).filter(|step| is_same(&step.made_of, component)) {
                 Some(step) => step.built.clone(),
                 None => self.ground.transform(component)?,
@@ -141,21 +146,18 @@ impl Topology {
     fn swap(&mut self, plan: &Plan, built: Built) {
         let retired = self.swap_sinks(built.sinks);
         self.steps = built.steps;
-        self.swap_sources(plan, built.sources);
+        let mut keepers = self.keepers.swap(built.keepers, &self.ground, &self.dead_letters);
+        self.swap_sources(plan, built.sources, || keepers.start());
         self.roster.replace(self.members());
+        keepers.retire();
         // The doors of removed sinks go last: their queues close when no chain leads there any more.
         retired.into_iter().for_each(RunningSink::retire);
     }
 
     fn members(&self) -> Vec<Member> {
-        let member = |made_of: &Component, health: &Health| Member {
-            id: made_of.id.clone(),
-            kind: made_of.kind,
-            type_name: made_of.type_name.clone(),
-            health: health.clone(),
-        };
-        let sources = self.sources.values().map(|source| member(&source.made_of, &source.health));
-        sources.chain(self.sinks.values().map(|sink| member(&sink.made_of, &sink.health))).collect()
+        let sources = self.sources.values().map(|source| Member::of(&source.made_of, &source.health));
+        let sinks = self.sinks.values().map(|sink| Member::of(&sink.made_of, &sink.health));
+        sources.chain(self.keepers.members()).chain(sinks).collect()
     }
 
     fn swap_sinks(&mut self, sinks: Vec<(Component, Option<Box<dyn Drain>>)>) -> Vec<RunningSink> {
@@ -199,15 +201,25 @@ impl Topology {
         RunningSink { made_of, queue, door, rejects, health: bench.health, stop, task }
     }
 
-    fn swap_sources(&mut self, plan: &Plan, sources: Vec<(Component, Option<Box<dyn Source>>)>) {
+    /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
+    /// any source writes to those.
+    fn swap_sources(
+        &mut self,
+        plan: &Plan,
+        sources: Vec<(Component, Option<Box<dyn Source>>)>,
+        connected: impl FnOnce(),
+    ) {
         let steps = self.steps.iter().map(|(id, step)| (id.clone(), step.built.clone())).collect();
-        let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>)).collect();
+        let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>));
+        let doors = doors.chain(self.keepers.doors()).collect();
         let dead_letters = self.dead_letters.clone();
         let compiler = Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters };
         for (id, sink) in &self.sinks {
             let meters = self.ground.context(&sink.made_of).meters;
             sink.rejects.store(Arc::new(compiler.rejects(id, meters)));
         }
+        self.keepers.connect(&compiler, &self.ground);
+        connected();
         let mut before = std::mem::take(&mut self.sources);
         for (component, source) in sources {
             let meters = self.ground.context(&component).meters;
@@ -236,6 +248,7 @@ impl Topology {
         for source in self.sources.values() {
             source.stop.request(deadline);
         }
+        self.keepers.hurry();
         for sink in self.sinks.values() {
             sink.queue.hurry();
         }
@@ -246,6 +259,7 @@ impl Topology {
                 left.components.push(id);
             }
         }
+        self.keepers.shut_down(deadline, &mut left).await;
         // All doors at once: a sink that cannot deliver does not keep the others from ending, and one that another
         // sends its refused records to ends after it.
         let sinks: Vec<_> = self.sinks.drain().map(|(id, sink)| (id, sink.close())).collect();
@@ -321,7 +335,7 @@ impl RunningSink {
 }
 
 /// Would building it again give the same?
-fn is_same(one: &Component, other: &Component) -> bool {
+pub(super) fn is_same(one: &Component, other: &Component) -> bool {
     one.type_name == other.type_name && one.section.settings == other.section.settings
 }
 

@@ -5,6 +5,7 @@ mod enrich;
 mod filter;
 mod notice;
 mod program;
+mod reduce;
 mod remap;
 mod route;
 mod sample;
@@ -13,9 +14,21 @@ pub mod scrub;
 mod test_kit;
 
 use crate::component::row::Row;
-use crate::component::transform::Transform;
+use crate::component::transform::{Stateful, Transform};
+use crate::delivery::settings::BufferSettings;
 
-/// Every kind of transform.
+/// A stateful transform as its settings make it.
+pub struct Keeping {
+    /// What it does.
+    pub step: Box<dyn Stateful>,
+    /// What stands before it.
+    pub buffer: BufferSettings,
+}
+
+/// Every kind of transform that holds records between batches.
+pub const STATEFUL: &[Row<Keeping>] = &[Row::of::<reduce::ReduceSettings>()];
+
+/// Every other kind.
 pub const ROWS: &[Row<Box<dyn Transform>>] = &[
     Row::of::<enrich::EnrichSettings>(),
     Row::of::<filter::FilterSettings>(),

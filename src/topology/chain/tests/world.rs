@@ -21,7 +21,7 @@ use crate::delivery::settings::BatchSettings;
 use crate::delivery::{Bench, DeadLetters, Delivery, DeliveryPlan, Drain};
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Batch, Outcome};
-use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Step};
+use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Step};
 
 /// Rounds of the source without any progress, 100 ms each, after which it gives up: two hours.
 const PATIENCE: usize = 72_000;
@@ -171,7 +171,7 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
         entry: ways(entry, 1000),
         source: meters.clone(),
         dead_letters: dead_letters.clone(),
-        is_source: true,
+        front: Front::Source,
     }
 }
 
