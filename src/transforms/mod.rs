@@ -1,8 +1,10 @@
 //! The shelf of transforms: one row each.
 
 mod condition;
+mod dedupe;
 mod enrich;
 mod filter;
+mod key;
 mod notice;
 mod program;
 mod reduce;
@@ -12,6 +14,7 @@ mod sample;
 pub mod scrub;
 #[cfg(test)]
 mod test_kit;
+mod throttle;
 
 use crate::component::row::Row;
 use crate::component::transform::{Stateful, Transform};
@@ -30,10 +33,12 @@ pub const STATEFUL: &[Row<Keeping>] = &[Row::of::<reduce::ReduceSettings>()];
 
 /// Every other kind.
 pub const ROWS: &[Row<Box<dyn Transform>>] = &[
+    Row::of::<dedupe::DedupeSettings>(),
     Row::of::<enrich::EnrichSettings>(),
     Row::of::<filter::FilterSettings>(),
     Row::of::<remap::RemapSettings>(),
     Row::of::<route::RouteSettings>(),
     Row::of::<sample::SampleSettings>(),
     Row::of::<scrub::ScrubSettings>(),
+    Row::of::<throttle::ThrottleSettings>(),
 ];

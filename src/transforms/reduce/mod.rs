@@ -42,13 +42,14 @@ use self::merger::Strategy;
 use self::tree::Rules;
 use super::Keeping;
 use super::condition::{ConditionText, Judge};
+use super::key;
 use super::notice::Notice;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Stateful};
 use crate::delivery::settings::BufferSettings;
-use crate::event::{Batch, Path, Union, View, json};
+use crate::event::{Batch, Path, Union};
 use crate::lang::Condition;
 
 /// Makes one record of several.
@@ -254,7 +255,7 @@ impl Reduce {
     fn take(&mut self, batch: &Batch, index: usize, now: Instant) -> Option<usize> {
         let common = self.common.clone();
         let record = batch.get(index);
-        write_key(&common.group_by, record, &mut self.key);
+        key::write(&common.group_by, record, &mut self.key);
         if self.groups.has(&self.key, record.identity().hash(), batch) {
             return None;
         }
@@ -297,28 +298,6 @@ impl Reduce {
         for batch in Batch::united(self.done.drain(..)) {
             ports.send(0, batch);
         }
-    }
-}
-
-/// The values of a group, one behind the other, so that no two groups are written alike. A string is the same however
-/// it is escaped.
-fn write_key(paths: &[Path], record: View<'_>, out: &mut Vec<u8>) {
-    out.clear();
-    for path in paths {
-        let Some(value) = record.get(path) else {
-            out.push(b'?');
-            continue;
-        };
-        let start = out.len();
-        match value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
-            Some(text) => {
-                out.push(b'"');
-                json::unescape(text, out);
-            }
-            None => out.extend_from_slice(&value),
-        }
-        let length = (out.len() - start) as u64;
-        out.extend_from_slice(&length.to_le_bytes());
     }
 }
 
