@@ -107,8 +107,25 @@ fn main() -> ExitCode {
 
     println!("ns a byte of one line of 1 KiB, 32 KiB, 1 MiB");
     for part in [
-        "4", "4 ", "4111 1111 1111 1112 ", "+7 916 123-45-6 ", "a@", "a@b.", "://a:", "Bearer ", "eyJ.", "token:", "password=\"",
-        "sk-", "sk_live_", "DE89 3704 0044 0532 ", "-----BEGIN A PRIVATE KEY-----", "12:", "{\"a\":", "basic YTpi/", "\u{43f}",
+        "4",
+        "4 ",
+        "4111 1111 1111 1112 ",
+        "+7 916 123-45-6 ",
+        "a@",
+        "a@b.",
+        "://a:",
+        "Bearer ",
+        "eyJ.",
+        "token:",
+        "password=\"",
+        "sk-",
+        "sk_live_",
+        "DE89 3704 0044 0532 ",
+        "-----BEGIN A PRIVATE KEY-----",
+        "12:",
+        "{\"a\":",
+        "basic YTpi/",
+        "\u{43f}",
     ] {
         is_met &= is_linear(part, &mut scrubber);
     }

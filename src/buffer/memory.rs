@@ -162,6 +162,11 @@ impl Queue {
         self.room.wake();
     }
 
+    /// Whose it is.
+    pub fn id(&self) -> &str {
+        &self.meters.label().id
+    }
+
     /// Bytes queued now.
     pub fn bytes(&self) -> usize {
         self.lock().bytes

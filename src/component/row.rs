@@ -22,6 +22,12 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
         vec![None]
     }
 
+    /// Bytes of memory that it may hold at once, its buffer included: part of `memory_limit`. Of a sink that is its
+    /// `buffer.max_size`, without being told.
+    fn held_bytes(&self) -> u64 {
+        0
+    }
+
     /// Faults that the schema cannot tell. Opens nothing, reads nothing.
     fn check(&self) -> Vec<Problem> {
         Vec::new()
@@ -122,6 +128,8 @@ pub struct Row<B> {
     pub check: fn(&toml::Table, &Files) -> Result<Vec<Problem>, String>,
     /// The files that settings name; see [`Settings::files`]. None for settings that cannot be read.
     pub files: fn(&toml::Table) -> Vec<Named>,
+    /// What settings let it hold; see [`Settings::held_bytes`]. None for settings that cannot be read.
+    pub held_bytes: fn(&toml::Table) -> u64,
     /// Reads settings that fit the schema.
     pub read: Read<B>,
 }
@@ -150,6 +158,7 @@ impl<B: 'static> Row<B> {
             outputs: outputs::<S>,
             check: check::<S>,
             files: files::<S>,
+            held_bytes: held_bytes::<S>,
             read: read::<S>,
         }
     }
@@ -177,6 +186,10 @@ fn check<S: Settings>(table: &toml::Table, files: &Files) -> Result<Vec<Problem>
 
 fn files<S: Settings>(table: &toml::Table) -> Vec<Named> {
     settings::<S>(table.clone()).map_or_else(|_| Vec::new(), |settings| settings.files())
+}
+
+fn held_bytes<S: Settings>(table: &toml::Table) -> u64 {
+    settings(table.clone()).map_or(0, |settings: S| settings.held_bytes())
 }
 
 fn read<S: Settings>(table: toml::Table) -> Result<Box<dyn Readied<S::Built>>, String> {

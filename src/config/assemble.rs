@@ -73,10 +73,10 @@ fn component(draft: Draft, inputs: Vec<OutputRef>) -> Option<Component> {
     })
 }
 
-/// Whether the queues in front of all sinks together fit into the memory of the process.
+/// Whether all queues, and what stateful steps hold, fit into the memory of the process.
 fn within_budget(plan: &Plan, budget: &dyn Budget, report: &mut Report) {
     let limit = budget.memory_limit(&plan.globals);
-    let sizes: Vec<_> = plan.sinks.iter().map(|sink| (sink, budget.buffer_bytes(sink))).collect();
+    let sizes: Vec<_> = plan.components().map(|component| (component, budget.buffer_bytes(component))).collect();
     let sum = sizes.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
     let Some((largest, bytes)) = sizes.iter().max_by_key(|(_, bytes)| bytes).filter(|_| sum > limit) else {
         return;
@@ -84,7 +84,7 @@ fn within_budget(plan: &Plan, budget: &dyn Budget, report: &mut Report) {
     let place = |sink: &Component| sink.section.place_of("buffer.max_size").clone();
     let share = |sink: &Component, bytes: u64| format!("`{}` may hold {}", sink.id, show_size(bytes));
     let (sum, limit) = (show_size(sum), show_size(limit));
-    let message = format!("the buffers of all sinks hold up to {sum}, and `memory_limit` is {limit}");
+    let message = format!("all buffers together hold up to {sum}, and `memory_limit` is {limit}");
     let fault = Diagnostic::new(Code::BuffersTooLarge, message).at(&place(largest), share(largest, *bytes));
     let others = sizes.iter().filter(|(sink, bytes)| sink.id != largest.id && *bytes > 0);
     let fault = others.fold(fault, |fault, (sink, bytes)| fault.also(&place(sink), share(sink, *bytes)));

@@ -80,6 +80,6 @@ pub trait Budget {
     /// The limit of the whole process in bytes.
     fn memory_limit(&self, globals: &Section) -> u64;
 
-    /// The bytes that the queue in front of a sink may hold in memory.
-    fn buffer_bytes(&self, sink: &Component) -> u64;
+    /// The bytes that a component may hold in memory, the queue in front of it included.
+    fn buffer_bytes(&self, component: &Component) -> u64;
 }

@@ -27,6 +27,11 @@ impl Refusals {
         Self { letters, outlet, stop }
     }
 
+    /// Lets go of `batch`, refused by a step for one reason.
+    pub fn refuse(&self, batch: Batch, why: &str, meters: &Meters) {
+        self.take(batch, |_| ("rejected", why), meters);
+    }
+
     /// Lets go of `batch`, of which `why` tells the code and the reason of each record by its number. Blocks until the
     /// records are durable, or in the queues of those who read them; at the deadline of the sink what waits for room
     /// there fails, and its source offers it again.

@@ -61,7 +61,7 @@ codes! {
     NoInputs         "E019" Error "a transform or a sink has no inputs"
     UnexpectedInputs "E020" Error "a source has inputs"
     Cycle            "E021" Error "components feed each other in a circle"
-    BuffersTooLarge  "E022" Error "the buffers of all sinks exceed the memory limit"
+    BuffersTooLarge  "E022" Error "all buffers together exceed the memory limit"
     InputTwice       "E023" Error "an output is listed twice as input of one component"
     BadValue         "E024" Error "a component cannot work with a value"
     BadProgram       "E025" Error "a program or a condition does not compile"

@@ -15,19 +15,19 @@ impl Resolve for Nobody {
 impl Batch {
     /// One raw line, seen at `time` (nanoseconds since the Unix epoch).
     pub fn of_line(text: &[u8], time: i64) -> Self {
-        let mut batch = Self::over(text);
+        let mut batch = Self::empty_over(text);
         batch.fill().text(0, text.len(), Seen { position: 0, time });
         batch
     }
 
     /// One JSON object, seen at `time` (nanoseconds since the Unix epoch).
     pub fn of_object(text: &[u8], time: i64) -> Result<Self, Fault> {
-        let mut batch = Self::over(text);
+        let mut batch = Self::empty_over(text);
         batch.fill().json(0, text.len(), Seen { position: 0, time })?;
         Ok(batch)
     }
 
-    fn over(text: &[u8]) -> Self {
+    fn empty_over(text: &[u8]) -> Self {
         let receipt = Receipt::new(Arc::new(Nobody), 0);
         Self::new(text.to_vec().into(), Arc::new(Origin::new(StreamKey(0))), receipt)
     }

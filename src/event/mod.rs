@@ -23,7 +23,9 @@ pub(crate) mod test_kit;
 mod tests;
 mod time;
 mod tracker;
+mod union;
 mod view;
+mod watch;
 mod write;
 
 pub use batch::{Batch, Filler, Seen, hash32, mix};
@@ -36,4 +38,5 @@ pub use path::{BadPath, Path};
 pub use receipt::{Outcome, Receipt, Resolution, Resolve};
 pub use record::{Form, Record};
 pub use tracker::Tracker;
+pub use union::{Owed, Union};
 pub use view::View;

@@ -13,6 +13,7 @@ use crate::component::source::Source;
 use crate::config::{Component, Kind};
 use crate::delivery::Drain;
 use crate::event::Budget;
+use crate::transforms::Keeping;
 use crate::{sinks, sources, transforms};
 
 /// Why a component cannot be built.
@@ -50,6 +51,21 @@ impl Ground {
         let outputs = named(transforms::ROWS, &component.type_name)
             .map_or_else(Vec::new, |row| (row.outputs)(&component.section.settings));
         Ok(BuiltStep { transform: Arc::new(Mutex::new(transform)), meters: self.context(component).meters, outputs })
+    }
+
+    /// Does it hold records, and so stand behind a queue?
+    pub(super) fn is_stateful(component: &Component) -> bool {
+        component.kind == Kind::Transform && named(transforms::STATEFUL, &component.type_name).is_some()
+    }
+
+    pub(super) fn keeper(&self, component: &Component, files: &Files) -> Result<Keeping, BuildError> {
+        self.build((component, files), transforms::STATEFUL)
+    }
+
+    /// The outputs of a stateful step.
+    pub(super) fn outputs(component: &Component) -> Vec<Option<String>> {
+        named(transforms::STATEFUL, &component.type_name)
+            .map_or_else(Vec::new, |row| (row.outputs)(&component.section.settings))
     }
 
     pub(super) fn context(&self, component: &Component) -> Context {
@@ -91,7 +107,9 @@ impl Made {
         let (name, settings) = (&component.type_name, &component.section.settings);
         let named = match component.kind {
             Kind::Source => named(sources::ROWS, name).map(|row| (row.files)(settings)),
-            Kind::Transform => named(transforms::ROWS, name).map(|row| (row.files)(settings)),
+            Kind::Transform => named(transforms::ROWS, name)
+                .map(|row| (row.files)(settings))
+                .or_else(|| named(transforms::STATEFUL, name).map(|row| (row.files)(settings))),
             Kind::Sink => named(sinks::ROWS, name).map(|row| (row.files)(settings)),
         };
         let input = |named: Named| files.input(&named.path);
@@ -111,7 +129,10 @@ fn type_name(component: &Component) -> &'static str {
     let name = &component.type_name;
     let found = match component.kind {
         Kind::Source => named(sources::ROWS, name).map(|row| row.name),
-        Kind::Transform => named(transforms::ROWS, name).map(|row| row.name),
+        Kind::Transform => {
+            let stateless = named(transforms::ROWS, name).map(|row| row.name);
+            stateless.or_else(|| named(transforms::STATEFUL, name).map(|row| row.name))
+        }
         Kind::Sink => named(sinks::ROWS, name).map(|row| row.name),
     };
     found.unwrap_or("unknown")

@@ -9,6 +9,7 @@ use std::task::Waker;
 
 use arc_swap::ArcSwap;
 
+use super::keeper::panic_text;
 use super::suspect::{Excuse, Suspects, span};
 use super::tap::{Side, Taps};
 use crate::component::meters::Meters;
@@ -52,19 +53,32 @@ pub(crate) struct Step {
 pub(crate) struct Chain {
     pub(crate) steps: Vec<Step>,
     pub(crate) entry: Edges,
+    /// The output of the component before it; the main one has no name.
+    pub(crate) port: Option<String>,
     /// Meters of the component before it.
     pub(crate) source: Meters,
-    /// Is that a source? Then what enters the chain is what it sent; else it is what a sink refused.
-    pub(crate) is_source: bool,
+    pub(crate) front: Front,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) taps: Taps,
+}
+
+/// What enters a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// What a source sends.
+    Source,
+    /// What a stateful step sends. It may not make the same batch again: one that makes a step panic is run again,
+    /// record by record, there and then.
+    Held,
+    /// What a sink or a stateful step refused.
+    Refused,
 }
 
 impl Chain {
     /// The chain behind an output that nothing reads.
     pub(crate) fn unread(source: Meters, dead_letters: Arc<DeadLetters>) -> Self {
-        let taps = Taps::default();
-        Self { steps: Vec::new(), entry: Edges::from([]), source, is_source: false, dead_letters, taps }
+        let (entry, taps) = (Edges::from([]), Taps::default());
+        Self { steps: Vec::new(), entry, port: None, source, front: Front::Refused, dead_letters, taps }
     }
 
     /// Shows a batch to whoever looks at this edge.
@@ -74,9 +88,9 @@ impl Chain {
         }
     }
 
-    /// Lets go of records that nothing reads. What a sink refused is kept: its reader went with a reload just now.
+    /// Lets go of records that nothing reads. What was refused is kept: its reader went with a reload just now.
     fn leave_unread(&self, batch: Batch) {
-        if self.is_source {
+        if self.front != Front::Refused {
             self.source.discarded(Reason::Unrouted, batch.len());
             return batch.settle(Outcome::Dropped);
         }
@@ -120,12 +134,14 @@ impl Lane for ChainLane {
             let mut before = std::mem::take(&mut self.steps);
             self.steps = chain.steps.iter().map(|step| step.copy(&mut before)).collect();
         }
-        if chain.is_source {
+        if chain.front != Front::Refused {
             chain.source.sent(batch.len(), 0);
-            chain.show((&chain.source, None), Side::Out, &batch);
+            chain.show((&chain.source, chain.port.as_deref()), Side::Out, &batch);
         }
         let mut run = Run { chain: &chain, steps: &mut self.steps, outputs: Outputs::new() };
-        if self.suspects.has(&batch) {
+        if chain.front == Front::Held {
+            run.at_once(batch);
+        } else if self.suspects.has(&batch) {
             run.each(&batch);
             self.suspects.remove(&batch);
             batch.close();
@@ -180,6 +196,20 @@ impl Run<'_> {
             }
             panic_text(payload.as_ref())
         })
+    }
+
+    /// Runs `batch`, and if a step panics, each of its records.
+    fn at_once(&mut self, mut batch: Batch) {
+        let spare = batch.clone();
+        let excuse = Excuse::put(&mut batch);
+        if self.guarded(batch).is_ok() {
+            excuse.not_needed();
+        } else {
+            excuse.accepted();
+            tracing::error!("a step panicked; its batch runs again, record by record");
+            self.each(&spare);
+        }
+        spare.close();
     }
 
     /// Runs each record alone; one that makes a step panic becomes a dead letter.
@@ -276,11 +306,6 @@ fn offer(outputs: Outputs, waker: &Waker) -> Offer {
         waiting.extend(refused.map(|batch| (inlet, batch)));
     }
     Offer::of(waiting)
-}
-
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a step panicked".to_owned())
 }
 
 #[cfg(test)]

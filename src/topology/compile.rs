@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use super::chain::{Chain, Edge, Edges, Step};
+use super::chain::{Chain, Edge, Edges, Front, Step};
 use super::tap::Taps;
 use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
@@ -34,10 +34,15 @@ const DEAD_LETTER: &str = "dead_letter";
 impl Compiler<'_> {
     /// The chain behind the source `id`.
     pub(super) fn chain(&self, id: &str, meters: Meters) -> Chain {
-        Chain { is_source: true, ..self.behind((id, None), meters) }
+        Chain { front: Front::Source, ..self.behind((id, None), meters) }
     }
 
-    /// The chain behind the output `dead_letter` of the sink `id`.
+    /// The chain behind an output of the stateful step `id`.
+    pub(super) fn exit(&self, id: &str, port: Option<&str>, meters: Meters) -> Chain {
+        Chain { front: Front::Held, ..self.behind((id, port), meters) }
+    }
+
+    /// The chain behind the output `dead_letter` of the sink or the stateful step `id`.
     pub(super) fn rejects(&self, id: &str, meters: Meters) -> Chain {
         self.behind((id, Some(DEAD_LETTER)), meters)
     }
@@ -47,8 +52,8 @@ impl Compiler<'_> {
         let numbers = reached.iter().enumerate().map(|(number, step)| (*step, number)).collect();
         let steps = reached.iter().filter_map(|step| self.step(step, &numbers)).collect();
         let entry = self.edges(id, port, &numbers);
-        let (dead_letters, taps) = (self.dead_letters.clone(), self.taps.clone());
-        Chain { steps, entry, source: meters, is_source: false, dead_letters, taps }
+        let (dead_letters, taps, port) = (self.dead_letters.clone(), self.taps.clone(), port.map(str::to_owned));
+        Chain { steps, entry, port, source: meters, front: Front::Refused, dead_letters, taps }
     }
 
     /// The transforms that records of an output can come to. Others stay out of its chain: their edges would hold open

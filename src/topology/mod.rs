@@ -1,5 +1,5 @@
 //! From a checked plan to running tasks: `build` makes components, `compile` joins the stateless ones into chains,
-//! `running` starts, swaps and ends them. Only this room knows ids and edges, and only it starts components.
+//! `running` starts, swaps and ends them; `keepers` does so for stateful steps, each of which is a `keeper`. Only this room knows ids and edges, and only it starts components.
 
 mod alive;
 mod build;
@@ -7,6 +7,9 @@ mod chain;
 mod changes;
 mod compile;
 mod door;
+mod keeper;
+mod keepers;
+mod leftover;
 mod retired;
 mod roster;
 mod running;
@@ -25,8 +28,9 @@ use crate::event::Budget;
 
 pub use build::BuildError;
 pub use changes::{Change, What};
+pub use leftover::Leftover;
 pub use roster::{Member, Roster};
-pub use running::{Guest, Leftover, Topology};
+pub use running::{Guest, Topology};
 pub use tap::{Side, Tapped, Taps, Wanted};
 pub use trial::{Emitted, Trial};
 

@@ -15,6 +15,8 @@ use super::chain::{Chain, ChainOutlet};
 use super::changes::{self, Change};
 use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
+use super::keepers::{self, Keepers};
+use super::leftover::Leftover;
 use super::retired::{HAND_OVER, Retired};
 use super::roster::{Member, Roster};
 use super::tap::Taps;
@@ -33,6 +35,7 @@ pub struct Topology {
     dead_letters: Arc<DeadLetters>,
     sources: HashMap<String, RunningSource>,
     steps: HashMap<String, RunningStep>,
+    keepers: Keepers,
     sinks: HashMap<String, RunningSink>,
     retired: Retired,
     alive: Alive,
@@ -68,34 +71,12 @@ struct RunningSink {
 struct Built {
     sources: Vec<(Made, Option<Box<dyn Source>>)>,
     steps: HashMap<String, RunningStep>,
+    keepers: keepers::Built,
     sinks: Vec<(Made, Option<Box<dyn Drain>>)>,
 }
 
 /// Takes the place of a sink, and gets it as it was built, to pass records on to or to let go.
 pub type Guest = Box<dyn FnOnce(Box<dyn Drain>) -> Box<dyn Drain>>;
-
-/// What was still there when the time was over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leftover {
-    /// Components that had not ended.
-    pub components: Vec<String>,
-    /// Bytes in the queue of each sink that has some.
-    pub queued_bytes: Vec<(String, usize)>,
-    /// What each sink had taken from its queue and not settled: records, and the bytes they keep alive.
-    pub in_hand: Vec<(String, (usize, usize))>,
-}
-
-impl Leftover {
-    /// Without what is nothing, in order.
-    fn tidy(&mut self) {
-        self.queued_bytes.retain(|(_, bytes)| *bytes > 0);
-        self.in_hand.retain(|(_, (records, _))| *records > 0);
-        self.queued_bytes.sort();
-        self.in_hand.sort();
-        self.components.sort();
-        self.components.dedup();
-    }
-}
 
 impl Topology {
     pub(super) fn new(ground: Ground, dead_letters: Arc<DeadLetters>) -> Self {
@@ -104,6 +85,7 @@ impl Topology {
             dead_letters,
             sources: HashMap::new(),
             steps: HashMap::new(),
+            keepers: Keepers::default(),
             sinks: HashMap::new(),
             retired: Retired::default(),
             alive: Alive::default(),
@@ -127,6 +109,7 @@ impl Topology {
     pub fn changes(&self, plan: &Plan) -> Vec<Change> {
         let sources = self.sources.values().map(|source| &source.made_of);
         let steps = self.steps.values().map(|step| &step.made_of);
+        let steps = steps.chain(self.keepers.made());
         let all = sources.chain(steps).chain(self.sinks.values().map(|sink| &sink.made_of));
         changes::changes(&all.map(|made| (made.component.id.as_str(), made)).collect(), plan)
     }
@@ -147,7 +130,8 @@ impl Topology {
     }
 
     fn build(&self, plan: &Plan, guests: &mut HashMap<String, Guest>) -> Result<Built, BuildError> {
-        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), sinks: Vec::new() };
+        let keepers = self.keepers.build(plan, &self.ground)?;
+        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), keepers, sinks: Vec::new() };
         let files = &plan.files;
         for component in &plan.sinks {
             let made_of = Made::of(component, files);
@@ -159,7 +143,7 @@ impl Topology {
             };
             built.sinks.push((made_of, sink));
         }
-        for component in &plan.transforms {
+        for component in plan.transforms.iter().filter(|component| !Ground::is_stateful(component)) {
             let made_of = Made::of(component, files);
             let step = match self.steps.get(&component.id).filter(|step| step.made_of.is_same(&made_of)) {
                 Some(step) => step.built.clone(),
@@ -180,8 +164,10 @@ impl Topology {
         self.retired.sweep();
         let removed = self.swap_sinks(built.sinks);
         self.steps = built.steps;
-        self.swap_sources(plan, built.sources);
+        let mut keepers = self.keepers.swap(built.keepers, &self.ground, &self.dead_letters);
+        self.swap_sources(plan, built.sources, || keepers.start());
         self.roster.replace(self.members());
+        keepers.retire();
         // The doors of removed sinks go last: their queues close when no chain leads there any more.
         for (id, sink) in removed {
             let ClosedSink { queue, stop, task, .. } = sink.close();
@@ -190,16 +176,10 @@ impl Topology {
     }
 
     fn members(&self) -> Vec<Member> {
-        let member = |made_of: &Component, health: &Health| Member {
-            id: made_of.id.clone(),
-            kind: made_of.kind,
-            type_name: made_of.type_name.clone(),
-            health: health.clone(),
-        };
-        let sources = self.sources.values().map(|source| member(&source.made_of.component, &source.health));
-        let steps = self.steps.values().map(|step| member(&step.made_of.component, &running()));
-        let sinks = self.sinks.values().map(|sink| member(&sink.made_of.component, &sink.health));
-        sources.chain(steps).chain(sinks).collect()
+        let sources = self.sources.values().map(|source| Member::of(&source.made_of.component, &source.health));
+        let steps = self.steps.values().map(|step| Member::of(&step.made_of.component, &running()));
+        let sinks = self.sinks.values().map(|sink| Member::of(&sink.made_of.component, &sink.health));
+        sources.chain(steps).chain(self.keepers.members()).chain(sinks).collect()
     }
 
     fn swap_sinks(&mut self, sinks: Vec<(Made, Option<Box<dyn Drain>>)>) -> HashMap<String, RunningSink> {
@@ -265,9 +245,12 @@ impl Topology {
         RunningSink { made_of, in_hand, queue, door, rejects, health: bench.health, stop, task }
     }
 
-    fn swap_sources(&mut self, plan: &Plan, sources: Vec<(Made, Option<Box<dyn Source>>)>) {
+    /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
+    /// any source writes to those.
+    fn swap_sources(&mut self, plan: &Plan, sources: Vec<(Made, Option<Box<dyn Source>>)>, connected: impl FnOnce()) {
         let steps = self.steps.iter().map(|(id, step)| (id.clone(), step.built.clone())).collect();
-        let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>)).collect();
+        let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>));
+        let doors = doors.chain(self.keepers.doors()).collect();
         let dead_letters = self.dead_letters.clone();
         let taps = self.ground.taps.clone();
         let compiler = Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters, taps: &taps };
@@ -275,6 +258,8 @@ impl Topology {
             let meters = self.ground.context(&sink.made_of.component).meters;
             sink.rejects.store(Arc::new(compiler.rejects(id, meters)));
         }
+        self.keepers.connect(&compiler, &self.ground);
+        connected();
         let mut before = std::mem::take(&mut self.sources);
         for (made_of, source) in sources {
             let id = made_of.component.id.clone();
@@ -304,6 +289,7 @@ impl Topology {
         for source in self.sources.values() {
             source.stop.request(deadline);
         }
+        self.keepers.hurry();
         for sink in self.sinks.values() {
             sink.queue.hurry();
         }
@@ -316,6 +302,7 @@ impl Topology {
             }
         }
         left.components.extend(self.retired.sources_end(deadline).await);
+        self.keepers.shut_down(deadline, &mut left).await;
         // All doors at once: a sink that cannot deliver does not keep the others from ending, and one that another
         // sends its refused records to ends after it.
         let sinks: Vec<_> = self.sinks.drain().map(|(id, sink)| (id, sink.close())).collect();

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use super::build::{BuildError, Ground};
 use super::compile::BuiltStep;
 use super::tap::Taps;
 use crate::component::meters::Families;
-use crate::component::transform::Ports;
+use crate::component::transform::{Ports, Stateful};
 use crate::config::{Component, OutputRef, Plan};
 use crate::event::{Batch, Budget};
 
@@ -18,7 +19,14 @@ const DEAD_LETTER: &str = "dead_letter";
 
 /// Transforms that are ready to be tried, in the order that records pass them.
 pub struct Trial<'p> {
-    steps: Vec<(&'p Component, BuiltStep)>,
+    steps: Vec<(&'p Component, Step)>,
+}
+
+enum Step {
+    /// One that holds nothing.
+    Plain(BuiltStep),
+    /// One that holds records, and gives out all that it holds at the end.
+    Keeping(Mutex<Box<dyn Stateful>>, Vec<Option<String>>),
 }
 
 /// What came out of each output.
@@ -30,6 +38,19 @@ impl Emitted {
     pub fn of<'e>(&'e self, output: &OutputRef) -> impl Iterator<Item = &'e Batch> + use<'e> {
         self.0.get(output).into_iter().flatten()
     }
+
+    fn put(&mut self, component: &Component, port: Option<String>, batch: Batch) {
+        self.0.entry(OutputRef { component: component.id.clone(), port }).or_default().push(batch);
+    }
+
+    fn take(&mut self, component: &Component, outputs: &[Option<String>], ports: &mut Ports) {
+        for (port, batch) in ports.take_named() {
+            self.put(component, outputs[port].clone(), batch);
+        }
+        for (batch, _) in ports.take_rejected() {
+            self.put(component, Some(DEAD_LETTER.to_owned()), batch);
+        }
+    }
 }
 
 impl<'p> Trial<'p> {
@@ -37,7 +58,13 @@ impl<'p> Trial<'p> {
     pub fn new(plan: &'p Plan) -> Result<Self, BuildError> {
         let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
         let ground = Ground { families, budget, data_dir: Path::new("").into(), taps };
-        let build = |component: &'p Component| Ok((component, ground.transform(component, &plan.files)?));
+        let build = |component: &'p Component| {
+            if !Ground::is_stateful(component) {
+                return Ok((component, Step::Plain(ground.transform(component, &plan.files)?)));
+            }
+            let step = ground.keeper(component, &plan.files)?.step;
+            Ok((component, Step::Keeping(Mutex::new(step), Ground::outputs(component))))
+        };
         Ok(Self { steps: in_order(plan).into_iter().map(build).collect::<Result<_, _>>()? })
     }
 
@@ -51,31 +78,38 @@ impl<'p> Trial<'p> {
         for (component, step) in &self.steps {
             let read = component.inputs.iter().flat_map(|input| emitted.of(input)).cloned().collect::<Vec<_>>();
             let inserted = waiting.remove(&component.id).unwrap_or_default();
-            for batch in inserted.into_iter().chain(read) {
-                pass(component, step, batch, &mut emitted);
+            let all = inserted.into_iter().chain(read);
+            match step {
+                Step::Plain(step) => all.for_each(|batch| pass(component, step, batch, &mut emitted)),
+                Step::Keeping(step, outputs) => keep(component, (step, outputs), all, &mut emitted),
             }
         }
         emitted
     }
 }
 
-/// Has `step` work on `batch`.
+/// Has a step that holds nothing work on `batch`.
 fn pass(component: &Component, step: &BuiltStep, mut batch: Batch, emitted: &mut Emitted) {
     let mut ports = Ports::default();
     step.transform.lock().unwrap_or_else(PoisonError::into_inner).apply(&mut batch, &mut ports);
-    let mut emit = |port: Option<String>, batch: Batch| {
-        let output = OutputRef { component: component.id.clone(), port };
-        emitted.0.entry(output).or_default().push(batch);
-    };
-    for (port, batch) in ports.take_named() {
-        emit(step.outputs[port].clone(), batch);
-    }
-    for (batch, _) in ports.take_rejected() {
-        emit(Some(DEAD_LETTER.to_owned()), batch);
-    }
+    emitted.take(component, &step.outputs, &mut ports);
     if !batch.is_empty() {
-        emit(None, batch);
+        emitted.put(component, None, batch);
     }
+}
+
+/// Has a step that holds records work on all batches, then give out what it holds.
+fn keep(
+    component: &Component,
+    (step, outputs): (&Mutex<Box<dyn Stateful>>, &[Option<String>]),
+    batches: impl Iterator<Item = Batch>,
+    emitted: &mut Emitted,
+) {
+    let (mut ports, now) = (Ports::default(), Instant::now());
+    let mut step = step.lock().unwrap_or_else(PoisonError::into_inner);
+    batches.for_each(|batch| step.apply(batch, now, &mut ports));
+    step.finish(&mut ports);
+    emitted.take(component, outputs, &mut ports);
 }
 
 /// The transforms, each behind all whose records it reads.

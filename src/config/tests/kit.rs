@@ -243,6 +243,9 @@ impl Budget for Toys {
     }
 
     fn buffer_bytes(&self, sink: &Component) -> u64 {
+        if sink.kind != Kind::Sink {
+            return 0;
+        }
         bytes(sink.section.settings.get("buffer").and_then(|buffer| buffer.get("max_size"))).unwrap_or(1 << 20)
     }
 }

@@ -21,6 +21,8 @@ use crate::diagnostic::{Color, render_report};
 use crate::event::{Budget, Outcome};
 use crate::topology::DataDir;
 
+mod held;
+
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
 

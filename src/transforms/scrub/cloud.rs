@@ -97,7 +97,11 @@ fn length_of(body: &[u8], rule: &Rule) -> Option<usize> {
     if !head.iter().all(|byte| rule.alphabet.has(*byte)) || !rule.is_mixed(head) {
         return None;
     }
-    let more = body[rule.fewest..].iter().take((rule.most - rule.fewest).saturating_add(1)).take_while(|byte| rule.alphabet.has(**byte)).count();
+    let more = body[rule.fewest..]
+        .iter()
+        .take((rule.most - rule.fewest).saturating_add(1))
+        .take_while(|byte| rule.alphabet.has(**byte))
+        .count();
     let length = rule.fewest + more;
     (length <= rule.most).then(|| length - body[..length].iter().rev().take_while(|byte| **byte == b'.').count())
 }

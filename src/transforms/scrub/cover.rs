@@ -75,7 +75,13 @@ impl<'a> Spot<'a> {
 impl Cover {
     /// Appends `source` with what is found in it covered, until nothing is found any more; tells whether there was
     /// anything. What does not come to an end is covered whole.
-    pub(super) fn clean(&self, (source, form): (&[u8], Form), near: Near<'_>, tally: &mut Tally, out: &mut Vec<u8>) -> bool {
+    pub(super) fn clean(
+        &self,
+        (source, form): (&[u8], Form),
+        near: Near<'_>,
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let start = out.len();
         if !self.round((source, form), near, tally, out) {
             return false;
@@ -145,7 +151,11 @@ impl Cover {
                     Form::Plain => out.extend_from_slice(&plain),
                 }
                 from = Some(raw.end);
-                let name = if tally.hits.is_some() && kind == Some(Kind::CloudKey) { cloud::rule_of(piece.text) } else { None };
+                let name = if tally.hits.is_some() && kind == Some(Kind::CloudKey) {
+                    cloud::rule_of(piece.text)
+                } else {
+                    None
+                };
                 tally.count(Rule::Detector(found.detector, name));
             }
             tally.buffers.put(plain);
@@ -158,7 +168,8 @@ impl Cover {
 
     /// Is the value allowed, or what an action has written?
     fn is_left(&self, text: &[u8], span: &Range<usize>) -> bool {
-        let mut acts = self.acts.iter().chain([&self.by_name]).chain(self.fields.iter().filter_map(|field| field.act.as_ref()));
+        let mut acts =
+            self.acts.iter().chain([&self.by_name]).chain(self.fields.iter().filter_map(|field| field.act.as_ref()));
         self.is_allowed(&text[span.clone()]) || acts.any(|act| act.is_own(text, span.start, span.end))
     }
 

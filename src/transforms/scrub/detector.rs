@@ -7,7 +7,9 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{basic, bearer, card, cloud, email, escape, jwt, mask::Shape, network, numbers, pattern::Pattern, pem, url};
+use super::{
+    basic, bearer, card, cloud, email, escape, jwt, mask::Shape, network, numbers, pattern::Pattern, pem, url,
+};
 
 /// A built-in detector. The order decides who counts a span that two of them find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]

@@ -10,14 +10,44 @@ use super::keyword::{Near, is_near};
 use super::numbers::{Number, Run, groups, stands_alone};
 
 const WORDS: &[&str] = &[
-    "phone*", "telephone*", "tel", "mobile*", "msisdn", "cell", "whatsapp", "sms", "call", "caller", "телефон*", "тел",
-    "моб", "мобильный", "звонок", "звонка", "смс",
+    "phone*",
+    "telephone*",
+    "tel",
+    "mobile*",
+    "msisdn",
+    "cell",
+    "whatsapp",
+    "sms",
+    "call",
+    "caller",
+    "телефон*",
+    "тел",
+    "моб",
+    "мобильный",
+    "звонок",
+    "звонка",
+    "смс",
 ];
 
 /// Words that say that a number is something else.
 const OTHER_WORDS: &[&str] = &[
-    "order", "orders", "id", "ids", "invoice", "account", "transaction", "txn", "ticket", "offset", "size", "bytes",
-    "заказ*", "счет*", "счёт*", "договор*", "накладн*",
+    "order",
+    "orders",
+    "id",
+    "ids",
+    "invoice",
+    "account",
+    "transaction",
+    "txn",
+    "ticket",
+    "offset",
+    "size",
+    "bytes",
+    "заказ*",
+    "счет*",
+    "счёт*",
+    "договор*",
+    "накладн*",
 ];
 
 /// Country codes with the fewest and most digits of a number, code included (ITU-T E.164 and national plans);
@@ -78,11 +108,15 @@ fn international(number: &Number) -> Option<usize> {
         return None;
     }
     let (fewest, most) = plan(number.digits(groups))?;
-    (1..=groups).rev().find(|&group| (fewest..=most).contains(&number.digits(group).len())).map(|group| number.end(group))
+    (1..=groups)
+        .rev()
+        .find(|&group| (fewest..=most).contains(&number.digits(group).len()))
+        .map(|group| number.end(group))
 }
 
 fn plan(digits: &[u8]) -> Option<(usize, usize)> {
-    let begins = |code: &str| code.bytes().zip(digits).filter(|(code, digit)| code - b'0' == **digit).count() == code.len();
+    let begins =
+        |code: &str| code.bytes().zip(digits).filter(|(code, digit)| code - b'0' == **digit).count() == code.len();
     match digits {
         [0, ..] => None,
         // A North American area code and exchange begin with 2 to 9.
@@ -104,8 +138,18 @@ fn russian(text: &[u8], start: usize, run: &Run, near: Near<'_>) -> Option<Range
     }
     let is_grouped = matches!(
         number.lengths()[..group],
-        [1, 10] | [1, 3, 7] | [1, 3, 3, 4] | [1, 3, 3, 2, 2] | [1, 3, 2, 2, 3] | [1, 4, 6] | [1, 4, 2, 2, 2]
-            | [1, 5, 5] | [4, 7] | [4, 3, 4] | [4, 3, 2, 2] | [1, 3, 2, 3, 2]
+        [1, 10]
+            | [1, 3, 7]
+            | [1, 3, 3, 4]
+            | [1, 3, 3, 2, 2]
+            | [1, 3, 2, 2, 3]
+            | [1, 4, 6]
+            | [1, 4, 2, 2, 2]
+            | [1, 5, 5]
+            | [4, 7]
+            | [4, 3, 4]
+            | [4, 3, 2, 2]
+            | [1, 3, 2, 3, 2]
     );
     let is_mobile = group == 1 && number.digits(1)[1] == 9 && !near.is_number && !is_other(text, &span, near);
     (is_grouped || is_mobile || is_near(text, &span, near, WORDS)).then_some(span)

@@ -49,7 +49,8 @@ impl Cover {
 
     /// The same for a member that the settings name, or in which they name something.
     fn named_member(&self, (key, value): (&[u8], &[u8]), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
-        let named = || self.fields.iter().filter(|field| field.path.first_key().is_some_and(|first| json::key_eq(key, first)));
+        let named =
+            || self.fields.iter().filter(|field| field.path.first_key().is_some_and(|first| json::key_eq(key, first)));
         if let Some(field) = named().find(|field| field.path.depth() == 1) {
             return field.act.as_ref().is_some_and(|act| self.whole(value, (act, Rule::Field), tally, out));
         }

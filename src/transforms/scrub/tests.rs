@@ -320,7 +320,8 @@ fn scrub_scanner() -> Scanner {
 #[test]
 fn keys_are_looked_at_and_stay_apart() {
     let step = scrub("");
-    let line = format!(r#"{{"{MAIL}":1,"ok":{{"{MAIL}":{{"b":2}},"x\u0040example.org":[3],"n":4}},"b@example.org":5}}"#);
+    let line =
+        format!(r#"{{"{MAIL}":1,"ok":{{"{MAIL}":{{"b":2}},"x\u0040example.org":[3],"n":4}},"b@example.org":5}}"#);
     let expected = r#"{"ok":{"[REDACTED]":{"b":2},"[REDACTED]_2":[3],"n":4},"[REDACTED]_3":1,"[REDACTED]_4":5}"#;
     let out = one(&step, &line);
     let written: Value = serde_json::from_str(&out).unwrap();
@@ -337,7 +338,8 @@ fn keys_are_looked_at_and_stay_apart() {
 fn json_inside_of_strings_is_looked_into() {
     let step = scrub("");
     let inner = r#"{\"user\":{\"pass\\u0077ord\":\"hunter2\",\"to\":\"ann@example.com\"},\"n\":4111111111111111,\"ok\":\"\\n\"}"#;
-    let expected = r#"{\"user\":{\"pass\\u0077ord\":\"[REDACTED]\",\"to\":\"[REDACTED]\"},\"n\":\"[REDACTED]\",\"ok\":\"\\n\"}"#;
+    let expected =
+        r#"{\"user\":{\"pass\\u0077ord\":\"[REDACTED]\",\"to\":\"[REDACTED]\"},\"n\":\"[REDACTED]\",\"ok\":\"\\n\"}"#;
     let line = format!(r#"{{"payload":"{inner}","a":1}}"#);
     assert_eq!(one(&step, &line), format!(r#"{{"payload":"{expected}","a":1}}"#));
     let untouched = r#"{"payload":"{\"a\" : \"\/\"}"}"#;
@@ -380,7 +382,10 @@ fn profiles_and_detectors_add_up() {
         ("actions.email = 'keep'", vec!["ann.lee", "203.0"], vec!["ghp_"]),
     ] {
         let out = one(&scrub(settings), &line);
-        assert!(kept.iter().all(|part| out.contains(part)) && !gone.iter().any(|part| out.contains(part)), "{settings}: {out}");
+        assert!(
+            kept.iter().all(|part| out.contains(part)) && !gone.iter().any(|part| out.contains(part)),
+            "{settings}: {out}"
+        );
     }
 }
 
@@ -425,13 +430,15 @@ fn fields_and_values_may_be_exempt() {
 #[test]
 fn what_a_detector_fails_on_is_masked_whole() {
     let families = crate::component::meters::Families::default();
-    let meters = families.meters(&crate::component::meters::Label { id: "it".into(), kind: "transform", type_name: "scrub" });
+    let meters =
+        families.meters(&crate::component::meters::Label { id: "it".into(), kind: "transform", type_name: "scrub" });
     let settings: ScrubSettings = toml::from_str("").unwrap();
     let mut rules = settings.rules().unwrap();
     // A match without an action is a defect that makes the look at it fail.
     rules.cover.acts.clear();
     let mut scrubber = Scrubber::of(rules, meters.clone());
-    let mut batch = batch_of(&[&format!(r#"{{"a":"{MAIL}"}}"#), r#"{"a":"fine"}"#, "text"], origin(&[("peer", "\"p\"")]));
+    let mut batch =
+        batch_of(&[&format!(r#"{{"a":"{MAIL}"}}"#), r#"{"a":"fine"}"#, "text"], origin(&[("peer", "\"p\"")]));
     scrubber.batch(&mut batch);
     let out = crate::transforms::test_kit::lines(&batch);
     assert_eq!(out[0], r#"{"message":"[REDACTED]"}"#);
@@ -469,7 +476,8 @@ fn faults_of_actions_and_keys_name_the_setting() {
 #[test]
 fn lines_are_explained_without_their_values() {
     let families = crate::component::meters::Families::default();
-    let meters = families.meters(&crate::component::meters::Label { id: "it".into(), kind: "transform", type_name: "scrub" });
+    let meters =
+        families.meters(&crate::component::meters::Label { id: "it".into(), kind: "transform", type_name: "scrub" });
     let mut scrubber = Scrubber::of_profile(Profile::Ru, meters);
     let mut explain = |line: &str| {
         let mut out = Vec::new();
@@ -484,7 +492,13 @@ fn lines_are_explained_without_their_values() {
     assert!(!out.contains(MAIL) && !out.contains("4111"), "{out}");
     assert_eq!(
         found,
-        [".user.tel key_name", ".user.l[1].to email", ".in > .k[0] email", ".(key) email", ".[REDACTED].a payment_card"]
+        [
+            ".user.tel key_name",
+            ".user.l[1].to email",
+            ".in > .k[0] email",
+            ".(key) email",
+            ".[REDACTED].a payment_card"
+        ]
     );
     let (out, found) = explain("ИНН 7707083893, key AKIAIOSFODNN7EXAMPLE");
     assert_eq!(out, "ИНН [REDACTED], key [REDACTED]");
@@ -522,9 +536,52 @@ proptest! {
 
 /// What detectors begin and end with, secrets, and what stands between them.
 const PROBED: [&str; 48] = [
-    " ", " ", "word", "ann@example.com", "@b.co", "4111 1111 1111 1111", "4111", "Bearer ", "Basic ", "dXNlcjpwYXNz",
-    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.x", "eyJ", "password=", "\"token\": \"", "\"", "'", "?sig=", "&", "x1=", "://",
-    "u:p@", "AKIAIOSFODNN7EXAMPLE", "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "+7 916 123-45-67",
-    "89161234567", "8 (916) ", "123-45-6789", "112-233-445 95", "ИНН 7707083893", "паспорт 4508 № 123456", "DE89 3704 0044 0532 0130 00",
-    "203.0.113.7", "2001:db8::1", "00:1a:2b:3c:4d:5e", ".", ":", "-", "7", "\\", "{", "}", "[", "]", ",", "\u{e9}", "Cookie: ", "\n",
+    " ",
+    " ",
+    "word",
+    "ann@example.com",
+    "@b.co",
+    "4111 1111 1111 1111",
+    "4111",
+    "Bearer ",
+    "Basic ",
+    "dXNlcjpwYXNz",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.x",
+    "eyJ",
+    "password=",
+    "\"token\": \"",
+    "\"",
+    "'",
+    "?sig=",
+    "&",
+    "x1=",
+    "://",
+    "u:p@",
+    "AKIAIOSFODNN7EXAMPLE",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "-----END RSA PRIVATE KEY-----",
+    "+7 916 123-45-67",
+    "89161234567",
+    "8 (916) ",
+    "123-45-6789",
+    "112-233-445 95",
+    "ИНН 7707083893",
+    "паспорт 4508 № 123456",
+    "DE89 3704 0044 0532 0130 00",
+    "203.0.113.7",
+    "2001:db8::1",
+    "00:1a:2b:3c:4d:5e",
+    ".",
+    ":",
+    "-",
+    "7",
+    "\\",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "\u{e9}",
+    "Cookie: ",
+    "\n",
 ];

@@ -22,7 +22,7 @@ use crate::delivery::{Bench, DeadLetters, Delivery, DeliveryPlan, Drain, InHand}
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Batch, Outcome};
 use crate::topology::Taps;
-use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Step};
+use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Step};
 
 /// Rounds of the source without any progress, 100 ms each, after which it gives up: two hours.
 const PATIENCE: usize = 72_000;
@@ -174,7 +174,8 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
         entry: ways(entry, 1000),
         source: meters.clone(),
         dead_letters: dead_letters.clone(),
-        is_source: true,
+        front: Front::Source,
+        port: None,
         taps: Taps::default(),
     }
 }
