@@ -13,8 +13,9 @@ fn examples_have_the_fault_they_show() {
     let (mut shown, mut strange) = (0, String::new());
     for code in Code::ALL {
         let blocks: Vec<_> = code.explanation().split("```toml\n").skip(1).collect();
+        // A single block is only shown: what it is about cannot be told from a text alone.
         let [faulty, mended] = blocks.as_slice() else {
-            assert!(blocks.is_empty(), "{code} has {} examples", blocks.len());
+            assert!(blocks.len() < 2, "{code} has {} examples", blocks.len());
             continue;
         };
         for (block, wanted) in [(faulty, vec![*code]), (mended, Vec::new())] {

@@ -7,6 +7,7 @@ use super::USAGE;
 use super::screen::say;
 use crate::config::{Catalogue, Kind, Setting, Shelves, describe, describe_globals};
 use crate::diagnostic::closest;
+use crate::transforms::scrub::Profile;
 
 /// List the component types; with a name, all settings of that type with their defaults.
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,9 @@ pub(super) fn list(arguments: &List) -> ExitCode {
         let plain = name.strip_prefix(kind.section()).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name);
         let is_meant = plain != name || !name.contains('.');
         text.push_str(&is_meant.then(|| page(kind, plain)).flatten().unwrap_or_default());
+    }
+    if name == "scrub" {
+        text.push_str(&profiles());
     }
     if text.is_empty() {
         let names: Vec<_> = Kind::ALL.into_iter().flat_map(|kind| Shelves.names(kind)).collect();
@@ -56,6 +60,20 @@ fn overview() -> String {
 fn globals() -> String {
     let mut text = "globals: settings of the process, at the root of the file\n".to_owned();
     describe_globals(&Shelves).iter().for_each(|setting| show(setting, &mut text));
+    text
+}
+
+/// The profiles of `scrub`, with what each looks for.
+fn profiles() -> String {
+    let mut text = "profiles:\n".to_owned();
+    for profile in Profile::ALL {
+        let _ = writeln!(text, "\n  {}", profile.name());
+        fold(profile.about(), "      ", &mut text);
+        for detector in profile.detectors() {
+            let _ = writeln!(text, "        {:<16} {}", detector.name(), detector.about());
+        }
+        fold(&format!("key names: {}", profile.key_names().join(", ")), "        ", &mut text);
+    }
     text
 }
 

@@ -17,6 +17,7 @@ mod log;
 mod reload;
 mod run;
 mod screen;
+mod scrub;
 mod status;
 mod tap;
 mod test;
@@ -56,6 +57,7 @@ enum Verb {
     Top(status::Top),
     Tap(tap::Tap),
     Vrl(vrl::Vrl),
+    Scrub(scrub::Scrub),
     List(list::List),
     Graph(graph::Graph),
     Config(config::Config),
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
             Verb::Top(arguments) => status::top(&arguments),
             Verb::Tap(arguments) => tap::tap(&arguments),
             Verb::Test(arguments) => test::test(&arguments),
+            Verb::Scrub(arguments) => scrub::scrub(&arguments),
             Verb::Vrl(arguments) => vrl::vrl(&arguments),
             Verb::List(arguments) => list::list(&arguments),
             Verb::Config(arguments) => config::config(&arguments),

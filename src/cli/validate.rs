@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::FAULTY;
 use super::files::Files;
 use super::screen::{self, Format};
-use crate::config::{Kind, Plan};
+use crate::config::{Kind, Plan, unscrubbed};
 
 /// Check a configuration: opens no socket, reads no data.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,10 @@ pub(super) struct Validate {
 }
 
 pub(super) fn validate(arguments: &Validate) -> ExitCode {
-    let loaded = arguments.files.load();
+    let mut loaded = arguments.files.load();
+    if let Some(plan) = &loaded.plan {
+        unscrubbed(plan).into_iter().for_each(|fault| loaded.report.push(fault));
+    }
     screen::print_faults_as(arguments.format, &loaded);
     match &loaded.plan {
         Some(plan) => {

@@ -4,7 +4,7 @@ use super::catalogue::{Budget, Kind};
 use super::document::{self, Document, Soundness};
 use super::draft::{self, Draft};
 use super::plan::{Component, OutputRef, Plan};
-use super::{Rules, cases, graph, interpolate, judge, merge};
+use super::{Rules, cases, graph, interpolate, judge, merge, privacy};
 use crate::component::files::Files;
 use crate::component::size::show_size;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
@@ -45,6 +45,7 @@ pub(super) fn assemble(
     within_budget(&plan, rules.budget, report);
     if !gaps {
         cases::judge(&plan, sources, report);
+        privacy::check_exempt(&plan, report);
     }
     if !gaps && !report.has_errors() {
         judge::something_to_do(&plan, rules.catalogue, report);

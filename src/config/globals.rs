@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::global_scrub::GlobalScrub;
 use crate::component::row::{About, Problem};
 use crate::component::size::ByteSize;
 
@@ -20,6 +21,8 @@ pub struct Globals {
     pub memory_limit: Option<ByteSize>,
     /// The door for probes and metrics.
     pub api: Option<ApiSettings>,
+    /// What every record goes through first, before any other step, queue, disk or eye.
+    pub scrub: Option<GlobalScrub>,
     /// Seconds that records in hand have to arrive after SIGTERM.
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub graceful_shutdown_limit_secs: f64,
@@ -31,6 +34,7 @@ impl Default for Globals {
             data_dir: PathBuf::from("/var/lib/levada"),
             memory_limit: None,
             api: None,
+            scrub: None,
             graceful_shutdown_limit_secs: 60.0,
         }
     }
@@ -49,7 +53,8 @@ impl Globals {
             }
             Err(_) => Some(Problem::new("api.address", "expected an IP address and a port, such as `127.0.0.1:8686`")),
         });
-        problem.into_iter().collect()
+        let scrub = settings.get("scrub").cloned().map(toml::Value::try_into::<GlobalScrub>);
+        problem.into_iter().chain(scrub.and_then(Result::ok).iter().flat_map(GlobalScrub::check)).collect()
     }
 }
 

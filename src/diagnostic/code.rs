@@ -73,6 +73,7 @@ codes! {
     DoubtfulValue    "W002" Warning "a setting probably does not do what was meant"
     OpenDoor         "W003" Warning "an address is open to the network without authentication"
     PlainSecret      "W004" Warning "a secret stands in the configuration as plain text"
+    Unscrubbed       "W005" Warning "records reach a sink without a scrub"
 }
 
 impl fmt::Display for Code {

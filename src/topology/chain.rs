@@ -9,6 +9,7 @@ use std::task::Waker;
 
 use arc_swap::ArcSwap;
 
+use super::guard::leaving;
 use super::keeper::panic_text;
 use super::suspect::{Excuse, Suspects, span};
 use super::tap::{Side, Taps};
@@ -47,6 +48,8 @@ pub(crate) struct Step {
     pub(crate) main: Option<usize>,
     /// What reads `ID.dead_letter`.
     pub(crate) rejects: Edges,
+    /// What refused records go through, where a scrub is still ahead of them.
+    pub(crate) exit: Option<Shared>,
 }
 
 /// What the plan makes of everything behind one source.
@@ -58,6 +61,10 @@ pub(crate) struct Chain {
     /// Meters of the component before it.
     pub(crate) source: Meters,
     pub(crate) front: Front,
+    /// What records go through before anything else.
+    pub(crate) guard: Option<Shared>,
+    /// What a record goes through that makes a step panic, where there is a scrub among the steps.
+    pub(crate) exit: Option<Shared>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) taps: Taps,
 }
@@ -78,7 +85,8 @@ impl Chain {
     /// The chain behind an output that nothing reads.
     pub(crate) fn unread(source: Meters, dead_letters: Arc<DeadLetters>) -> Self {
         let (entry, taps) = (Edges::from([]), Taps::default());
-        Self { steps: Vec::new(), entry, port: None, source, front: Front::Refused, dead_letters, taps }
+        let (guard, exit) = (None, None);
+        Self { steps: Vec::new(), entry, port: None, source, front: Front::Refused, guard, exit, dead_letters, taps }
     }
 
     /// Shows a batch to whoever looks at this edge.
@@ -105,7 +113,7 @@ pub(crate) struct ChainOutlet(pub(crate) Arc<ArcSwap<Chain>>);
 impl Outlet for ChainOutlet {
     fn lane(&self) -> Box<dyn Lane> {
         let (current, suspects) = (self.0.clone(), Suspects::default());
-        Box::new(ChainLane { current, known: Weak::new(), steps: Vec::new(), suspects })
+        Box::new(ChainLane { current, known: Weak::new(), guard: None, steps: Vec::new(), suspects })
     }
 
     fn is_read(&self) -> bool {
@@ -118,6 +126,7 @@ struct ChainLane {
     /// The chain that `steps` are a copy of. Between batches a lane holds no chain: one that a reload replaced goes
     /// with the last batch in it, and with it the doors to sinks that were removed.
     known: Weak<Chain>,
+    guard: Option<Box<dyn Transform>>,
     steps: Vec<Copy>,
     suspects: Suspects,
 }
@@ -127,12 +136,13 @@ struct ChainLane {
 type Outputs = Vec<(Arc<dyn Inlet>, Batch)>;
 
 impl Lane for ChainLane {
-    fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer {
+    fn offer(&mut self, mut batch: Batch, waker: &Waker) -> Offer {
         let chain = self.current.load_full();
         if !std::ptr::eq(self.known.as_ptr(), &raw const *chain) {
-            self.known = Arc::downgrade(&chain);
-            let mut before = std::mem::take(&mut self.steps);
-            self.steps = chain.steps.iter().map(|step| step.copy(&mut before)).collect();
+            self.follow(&chain);
+        }
+        if let Some(guard) = &mut self.guard {
+            guard.apply(&mut batch, &mut Ports::default());
         }
         if chain.front != Front::Refused {
             chain.source.sent(batch.len(), 0);
@@ -158,6 +168,20 @@ impl Lane for ChainLane {
     }
 }
 
+impl ChainLane {
+    /// Takes copies of what a new chain is made of.
+    fn follow(&mut self, chain: &Arc<Chain>) {
+        self.known = Arc::downgrade(chain);
+        self.guard = chain.guard.as_ref().map(fork);
+        let mut before = std::mem::take(&mut self.steps);
+        self.steps = chain.steps.iter().map(|step| step.copy(&mut before)).collect();
+    }
+}
+
+fn fork(transform: &Shared) -> Box<dyn Transform> {
+    transform.lock().unwrap_or_else(PoisonError::into_inner).fork()
+}
+
 /// A lane's own copy of a step, with the step that it is a copy of.
 struct Copy {
     of: Shared,
@@ -173,8 +197,7 @@ impl Step {
     }
 
     fn fork(&self) -> Copy {
-        let transform = self.transform.lock().unwrap_or_else(PoisonError::into_inner).fork();
-        Copy { of: self.transform.clone(), transform, _seat: self.meters.seat() }
+        Copy { of: self.transform.clone(), transform: fork(&self.transform), _seat: self.meters.seat() }
     }
 }
 
@@ -226,6 +249,7 @@ impl Run<'_> {
                 Err(panic) => {
                     excuse.accepted();
                     self.chain.source.error("panic");
+                    let spare = leaving(self.chain.exit.as_ref(), spare);
                     let outcome = self.chain.dead_letters.write(&spare, ("panic", &panic), &self.chain.source);
                     spare.settle(outcome);
                 }
@@ -285,6 +309,7 @@ impl Run<'_> {
     }
 
     fn reject(&mut self, step: &Step, batch: Batch, why: &str) {
+        let batch = leaving(step.exit.as_ref(), batch);
         self.chain.show((&step.meters, Some("dead_letter")), Side::Out, &batch);
         if !step.rejects.is_empty() {
             step.meters.sent(batch.len(), 0);

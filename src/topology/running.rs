@@ -15,6 +15,7 @@ use super::chain::{Chain, ChainOutlet};
 use super::changes::{self, Change};
 use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
+use super::guard::Guards;
 use super::keepers::{self, Keepers};
 use super::leftover::Leftover;
 use super::retired::{HAND_OVER, Retired};
@@ -73,6 +74,7 @@ struct Built {
     steps: HashMap<String, RunningStep>,
     keepers: keepers::Built,
     sinks: Vec<(Made, Option<Box<dyn Drain>>)>,
+    guards: Guards,
 }
 
 /// Takes the place of a sink, and gets it as it was built, to pass records on to or to let go.
@@ -131,7 +133,8 @@ impl Topology {
 
     fn build(&self, plan: &Plan, guests: &mut HashMap<String, Guest>) -> Result<Built, BuildError> {
         let keepers = self.keepers.build(plan, &self.ground)?;
-        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), keepers, sinks: Vec::new() };
+        let guards = Guards::of(plan)?;
+        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), keepers, sinks: Vec::new(), guards };
         let files = &plan.files;
         for component in &plan.sinks {
             let made_of = Made::of(component, files);
@@ -165,7 +168,7 @@ impl Topology {
         let removed = self.swap_sinks(built.sinks);
         self.steps = built.steps;
         let mut keepers = self.keepers.swap(built.keepers, &self.ground, &self.dead_letters);
-        self.swap_sources(plan, built.sources, || keepers.start());
+        self.swap_sources((plan, &built.guards), built.sources, || keepers.start());
         self.roster.replace(self.members());
         keepers.retire();
         // The doors of removed sinks go last: their queues close when no chain leads there any more.
@@ -247,13 +250,19 @@ impl Topology {
 
     /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
     /// any source writes to those.
-    fn swap_sources(&mut self, plan: &Plan, sources: Vec<(Made, Option<Box<dyn Source>>)>, connected: impl FnOnce()) {
+    fn swap_sources(
+        &mut self,
+        (plan, guards): (&Plan, &Guards),
+        sources: Vec<(Made, Option<Box<dyn Source>>)>,
+        connected: impl FnOnce(),
+    ) {
         let steps = self.steps.iter().map(|(id, step)| (id.clone(), step.built.clone())).collect();
         let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>));
         let doors = doors.chain(self.keepers.doors()).collect();
         let dead_letters = self.dead_letters.clone();
         let taps = self.ground.taps.clone();
-        let compiler = Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters, taps: &taps };
+        let compiler =
+            Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters, taps: &taps, guards };
         for (id, sink) in &self.sinks {
             let meters = self.ground.context(&sink.made_of.component).meters;
             sink.rejects.store(Arc::new(compiler.rejects(id, meters)));

@@ -50,15 +50,11 @@ pub(super) fn tap(controls: &Controls, request: TapRequest, caller: Caller) -> R
             return refusal(StatusCode::BAD_REQUEST, &pictures.join("\n"));
         }
     };
-    let scrub = match protection() {
-        Ok(scrub) => scrub,
-        Err(why) => return refusal(StatusCode::INTERNAL_SERVER_ERROR, &why),
-    };
     let TapRequest { edge, input, count, seconds, .. } = request;
     let (uid, pid) = (caller.uid, caller.pid);
     tracing::info!(act = "tap", edge, input, condition = request.condition, uid, pid, "audit: records are shown");
     let side = if input { Side::In } else { Side::Out };
-    let tapped = controls.taps.open(Wanted { edge, side, condition, scrub });
+    let tapped = controls.taps.open(Wanted { edge, side, condition, scrub: protection() });
     let time = seconds
         .filter(|seconds| seconds.is_finite())
         .map_or(LONGEST, |seconds| Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())));

@@ -45,6 +45,8 @@ impl Stage {
             front: Front::Held,
             dead_letters: dead_letters.clone(),
             port: None,
+            guard: None,
+            exit: None,
             taps: Taps::default(),
         };
         let worker = Worker {

@@ -164,6 +164,7 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
             main: Some(1),
             ports: vec![Some("first".to_owned()), None],
             rejects: Edges::from([]),
+            exit: None,
         }
     };
     // The way beside the steps comes first: what took it is there already when a step panics.
@@ -176,6 +177,8 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
         dead_letters: dead_letters.clone(),
         front: Front::Source,
         port: None,
+        guard: None,
+        exit: None,
         taps: Taps::default(),
     }
 }
