@@ -12,6 +12,7 @@ mod examples;
 mod faults;
 mod hold;
 mod overload;
+mod privacy;
 mod readme;
 mod refusal;
 mod reload;

@@ -250,7 +250,9 @@ impl Run<'_> {
                     excuse.accepted();
                     self.chain.source.error("panic");
                     let spare = leaving(self.chain.exit.as_ref(), spare);
-                    let outcome = self.chain.dead_letters.write(&spare, ("panic", &panic), &self.chain.source);
+                    // What a panic says may hold a part of the record.
+                    let why = if self.chain.exit.is_some() { "a step panicked" } else { &panic };
+                    let outcome = self.chain.dead_letters.write(&spare, ("panic", why), &self.chain.source);
                     spare.settle(outcome);
                 }
             }

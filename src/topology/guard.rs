@@ -53,3 +53,25 @@ pub(super) fn leaving(exit: Option<&Shared>, mut batch: Batch) -> Batch {
     }
     batch
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::test_kit::{Ledger, batch};
+
+    #[test]
+    fn what_leaves_ahead_of_a_scrub_is_scrubbed() {
+        let ledger = Arc::new(Ledger::default());
+        let text = |exit: Option<&Shared>| {
+            let left = leaving(exit, batch(&ledger, &["mail to ines@mail.example.org"]));
+            let mut json = Vec::new();
+            left.get(0).write_json(&mut json);
+            String::from_utf8(json).unwrap()
+        };
+        let exit: Shared = Arc::new(Mutex::new(protection()));
+        assert!(text(Some(&exit)).contains("mail to [REDACTED]"));
+        assert!(text(None).contains("mail to ines@mail.example.org"));
+    }
+}
