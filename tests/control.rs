@@ -205,3 +205,24 @@ async fn five_hundred_swaps_of_a_watched_folder_lose_and_repeat_nothing() {
     assert!((10..=SWAPS).contains(&reloads), "{reloads} reloads");
     assert_eq!(site.log().matches("sinks.out").count(), 0, "unchanged components do not notice");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn destinations_are_asked_and_nothing_is_sent() {
+    let (site, peer) = (Site::new(), crate::peer::Peer::start());
+    fs::create_dir(site.path("conf")).unwrap();
+    let sink = |id: &str, url: &str| {
+        format!("[sinks.{id}]\ntype = 'elasticsearch'\ninputs = ['app']\nendpoints = ['{url}']\nbulk.index = 'x'\n")
+    };
+    let source = format!("[sources.app]\ntype = 'file'\ninclude = ['{}/*.log']\n", site.shown("logs"));
+    let asked = |sinks: String| {
+        fs::write(site.path("conf/levada.toml"), format!("[scrub]\n{source}{sinks}")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
+        command.args(["validate", "--probe", "--config", &site.shown("conf")]).output().unwrap()
+    };
+    let there = asked(sink("here", &peer.url()));
+    assert!(there.status.success() && text(&there).contains("probe of `here`: "), "{}", text(&there));
+    let gone = asked(sink("here", &peer.url()) + &sink("gone", "http://127.0.0.1:1"));
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(text(&gone).contains("probe of `gone` FAILED: http://127.0.0.1:1/"), "{}", text(&gone));
+    assert_eq!(peer.look(crate::peer::World::len), 0);
+}

@@ -12,6 +12,7 @@ mod explain;
 mod files;
 mod generate_schema;
 mod graph;
+mod init;
 mod list;
 mod log;
 mod reload;
@@ -56,6 +57,7 @@ enum Verb {
     Status(status::Status),
     Top(status::Top),
     Tap(tap::Tap),
+    Init(init::Init),
     Vrl(vrl::Vrl),
     Scrub(scrub::Scrub),
     List(list::List),
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
             Verb::Tap(arguments) => tap::tap(&arguments),
             Verb::Test(arguments) => test::test(&arguments),
             Verb::Scrub(arguments) => scrub::scrub(&arguments),
+            Verb::Init(arguments) => init::init(&arguments),
             Verb::Vrl(arguments) => vrl::vrl(&arguments),
             Verb::List(arguments) => list::list(&arguments),
             Verb::Config(arguments) => config::config(&arguments),

@@ -3,15 +3,20 @@
 use std::process::ExitCode;
 
 use super::FAULTY;
+use super::client::runtime;
 use super::files::Files;
 use super::screen::{self, Format};
 use crate::config::{Kind, Plan, unscrubbed};
+use crate::topology::{Probed, probe};
 
-/// Check a configuration: opens no socket, reads no data.
+/// Check a configuration: opens no socket, reads no data, unless `--probe` is given.
 #[derive(Debug, clap::Args)]
 pub(super) struct Validate {
     #[command(flatten)]
     files: Files,
+    /// Ask each destination whether it is there and takes our credentials: at most 3 s, all at once, no record is sent.
+    #[arg(long)]
+    probe: bool,
     /// How faults are printed.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -28,10 +33,28 @@ pub(super) fn validate(arguments: &Validate) -> ExitCode {
             if arguments.format == Format::Human {
                 println!("valid: {}", summary(plan));
             }
-            ExitCode::SUCCESS
+            if arguments.probe && !ask(plan) { ExitCode::from(FAULTY) } else { ExitCode::SUCCESS }
         }
         None => ExitCode::from(FAULTY),
     }
+}
+
+/// Asks the destinations; is every one of them there?
+fn ask(plan: &Plan) -> bool {
+    let answers = match runtime() {
+        Ok(runtime) => runtime.block_on(probe(plan)),
+        Err(why) => {
+            eprintln!("error: {why}");
+            return false;
+        }
+    };
+    for Probed { id, answer } in &answers {
+        match answer {
+            Ok(said) => println!("probe of `{id}`: {said}"),
+            Err(why) => println!("probe of `{id}` FAILED: {why}"),
+        }
+    }
+    answers.iter().all(|probed| probed.answer.is_ok())
 }
 
 fn summary(plan: &Plan) -> String {

@@ -9,6 +9,9 @@ use crate::diagnostic::{Code, Diagnostic, Report};
 /// The type of steps that scrub.
 const SCRUB: &str = "scrub";
 
+/// The type of sinks that keep nothing.
+const NOWHERE: &str = "blackhole";
+
 /// A warning for each sink that records reach as they came.
 pub fn unscrubbed(plan: &Plan) -> Vec<Diagnostic> {
     let scrub = plan.globals.read::<Globals>().ok().and_then(|globals| globals.scrub);
@@ -25,7 +28,7 @@ pub fn unscrubbed(plan: &Plan) -> Vec<Diagnostic> {
             .at(sink.section.place(), "personal data and secrets in them arrive here");
         Some(fault.help("`[scrub]` at the root masks them in everything, before anything else sees it"))
     };
-    plan.sinks.iter().filter_map(warning).collect()
+    plan.sinks.iter().filter(|sink| sink.type_name != NOWHERE).filter_map(warning).collect()
 }
 
 /// The sinks that records of `source` reach past every scrub.
@@ -66,8 +69,8 @@ mod tests {
     const PIPELINE: &str = "[sources.app]\ntype = 'file'\ninclude = ['/x/*.log']\n\
         [sources.other]\ntype = 'file'\ninclude = ['/y/*.log']\n\
         [transforms.private]\ntype = 'scrub'\ninputs = ['app', 'other']\n\
-        [sinks.clean]\ntype = 'blackhole'\ninputs = ['private']\n\
-        [sinks.raw]\ntype = 'blackhole'\ninputs = ['other']\n";
+        [sinks.clean]\ntype = 'console'\ninputs = ['private']\nencoding.codec = 'json'\n\
+        [sinks.raw]\ntype = 'console'\ninputs = ['other']\nencoding.codec = 'json'\n";
 
     fn messages(globals: &str) -> Vec<String> {
         let text = format!("{globals}\n{PIPELINE}");

@@ -61,6 +61,11 @@ pub struct Endpoints<T> {
 }
 
 impl<T> Endpoints<T> {
+    /// All of them.
+    pub fn all(&self) -> &[T] {
+        &self.all
+    }
+
     /// `all` must not be empty.
     pub fn new(all: Vec<T>) -> Self {
         Self { all, current: AtomicUsize::new(0) }

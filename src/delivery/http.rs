@@ -112,6 +112,15 @@ impl Reply {
         }
     }
 
+    /// What the status says of a question that carried no record.
+    pub fn probed(&self) -> Result<String, String> {
+        match self.status.as_u16() {
+            401 | 403 | 407 => Err(format!("it answers {}: it does not take these credentials", self.status)),
+            500..=599 => Err(format!("it answers {}", self.status)),
+            _ => Ok(format!("it answers {}", self.status)),
+        }
+    }
+
     /// The status and the beginning of the answer, for a dead letter.
     fn quote(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);

@@ -36,7 +36,7 @@ use crate::codecs::Compression;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::signal::Stop;
-use crate::component::sink::{Encoder, Sink};
+use crate::component::sink::{Encoder, Probing, Sink};
 use crate::component::source::Running;
 
 use backoff::Backoff;
@@ -116,6 +116,11 @@ pub trait Drain: Send {
     /// What stands before it.
     fn buffer(&self) -> &settings::BufferSettings;
 
+    /// Asks the destination whether it is there; see [`Sink::probe`].
+    fn probe(&self) -> Option<Probing<'_>> {
+        None
+    }
+
     /// An encoder as its requests are made with, where it makes any: for what measures or shows them.
     fn encoder(&self) -> Option<Box<dyn Encoder>> {
         None
@@ -133,6 +138,10 @@ impl Drain for Delivery {
 
     fn buffer(&self) -> &settings::BufferSettings {
         &self.plan.buffer
+    }
+
+    fn probe(&self) -> Option<Probing<'_>> {
+        self.sink.probe()
     }
 
     fn encoder(&self) -> Option<Box<dyn Encoder>> {

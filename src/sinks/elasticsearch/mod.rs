@@ -49,7 +49,7 @@ use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
 use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem, Settings};
-use crate::component::sink::{Answer, Encoder, Payload, Sending, Sink};
+use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address::{self, Endpoints, escape};
 use crate::delivery::confined::Allow;
@@ -294,11 +294,27 @@ impl Elasticsearch {
         if !self.asks {
             return Build::Unknown;
         }
+        self.server.build(&self.client, self.question(addresses)).await
+    }
+
+    /// What asks a server what it is.
+    fn question(&self, addresses: &Addresses) -> Request<Full<Bytes>> {
         let mut question = self.request(&addresses.root, Bytes::new());
         *question.method_mut() = Method::GET;
         question.headers_mut().remove(CONTENT_TYPE);
         question.headers_mut().remove(CONTENT_ENCODING);
-        self.server.build(&self.client, question).await
+        question
+    }
+
+    /// Asks every endpoint.
+    async fn ask_all(&self) -> Result<String, String> {
+        let mut answers = Vec::new();
+        for addresses in self.endpoints.all() {
+            let root = &addresses.root;
+            let reply = self.client.send(self.question(addresses)).await.map_err(|why| format!("{root}: {why}"))?;
+            answers.push(format!("{root}: {}", reply.probed().map_err(|why| format!("{root}: {why}"))?));
+        }
+        Ok(answers.join(", "))
     }
 
     async fn deliver(&self, payload: Payload) -> Answer {
@@ -339,5 +355,9 @@ impl Sink for Elasticsearch {
 
     fn send(&self, payload: Payload) -> Sending<'_> {
         Box::pin(self.deliver(payload))
+    }
+
+    fn probe(&self) -> Option<Probing<'_>> {
+        Some(Box::pin(self.ask_all()))
     }
 }

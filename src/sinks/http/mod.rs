@@ -24,6 +24,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Request, Uri};
@@ -34,7 +35,7 @@ use crate::codecs::{Compression, Encoding};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
 use crate::component::row::{Context, Problem, Settings};
-use crate::component::sink::{Answer, Encoder, Payload, Sending, Sink};
+use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address;
 use crate::delivery::http::Client;
@@ -197,5 +198,16 @@ impl Sink for Http {
                 Err(why) => Answer::Retry { why: format!("cannot reach the destination: {why}"), after: None },
             }
         })
+    }
+
+    /// OPTIONS changes nothing at the destination (RFC 9110, clause 9.3.7).
+    fn probe(&self) -> Option<Probing<'_>> {
+        Some(Box::pin(async move {
+            let mut request = Request::new(Full::new(Bytes::new()));
+            *request.method_mut() = hyper::Method::OPTIONS;
+            *request.uri_mut() = self.uri.clone();
+            *request.headers_mut() = self.headers.clone();
+            self.client.send(request).await.and_then(|reply| reply.probed())
+        }))
     }
 }
