@@ -110,6 +110,12 @@ fn build<B: 'static>(rows: &[Row<B>], name: &str, settings: &str) -> B {
     let table = settings.parse().expect("settings are TOML");
     let label = Label { id: name.to_owned(), kind: "bench", type_name: row.name };
     let meters = Families::default().meters(&label);
-    let context = Context { id: name.to_owned(), meters, budget: Budget::new(1 << 30), state_dir: "".into() };
+    let context = Context {
+        id: name.to_owned(),
+        meters,
+        budget: Budget::new(1 << 30),
+        state_dir: "".into(),
+        tables: levada::lang::Tables::default(),
+    };
     (row.read)(table).and_then(|settings| settings.build(context)).expect("settings are right")
 }

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod clock;
+pub mod fresh;
 pub mod health;
 pub mod machine;
 pub mod meters;

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::meters::Meters;
 use crate::event::Budget;
+use crate::lang::Tables;
 
 /// The settings of one kind of component: checked without I/O, then built.
 pub trait Settings: DeserializeOwned + JsonSchema + 'static {
@@ -30,6 +31,12 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
     /// Faults that the schema cannot tell. Opens nothing, reads nothing.
     fn check(&self) -> Vec<Problem> {
         Vec::new()
+    }
+
+    /// The same for settings with programs, which may look things up in `tables`.
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
+        let _ = tables;
+        self.check()
     }
 
     /// Builds the component. May open files; connects to nothing.
@@ -97,6 +104,8 @@ pub struct Context {
     pub budget: Budget,
     /// Where it may keep state: a folder of its own, made when first needed.
     pub state_dir: PathBuf,
+    /// What programs may look things up in.
+    pub tables: Tables,
 }
 
 /// One row of a shelf.
@@ -109,8 +118,9 @@ pub struct Row<B> {
     pub outputs: fn(&toml::Table) -> Vec<Option<String>>,
     /// What settings let it hold; see [`Settings::held_bytes`]. None for settings that cannot be read.
     pub held_bytes: fn(&toml::Table) -> u64,
-    /// Faults of settings that fit the schema; see [`Settings::check`]. An error is why they cannot be read.
-    pub check: fn(&toml::Table) -> Result<Vec<Problem>, String>,
+    /// Faults of settings that fit the schema; see [`Settings::check_with`]. An error is why they cannot be
+    /// read.
+    pub check: fn(&toml::Table, &Tables) -> Result<Vec<Problem>, String>,
     /// Reads settings that fit the schema.
     pub read: Read<B>,
 }
@@ -156,8 +166,8 @@ fn held_bytes<S: Settings>(table: &toml::Table) -> u64 {
     settings(table.clone()).map_or(0, |settings: S| settings.held_bytes())
 }
 
-fn check<S: Settings>(table: &toml::Table) -> Result<Vec<Problem>, String> {
-    Ok(settings::<S>(table.clone())?.check())
+fn check<S: Settings>(table: &toml::Table, tables: &Tables) -> Result<Vec<Problem>, String> {
+    Ok(settings::<S>(table.clone())?.check_with(tables))
 }
 
 fn read<S: Settings>(table: toml::Table) -> Result<Box<dyn Readied<S::Built>>, String> {

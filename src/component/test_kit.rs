@@ -9,6 +9,7 @@ use super::outlet::{Inlet, Lane, Offer, Outlet};
 use super::row::Context;
 use super::signal::Waiters;
 use crate::event::{Batch, Budget, Form, Identity, Outcome, View};
+use crate::lang::Tables;
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -215,7 +216,13 @@ impl Lane for Catcher {
 pub(crate) fn context(folder: &std::path::Path, memory: usize) -> (Families, Context) {
     let families = Families::default();
     let meters = families.meters(&label());
-    let context = Context { id: "it".into(), meters, budget: Budget::new(memory), state_dir: folder.to_owned() };
+    let context = Context {
+        id: "it".into(),
+        meters,
+        budget: Budget::new(memory),
+        state_dir: folder.to_owned(),
+        tables: Tables::default(),
+    };
     (families, context)
 }
 

@@ -5,8 +5,10 @@ use super::document::{self, Document, Soundness};
 use super::draft::{self, Draft};
 use super::plan::{Component, OutputRef, Plan};
 use super::quantity::show_size;
+use super::tree::{Node, Value};
 use super::{Rules, graph, interpolate, judge, merge};
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
+use crate::lang::Tables;
 
 /// The plan of some files; None if something is missing from it, which is then in the report.
 pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report, rules: Rules<'_>) -> Option<Plan> {
@@ -14,6 +16,7 @@ pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report,
     let documents = files.iter().map(|file| document(*file, sources, report, rules)).collect();
     let merged = merge::merge(documents, report)?;
     let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
+    let tables = tables(&merged.globals);
     let globals = draft::section(merged.globals, rules.catalogue.globals(), judge::GLOBALS, report);
     if let Some(globals) = &globals {
         judge::judge(globals, judge::GLOBALS, Ok(rules.catalogue.check_globals(&globals.settings)), (sources, report));
@@ -24,7 +27,7 @@ pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report,
         merged.components.into_iter().map(|declared| draft::draft(declared, rules.catalogue, report)).collect();
     let whole = drafts.iter().filter(|draft| draft.soundness == Soundness::Whole);
     for (draft, checked) in whole.filter_map(|draft| Some((draft, draft.checked.as_ref()?))) {
-        let found = (checked.check)(&checked.section.settings);
+        let found = (checked.check)(&checked.section.settings, &tables);
         judge::judge(&checked.section, &draft.subject(), found, (sources, report));
     }
     let inputs = graph::connect(&drafts, soundness, report);
@@ -40,6 +43,18 @@ pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report,
         judge::something_to_do(&plan, rules.catalogue, report);
     }
     (!gaps).then_some(plan)
+}
+
+/// The tables that programs may name, whatever is wrong with their settings.
+fn tables(globals: &Node) -> Tables {
+    let inner = |node: &Node, key: &str| match &node.value {
+        Value::Table(table) => table.entries.iter().find(|entry| entry.key == key).map(|entry| entry.node.clone()),
+        _ => None,
+    };
+    let Some(Node { value: Value::Table(tables), .. }) = inner(globals, "enrichment_tables") else {
+        return Tables::default();
+    };
+    Tables::named(tables.entries.into_iter().map(|entry| entry.key))
 }
 
 /// One file with its variables filled in. What a file with syntax errors seems to hold is not judged any further.

@@ -2,6 +2,7 @@
 
 use super::plan::{Component, Section};
 use crate::component::row::Problem;
+use crate::lang::Tables;
 use serde_json::Value as Json;
 
 /// The part a component plays.
@@ -43,7 +44,8 @@ impl Kind {
 pub type Outputs = fn(&toml::Table) -> Vec<Option<String>>;
 
 /// The faults of settings that satisfy the schema; an error is why they cannot be read.
-pub type Check = fn(&toml::Table) -> Result<Vec<Problem>, String>;
+/// Programs in them may look things up in the tables.
+pub type Check = fn(&toml::Table, &Tables) -> Result<Vec<Problem>, String>;
 
 /// A row of the tables of kinds.
 #[derive(Clone, Copy, Debug)]

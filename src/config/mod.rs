@@ -12,6 +12,7 @@ mod catalogue;
 mod check;
 mod document;
 mod draft;
+mod enrichment;
 mod globals;
 mod graph;
 mod interpolate;
@@ -25,6 +26,7 @@ mod shelves;
 mod tree;
 
 pub use catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
+pub use enrichment::{EnrichmentTable, TableEncoding, TableFile};
 pub use globals::{ApiSettings, ByteSize, Globals};
 pub use interpolate::Environment;
 pub use plan::{Component, OutputRef, Plan, Section};

@@ -3,4 +3,5 @@
 mod document;
 mod equivalence;
 mod fidelity;
+mod tables;
 mod template;

@@ -11,6 +11,7 @@ use crate::component::source::Source;
 use crate::config::{Component, Kind};
 use crate::delivery::Drain;
 use crate::event::Budget;
+use crate::lang::Tables;
 use crate::transforms::Keeping;
 use crate::{sinks, sources, transforms};
 
@@ -18,7 +19,7 @@ use crate::{sinks, sources, transforms};
 #[derive(Debug, thiserror::Error)]
 #[error("cannot build the {kind} `{id}`: {why}")]
 pub struct BuildError {
-    /// Source, transform or sink.
+    /// Source, transform, sink or enrichment table.
     pub kind: &'static str,
     /// The component.
     pub id: String,
@@ -32,6 +33,7 @@ pub(super) struct Ground {
     pub(super) families: Families,
     pub(super) budget: Budget,
     pub(super) data_dir: Arc<Path>,
+    pub(super) tables: Tables,
 }
 
 impl Ground {
@@ -72,6 +74,7 @@ impl Ground {
             meters: self.families.meters(&label),
             budget: self.budget.clone(),
             state_dir: self.data_dir.join(component.kind.section()).join(&component.id),
+            tables: self.tables.clone(),
         }
     }
 

@@ -15,6 +15,7 @@ use super::door::Door;
 use super::keeper::{Keeper, Worker};
 use super::roster::Member;
 use super::running::{HAND_OVER, Leftover, is_same};
+use super::tables;
 use crate::buffer::Queue;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
@@ -57,11 +58,12 @@ struct Waiting {
 }
 
 impl Keepers {
-    /// Builds those that are new or changed. Those of `plan` that are stateful are told by their type.
-    pub(super) fn build(&self, plan: &Plan, ground: &Ground) -> Result<Built, BuildError> {
+    /// Builds those that are new or changed, and where the tables are others, those that may hold one.
+    pub(super) fn build(&self, plan: &Plan, ground: &Ground, has_tables: bool) -> Result<Built, BuildError> {
         let stateful = plan.transforms.iter().filter(|step| Ground::is_stateful(step));
         let build = |component: &Component| {
-            let runs = self.0.get(&component.id).is_some_and(|running| is_same(&running.made_of, component));
+            let known = self.0.get(&component.id).filter(|_| has_tables || !tables::may_look_up(component));
+            let runs = known.is_some_and(|running| is_same(&running.made_of, component));
             let keeping = if runs { None } else { Some(ground.keeper(component)?) };
             Ok((component.clone(), keeping))
         };

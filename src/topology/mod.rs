@@ -11,6 +11,7 @@ mod keepers;
 mod roster;
 mod running;
 mod suspect;
+mod tables;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use crate::component::meters::Families;
 use crate::delivery::DeadLetters;
 use crate::event::Budget;
+use crate::lang::Tables;
 
 pub use build::BuildError;
 pub use roster::{Member, Roster};
@@ -68,6 +70,9 @@ impl Topology {
     /// Nothing runs yet; [`apply`](Self::apply) starts a plan.
     pub fn idle(data_dir: &DataDir, families: Families, budget: Budget) -> Self {
         let dead_letters = Arc::new(DeadLetters::new(data_dir.path.join("dead_letters")));
-        Self::new(build::Ground { families, budget, data_dir: data_dir.path.clone() }, dead_letters)
+        Self::new(
+            build::Ground { families, budget, data_dir: data_dir.path.clone(), tables: Tables::default() },
+            dead_letters,
+        )
     }
 }

@@ -16,6 +16,7 @@ use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
 use super::keepers::{self, Keepers};
 use super::roster::{Member, Roster};
+use super::tables::{self, Shelf};
 use crate::buffer::Queue;
 use crate::component::health::Health;
 use crate::component::outlet::Inlet;
@@ -34,6 +35,7 @@ pub struct Topology {
     sources: HashMap<String, RunningSource>,
     steps: HashMap<String, RunningStep>,
     keepers: Keepers,
+    tables: Shelf,
     sinks: HashMap<String, RunningSink>,
     alive: Alive,
     roster: Roster,
@@ -65,6 +67,7 @@ struct RunningSink {
 
 /// What was built for a new plan, before anything is swapped. `None`: unchanged, what runs stays.
 struct Built {
+    tables: Shelf,
     sources: Vec<(Component, Option<Box<dyn Source>>)>,
     steps: HashMap<String, RunningStep>,
     keepers: keepers::Built,
@@ -88,6 +91,7 @@ impl Topology {
             sources: HashMap::new(),
             steps: HashMap::new(),
             keepers: Keepers::default(),
+            tables: Shelf::default(),
             sinks: HashMap::new(),
             alive: Alive::default(),
             roster: Roster::default(),
@@ -117,8 +121,12 @@ impl Topology {
     }
 
     fn build(&self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<Built, BuildError> {
-        let keepers = self.keepers.build(plan, &self.ground)?;
-        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), keepers, sinks: Vec::new() };
+        let shelf = self.tables.build(plan, &self.ground.families)?;
+        let ground = Ground { tables: shelf.tables(), ..self.ground.clone() };
+        // A program holds the tables that it was compiled with.
+        let has_tables = self.tables.is_same(&shelf);
+        let keepers = self.keepers.build(plan, &ground, has_tables)?;
+        let mut built = Built { tables: shelf, sources: Vec::new(), steps: HashMap::new(), keepers, sinks: Vec::new() };
         for component in &plan.sinks {
             let runs = self.sinks.get(&component.id).is_some_and(|sink| is_same(&sink.made_of, component));
             let sink = match guests.remove(&component.id) {
@@ -129,9 +137,12 @@ impl Topology {
             built.sinks.push((component.clone(), sink));
         }
         for component in plan.transforms.iter().filter(|component| !Ground::is_stateful(component)) {
-            let step = match self.steps.get(&component.id).filter(|step| is_same(&step.made_of, component)) {
+            let runs = |step: &&RunningStep| {
+                is_same(&step.made_of, component) && (has_tables || !tables::may_look_up(component))
+            };
+            let step = match self.steps.get(&component.id).filter(runs) {
                 Some(step) => step.built.clone(),
-                None => self.ground.transform(component)?,
+                None => ground.transform(component)?,
             };
             built.steps.insert(component.id.clone(), RunningStep { made_of: component.clone(), built: step });
         }
@@ -146,6 +157,7 @@ impl Topology {
     fn swap(&mut self, plan: &Plan, built: Built) {
         let retired = self.swap_sinks(built.sinks);
         self.steps = built.steps;
+        self.tables = built.tables;
         let mut keepers = self.keepers.swap(built.keepers, &self.ground, &self.dead_letters);
         self.swap_sources(plan, built.sources, || keepers.start());
         self.roster.replace(self.members());

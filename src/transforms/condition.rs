@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use super::program::{self, Weight};
 use crate::component::row::Problem;
 use crate::event::View;
-use crate::lang::{self, Condition, Runner, TimeZone};
+use crate::lang::{self, Condition, Runner, Tables, TimeZone};
 
 /// A condition as written: `".level == \"debug\""` or `{ type = "vrl", source = "..." }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,16 +57,16 @@ impl JsonSchema for ConditionText {
 
 impl ConditionText {
     /// The faults of the condition in `setting`.
-    pub(super) fn check(&self, setting: &str) -> Vec<Problem> {
+    pub(super) fn check(&self, setting: &str, tables: &Tables) -> Vec<Problem> {
         let setting = format!("{setting}{}", self.at);
-        match lang::compile_condition(&self.source, TimeZone::default()) {
+        match lang::compile_condition_with(&self.source, TimeZone::default(), tables) {
             Ok(condition) => program::problems(&setting, condition.warnings(), Weight::Warning),
             Err(faults) => program::problems(&setting, &faults, Weight::Error),
         }
     }
 
-    pub(super) fn compile(&self) -> Result<Condition, String> {
-        lang::compile_condition(&self.source, TimeZone::default())
+    pub(super) fn compile(&self, tables: &Tables) -> Result<Condition, String> {
+        lang::compile_condition_with(&self.source, TimeZone::default(), tables)
             .map_err(|faults| program::pictures("condition", &faults))
     }
 }

@@ -29,7 +29,7 @@ use crate::component::reason::Reason;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Editor, Outcome as Fate, Parts};
-use crate::lang::{self, Dropped, Outcome, Program, Row, Runner, TimeZone, mark_dropped};
+use crate::lang::{self, Dropped, Outcome, Program, Row, Runner, Tables, TimeZone, mark_dropped};
 
 #[cfg(test)]
 mod tests;
@@ -81,11 +81,11 @@ impl RemapSettings {
         program::timezone(self.timezone.as_deref())
     }
 
-    fn program(&self) -> Result<Program, String> {
+    fn program(&self, tables: &Tables) -> Result<Program, String> {
         let message = |problem: Problem| problem.message;
         let timezone = self.timezone().map_err(message)?;
         let (name, text) = self.written().map_err(message)?.read()?;
-        lang::compile(&text, timezone).map_err(|faults| program::pictures(&name, &faults))
+        lang::compile_with(&text, timezone, tables).map_err(|faults| program::pictures(&name, &faults))
     }
 }
 
@@ -98,7 +98,7 @@ impl Settings for RemapSettings {
         [None].into_iter().chain(dropped).collect()
     }
 
-    fn check(&self) -> Vec<Problem> {
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         let mut problems: Vec<Problem> = self.timezone().err().into_iter().collect();
         match self.written() {
             Err(problem) => problems.push(problem),
@@ -106,7 +106,7 @@ impl Settings for RemapSettings {
             Ok(Written::Files(_)) => {}
             Ok(Written::Here(source)) => {
                 let timezone = self.timezone().unwrap_or_default();
-                problems.extend(match lang::compile(source, timezone) {
+                problems.extend(match lang::compile_with(source, timezone, tables) {
                     Ok(program) => program::problems("source", program.warnings(), program::Weight::Warning),
                     Err(faults) => program::problems("source", &faults, program::Weight::Error),
                 });
@@ -116,7 +116,7 @@ impl Settings for RemapSettings {
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let program = Arc::new(self.program()?);
+        let program = Arc::new(self.program(&context.tables)?);
         let policy = Policy {
             drops_failed: self.drop_on_error,
             drops_aborted: self.drop_on_abort,

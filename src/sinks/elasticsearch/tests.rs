@@ -13,7 +13,13 @@ const STORED: &str = r#"{"errors":false,"items":[]}"#;
 
 fn context() -> Context {
     let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name: "elasticsearch" });
-    Context { id: "logs".into(), meters, budget: Budget::new(1 << 20), state_dir: "unused".into() }
+    Context {
+        id: "logs".into(),
+        meters,
+        budget: Budget::new(1 << 20),
+        state_dir: "unused".into(),
+        tables: crate::lang::Tables::default(),
+    }
 }
 
 fn settings(text: &str) -> ElasticsearchSettings {

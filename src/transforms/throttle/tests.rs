@@ -12,7 +12,7 @@ fn throttle(toml: &str) -> (Throttle, Instant) {
     let start = Instant::now();
     let common = Common {
         key: settings.key().unwrap(),
-        exclude: settings.exclude.as_ref().map(|condition| condition.compile().unwrap()),
+        exclude: settings.exclude.as_ref().map(|condition| condition.compile(&Tables::default()).unwrap()),
         digest: Digest::default(),
         buckets: Mutex::new(Buckets::new(settings.threshold, settings.window_secs, start)),
         told: settings.internal_metrics.emit_events_discarded_per_key.then(Mutex::default),
