@@ -8,6 +8,7 @@ mod wait;
 mod arrival;
 mod demo;
 mod examples;
+mod functions;
 mod hold;
 mod overload;
 mod readme;

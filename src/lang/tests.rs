@@ -3,5 +3,6 @@
 mod document;
 mod equivalence;
 mod fidelity;
+mod functions;
 mod tables;
 mod template;

@@ -137,8 +137,10 @@ impl Stateful for Pairs {
         }
         ports.reject(batch.select(|at| refused.contains(&at)), "as it says");
         batch.close();
-        Batch::united(done).into_iter().for_each(|batch| ports.send(0, batch));
-        self.due = self.held.is_some().then(|| now + Duration::from_secs(60));
+        for batch in Batch::united(done) {
+            ports.send(0, batch);
+        }
+        self.due = self.held.is_some().then(|| now + Duration::from_mins(1));
     }
 
     fn due(&self) -> Option<std::time::Instant> {
@@ -152,7 +154,9 @@ impl Stateful for Pairs {
     fn finish(&mut self, ports: &mut Ports) {
         self.due = None;
         let rest = self.held.take().map(|(union, text)| (union, text.into_bytes()));
-        Batch::united(rest).into_iter().for_each(|batch| ports.send(0, batch));
+        for batch in Batch::united(rest) {
+            ports.send(0, batch);
+        }
     }
 
     fn renew(&self) -> Box<dyn Stateful> {
@@ -166,10 +170,10 @@ async fn what_is_held_waits_for_its_time_and_its_source_with_it() {
     let start = Instant::now();
     stage.lines(0, &["a", "b", "c"]).await;
     assert_eq!(stage.next().await, ["ab"]);
-    assert!(start.elapsed() < Duration::from_secs(60));
+    assert!(start.elapsed() < Duration::from_mins(1));
     assert_eq!(stage.ledger.worst(), []);
     assert_eq!(stage.next().await, ["c"]);
-    assert!(start.elapsed() >= Duration::from_secs(60));
+    assert!(start.elapsed() >= Duration::from_mins(1));
     assert_eq!(stage.ledger.worst(), [(0, Outcome::Delivered)]);
     assert_eq!(stage.health.state(), crate::component::health::State::Running);
     assert_eq!(stage.meters.sent_events(), 2);
@@ -240,9 +244,12 @@ async fn a_record_that_makes_it_panic_becomes_a_dead_letter_and_what_was_held_co
     assert_eq!(stage.meters.error_count("panic"), 1);
 }
 
+/// Stream, position of the first record, and the key and the number of each.
+type Offered = (u128, u64, Vec<(u8, u32)>);
+
 /// A source that offers a batch again until it has not failed.
 struct Offers {
-    batches: Vec<(u128, u64, Vec<(u8, u32)>)>,
+    batches: Vec<Offered>,
     rounds: usize,
 }
 

@@ -269,7 +269,7 @@ impl Reduce {
         }
         self.text.clear();
         record.write_json(&mut self.text);
-        let (group, failed) = self.groups.add((&self.key, &self.text), (batch, index), &common.rules, now);
+        let (group, failed) = self.groups.add((&self.key, &self.text), (batch, index), (&common.rules, now));
         if (ends || group.members() >= common.max_events)
             && let Some(group) = self.groups.take(&self.key)
         {

@@ -110,6 +110,6 @@ async fn a_hundred_reloads_of_a_changing_step_lose_and_repeat_nothing() {
     let left = within(topology.shut_down(Instant::now() + PATIENCE)).await;
     assert_eq!(left, Leftover::default());
     assert_eq!(seen(&target), 2 * RELOADS);
-    let expected: String = (0..RELOADS).map(|turn| format!("<{turn}><{turn}>")).collect();
-    assert_eq!(lines(&target).concat(), expected, "in order, each once, in {folder:?}");
+    let expected: Vec<String> = (0..RELOADS).map(|turn| format!("<{turn}><{turn}>")).collect();
+    assert_eq!(lines(&target).concat(), expected.concat(), "in order, each once, in {folder:?}");
 }
