@@ -9,6 +9,7 @@ mod arrival;
 mod demo;
 mod examples;
 mod functions;
+mod held;
 mod hold;
 mod overload;
 mod readme;
