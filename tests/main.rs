@@ -12,6 +12,7 @@ mod functions;
 mod held;
 mod hold;
 mod overload;
+mod pages;
 mod readme;
 mod refusal;
 mod reload;

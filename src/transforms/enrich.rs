@@ -48,7 +48,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::files::{Constants, FileSettings};
-use self::lookup::{Lookup, LookupSettings};
+use self::lookup::{Lookup, LookupSettings, Memo};
 use self::value::{FieldValue, Fields};
 use super::notice::Notice;
 use crate::component::meters::Meters;
@@ -132,6 +132,7 @@ const KNOWN_ORIGINS: usize = 256;
 
 struct Enrich {
     common: Arc<Common>,
+    memo: Memo,
     /// What `origins` were enriched with.
     constants: Arc<[Shared]>,
     origins: Vec<(Arc<Origin>, Arc<Origin>)>,
@@ -157,7 +158,7 @@ impl Transform for Enrich {
             }
         }
         if let Some(lookup) = &common.lookup {
-            lookup.apply(batch, common.keep_existing, &common.meters);
+            lookup.apply(batch, common.keep_existing, (&mut self.memo, &common.meters));
         }
         if !common.templates.is_empty() {
             self.fill_templates(batch);
@@ -172,7 +173,7 @@ impl Transform for Enrich {
 impl Enrich {
     fn new(common: Arc<Common>) -> Self {
         let constants = common.constants.now();
-        Self { common, constants, origins: Vec::new(), text: String::new(), ends: Vec::new() }
+        Self { common, memo: Memo::default(), constants, origins: Vec::new(), text: String::new(), ends: Vec::new() }
     }
 
     fn origin(&mut self, origin: &Arc<Origin>) -> Arc<Origin> {

@@ -9,6 +9,7 @@ mod functions;
 mod sheet;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -50,6 +51,8 @@ impl Tables {
 #[derive(Debug, Default)]
 pub struct Table {
     content: ArcSwapOption<Content>,
+    /// Counts the sheets.
+    version: AtomicU64,
     /// What is looked up, by the number of the index. Held while a sheet or an index is added.
     wanted: Mutex<Vec<Wanted>>,
 }
@@ -85,7 +88,13 @@ impl Table {
         let indexes = wanted.iter().map(|wanted| Index::new(&sheet, wanted).map(Arc::new));
         let content = Content { indexes: indexes.collect::<Result<_, _>>()?, sheet: Arc::new(sheet) };
         self.content.store(Some(Arc::new(content)));
+        self.version.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    /// Another number after each new sheet.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// The number of the index over these columns, made if there is none.

@@ -1,5 +1,6 @@
 //! Members whose values a row of a table holds.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -79,22 +80,43 @@ pub(super) struct Lookup {
     notice: Notice,
 }
 
+/// Keys that a lane remembers, at most.
+const KNOWN_KEYS: usize = 4_096;
+/// Bytes of a key that is remembered, at most.
+const KEY_BYTES: usize = 256;
+
+/// What a lane has found: the JSON text of each column by the JSON text of the key; none for one without a row.
+#[derive(Default)]
+pub(super) struct Memo {
+    version: u64,
+    found: HashMap<Box<[u8]>, Option<Row>>,
+    key: Vec<u8>,
+}
+
+type Row = Arc<[Vec<u8>]>;
+
 impl Lookup {
     /// Sets the members of each record; those of one without a row are removed: they could be forged.
-    pub(super) fn apply(&self, batch: &mut Batch, keep_existing: bool, meters: &Meters) {
+    pub(super) fn apply(&self, batch: &mut Batch, keep_existing: bool, (memo, meters): (&mut Memo, &Meters)) {
+        let version = self.table.version();
+        if memo.version != version || memo.found.len() >= KNOWN_KEYS {
+            (memo.version, memo.found) = (version, HashMap::new());
+        }
         let mut missing = 0;
         let mut records = batch.edit();
-        let mut found: Vec<Option<Vec<u8>>> = Vec::new();
         for index in 0..records.len() {
-            let key = records.get(index).get(&self.key).map(std::borrow::Cow::into_owned);
-            let has_row = key.is_some_and(|key| self.find(&key, &mut found));
-            missing += usize::from(!has_row);
+            memo.key.clear();
+            if let Some(key) = records.get(index).get(&self.key) {
+                memo.key.extend_from_slice(&key);
+            }
+            let row = self.row(memo);
+            missing += usize::from(row.is_none());
             for (at, name) in self.select.iter().enumerate() {
                 let name = name.as_bytes();
                 if keep_existing && records.get(index).member(name).is_some() {
                     continue;
                 }
-                match found.get(at).filter(|_| has_row).and_then(Option::as_ref) {
+                match row.as_ref().and_then(|row| row.get(at)).filter(|value| !value.is_empty()) {
                     Some(value) => records.set_member(index, name, |out| out.extend_from_slice(value)),
                     None => _ = records.remove_member(index, name),
                 }
@@ -103,24 +125,39 @@ impl Lookup {
         self.notice.count(meters, missing);
     }
 
-    /// The JSON text of each column, of the one row that holds the key.
-    fn find(&self, key: &[u8], found: &mut Vec<Option<Vec<u8>>>) -> bool {
-        let Some(value) = read_value(key) else { return false };
-        let conditions = [RowCondition::Equals { column: &self.column, value }];
+    /// The row of the memo's key: looked up once, then known.
+    fn row(&self, memo: &mut Memo) -> Option<Row> {
+        if memo.key.is_empty() {
+            return None;
+        }
+        if let Some(known) = memo.found.get(memo.key.as_slice()) {
+            return known.clone();
+        }
+        let row = self.find(&memo.key);
+        if memo.key.len() <= KEY_BYTES {
+            memo.found.insert(memo.key.as_slice().into(), row.clone());
+        }
+        row
+    }
+
+    /// The one row that holds the key.
+    fn find(&self, key: &[u8]) -> Option<Row> {
+        let conditions = [RowCondition::Equals { column: &self.column, value: read_value(key)? }];
         let search = Search { index: self.index, conditions: &conditions, wildcard: None, case: self.case };
-        let mut rows = 0;
+        let mut found = Vec::new();
         let searched = self.table.search(search, |row| {
-            rows += 1;
-            found.clear();
-            found.extend(self.select.iter().map(|name| {
-                let value = row.get(name)?;
+            let text = |name: &String| {
                 let mut text = Vec::new();
-                write_value(value, &mut text);
-                Some(text)
-            }));
-            rows < 2
+                if let Some(value) = row.get(name) {
+                    write_value(value, &mut text);
+                }
+                text
+            };
+            found.push(self.select.iter().map(text).collect::<Row>());
+            found.len() < 2
         });
-        searched.is_ok() && rows == 1
+        searched.ok()?;
+        found.pop().filter(|_| found.is_empty())
     }
 }
 
@@ -166,6 +203,9 @@ mod tests {
         let expected = [r#"{"s":"billing","team":"red","tier":1}"#, r#"{"s":"none"}"#, "{}", r#"{"s":"twice"}"#];
         assert_eq!((out, missing), (expected.map(str::to_owned).to_vec(), 3));
         let more = "lookup.select = ['team']\nlookup.case_sensitive = false\nkeep_existing = true\n";
+        let again = [r#"{"s":"billing"}"#, r#"{"s":"search"}"#, r#"{"s":"billing"}"#];
+        let teams: Vec<String> = run(&format!("{LOOKUP}lookup.select = ['team']"), &again).0;
+        assert!(teams[0] == teams[2] && teams[1].contains("blue"), "{teams:?}");
         let (out, _) = run(&format!("{LOOKUP}{more}"), &[r#"{"s":"SEARCH"}"#, r#"{"s":"search","team":"own"}"#]);
         assert_eq!(out, [r#"{"s":"SEARCH","team":"blue"}"#, r#"{"s":"search","team":"own"}"#]);
     }
