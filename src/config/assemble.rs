@@ -86,5 +86,6 @@ fn within_budget(plan: &Plan, budget: &dyn Budget, report: &mut Report) {
     let fault = Diagnostic::new(Code::BuffersTooLarge, message).at(&place(largest), share(largest, *bytes));
     let others = sizes.iter().filter(|(sink, bytes)| sink.id != largest.id && *bytes > 0);
     let fault = others.fold(fault, |fault, (sink, bytes)| fault.also(&place(sink), share(sink, *bytes)));
-    report.push(fault.help("lower `buffer.max_size` or raise `memory_limit`"));
+    let lower = if largest.kind == Kind::Sink { "`buffer.max_size`" } else { "what it may hold" };
+    report.push(fault.help(format!("lower {lower} or raise `memory_limit`")));
 }
