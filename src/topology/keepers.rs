@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
 
+use super::alive::Alive;
 use super::build::{BuildError, Ground};
 use super::chain::{Chain, ChainOutlet};
 use super::compile::Compiler;
@@ -71,7 +72,12 @@ impl Keepers {
     }
 
     /// Puts the queues and exits in place that a new plan needs; [`Swap::start`] brings them to life.
-    pub(super) fn swap(&mut self, built: Built, ground: &Ground, dead_letters: &Arc<DeadLetters>) -> Swap {
+    pub(super) fn swap(
+        &mut self,
+        built: Built,
+        (ground, alive): (&Ground, &Alive),
+        dead_letters: &Arc<DeadLetters>,
+    ) -> Swap {
         let mut before = std::mem::take(&mut self.0);
         let mut swap = Swap { ready: Vec::new(), retired: Vec::new() };
         for (component, keeping) in built {
@@ -79,7 +85,7 @@ impl Keepers {
                 (Some(running), None) => _ = self.0.insert(component.id, running),
                 (old, Some(keeping)) => {
                     let waiting = Waiting { made_of: component, keeping, old };
-                    let (running, ready) = waiting.prepare(ground, dead_letters);
+                    let (running, ready) = waiting.prepare((ground, alive), dead_letters);
                     self.0.insert(running.made_of.id.clone(), running);
                     swap.ready.push(ready);
                 }
@@ -167,7 +173,7 @@ impl Ready {
 
 impl Waiting {
     /// A step that replaces another takes over its queue, and those of its exits that it still has.
-    fn prepare(self, ground: &Ground, dead_letters: &Arc<DeadLetters>) -> (Running, Ready) {
+    fn prepare(self, (ground, alive): (&Ground, &Alive), dead_letters: &Arc<DeadLetters>) -> (Running, Ready) {
         let Self { made_of, keeping, old } = self;
         let meters = ground.context(&made_of).meters;
         let (max_size, when_full) = (keeping.buffer.max_size, keeping.buffer.when_full);
@@ -188,7 +194,8 @@ impl Waiting {
         let worker = worker(keeping, (&exits, &rejects), &meters, dead_letters);
         let (health, stop) = (Health::default(), Stop::default());
         let (start, started) = tokio::sync::oneshot::channel();
-        let task = tokio::spawn(run(before, started, (queue.clone(), health.clone(), stop.clone())));
+        let keeper = Keeper::new(queue.clone(), health.clone(), alive.reading());
+        let task = tokio::spawn(run(before, started, (keeper, stop.clone())));
         (Running { made_of, queue, door, exits, rejects, health, stop, task }, Ready(start, worker))
     }
 }
@@ -201,8 +208,8 @@ fn worker(
 ) -> Worker {
     Worker {
         step: keeping.step,
-        lanes: exits.iter().map(|exit| ChainOutlet(exit.chain.clone()).lane()).collect(),
-        refusals: Refusals::new(dead_letters.clone(), Arc::new(ChainOutlet(rejects.clone()))),
+        lanes: exits.iter().map(|exit| ChainOutlet::new(exit.chain.clone()).lane()).collect(),
+        refusals: Refusals::new(dead_letters.clone(), Arc::new(ChainOutlet::new(rejects.clone()))),
         dead_letters: dead_letters.clone(),
         meters: meters.clone(),
         out: VecDeque::new(),
@@ -213,14 +220,13 @@ fn worker(
 async fn run(
     before: Option<JoinHandle<()>>,
     started: tokio::sync::oneshot::Receiver<Worker>,
-    (queue, health, stop): (Arc<Queue>, Health, Stop),
+    (keeper, stop): (Keeper, Stop),
 ) {
     let Ok(worker) = started.await else { return };
     if let Some(before) = before {
         let _ended = before.await;
     }
-    health.succeeded(queue.id());
-    Keeper::new(queue, health, worker).run(stop).await;
+    keeper.run(worker, stop).await;
 }
 
 impl Running {

@@ -158,7 +158,7 @@ impl Topology {
         let retired = self.swap_sinks(built.sinks);
         self.steps = built.steps;
         self.tables = built.tables;
-        let mut keepers = self.keepers.swap(built.keepers, &self.ground, &self.dead_letters);
+        let mut keepers = self.keepers.swap(built.keepers, (&self.ground, &self.alive), &self.dead_letters);
         self.swap_sources(plan, built.sources, || keepers.start());
         self.roster.replace(self.members());
         keepers.retire();
@@ -199,7 +199,7 @@ impl Topology {
         };
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
         let rejects = Arc::new(ArcSwap::from_pointee(unread));
-        let refusals = Refusals::new(self.dead_letters.clone(), Arc::new(ChainOutlet(rejects.clone())));
+        let refusals = Refusals::new(self.dead_letters.clone(), Arc::new(ChainOutlet::new(rejects.clone())));
         let bench = Bench { queue: queue.clone(), meters, health: Health::default(), refusals };
         let stop = Stop::default();
         let wait_for = before.filter(|_| drain.is_ordered());
@@ -301,7 +301,8 @@ impl NewSource {
     fn start(self, old: Option<RunningSource>, alive: &Alive) -> RunningSource {
         let Self { made_of, chain, source } = self;
         let chain = Arc::new(ArcSwap::new(chain));
-        let (outlet, stop, health) = (Arc::new(ChainOutlet(chain.clone())), Stop::default(), Health::default());
+        let outlet = Arc::new(ChainOutlet::of_source(chain.clone(), alive.reader()));
+        let (stop, health) = (Stop::default(), Health::default());
         if let Some(old) = &old {
             old.stop.request(Instant::now() + HAND_OVER);
         }

@@ -19,6 +19,8 @@ use crate::transforms;
 
 /// A step between two queues, on a clock that is moved by hand.
 struct Stage {
+    /// How many sources read.
+    reads: watch::Sender<usize>,
     queue: Arc<Queue>,
     end: Arc<Queue>,
     meters: Meters,
@@ -46,15 +48,17 @@ impl Stage {
         };
         let worker = Worker {
             step,
-            lanes: vec![ChainOutlet(Arc::new(ArcSwap::from_pointee(chain))).lane()],
+            lanes: vec![ChainOutlet::new(Arc::new(ArcSwap::from_pointee(chain))).lane()],
             refusals: dead_letters.clone().into(),
             dead_letters,
             meters: meters.clone(),
             out: VecDeque::new(),
         };
         let (health, stop) = (Health::default(), Stop::default());
-        let task = tokio::spawn(Keeper::new(queue.clone(), health.clone(), worker).run(stop.clone()));
-        Self { queue, end, meters, health, stop, task, ledger: Arc::default(), folder }
+        let (reads, reading) = watch::channel(1);
+        let keeper = Keeper::new(queue.clone(), health.clone(), reading);
+        let task = tokio::spawn(keeper.run(worker, stop.clone()));
+        Self { reads, queue, end, meters, health, stop, task, ledger: Arc::default(), folder }
     }
 
     fn reduce(toml: &str, end_bytes: usize) -> Self {
@@ -196,6 +200,25 @@ async fn the_end_of_the_process_does_not_wait_for_timers() {
     stage.task.await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(1));
     assert_eq!(stage.ledger.worst().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_source_reads_any_more_nothing_waits_for_timers() {
+    let stage = Stage::fake(1 << 20);
+    let start = Instant::now();
+    stage.lines(0, &["a", "b", "c"]).await;
+    assert_eq!(stage.next().await, ["ab"]);
+    stage.reads.send(0).unwrap();
+    assert_eq!(stage.next().await, ["c"]);
+    // What a source offers again.
+    stage.lines(3, &["d"]).await;
+    assert_eq!(stage.next().await, ["d"]);
+    assert!(start.elapsed() < Duration::from_secs(1));
+    // A reload brings another source.
+    stage.reads.send(1).unwrap();
+    stage.lines(4, &["e"]).await;
+    assert_eq!(stage.next().await, ["e"]);
+    assert!(start.elapsed() >= Duration::from_mins(1));
 }
 
 #[tokio::test(start_paused = true)]
