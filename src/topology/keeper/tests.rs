@@ -12,9 +12,10 @@ use crate::component::meters::{Families, Label};
 use crate::component::outlet::{Inlet, Outlet};
 use crate::component::reason::Reason;
 use crate::component::test_kit::context;
+use crate::component::transform::Transform;
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Outcome, Seen, StreamKey, Union, View};
-use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front};
+use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Step};
 use crate::transforms;
 
 /// A step between two queues, on a clock that is moved by hand.
@@ -39,9 +40,16 @@ impl Stage {
         let families = Families::default();
         let end = Arc::new(Queue::new(end_bytes, WhenFull::Block, families.meters(&label("end"))));
         let queue = Arc::new(Queue::new(1, WhenFull::Block, meters.clone()));
+        let trap = Step {
+            transform: Arc::new(Mutex::new(Box::new(Trap))),
+            meters: families.meters(&label("trap")),
+            outputs: vec![Edges::from([(Edge::Queue(end.clone() as Arc<dyn Inlet>), 7)])],
+            main: Some(0),
+            rejects: Edges::from([]),
+        };
         let chain = Chain {
-            steps: Vec::new(),
-            entry: Edges::from([(Edge::Queue(end.clone() as Arc<dyn Inlet>), 7)]),
+            steps: vec![trap],
+            entry: Edges::from([(Edge::Step(0), 0)]),
             source: meters.clone(),
             front: Front::Held,
             dead_letters: dead_letters.clone(),
@@ -110,6 +118,19 @@ impl Stage {
 
 fn text(view: View<'_>) -> String {
     String::from_utf8(view.text().to_vec()).unwrap()
+}
+
+/// A step behind: it panics where a record says so.
+struct Trap;
+
+impl Transform for Trap {
+    fn apply(&mut self, batch: &mut Batch, _: &mut Ports) {
+        assert!(batch.iter().all(|view| !view.text().contains(&b'!')), "a record says so");
+    }
+
+    fn fork(&self) -> Box<dyn Transform> {
+        Box::new(Self)
+    }
 }
 
 /// Holds every other record and sends it on with the next. Panics where a record says so.
@@ -265,6 +286,19 @@ async fn a_record_that_makes_it_panic_becomes_a_dead_letter_and_what_was_held_co
     assert_eq!(worst[&1], Outcome::Failed, "`a` was held when the culprit came");
     assert_eq!(stage.letters(), 2, "`p` and `x`");
     assert_eq!(stage.meters.error_count("panic"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_behind_it_costs_one_record_and_nothing_comes_again() {
+    let mut stage = Stage::fake(1 << 20);
+    stage.lines(0, &["a", "b", "c", "!", "d", "e"]).await;
+    let mut seen = stage.next().await;
+    seen.extend(stage.next().await);
+    assert_eq!(seen, ["ab", "de"]);
+    stage.queue.close();
+    (&mut stage.task).await.unwrap();
+    assert_eq!((stage.letters(), stage.end.bytes()), (1, 0));
+    assert_eq!(stage.ledger.worst(), [(0, Outcome::DeadLettered)]);
 }
 
 /// Stream, position of the first record, and the key and the number of each.
