@@ -74,6 +74,8 @@ impl Logs {
             "LEVADA_INCLUDE" => Some(format!("{}/*.log", self.folder.path().display())),
             "LEVADA_DATA_DIR" => Some(state.path().display().to_string()),
             "ELASTICSEARCH_URL" => Some(peer.url()),
+            "LEVADA_LABELS" => Some(self.folder.path().join("labels").display().to_string()),
+            "LEVADA_OWNERS" => Some(example("owners.csv").display().to_string()),
             _ => None,
         };
         let plan = plan(&example(name), &environment);
@@ -241,6 +243,22 @@ async fn the_lines_of_a_stack_trace_are_one_record() {
     assert_eq!(found[0]["message"], trace[1..5].join("\n"));
     assert!(found[0]["timestamp_end"].is_string());
     assert!(all.len() < logs.lines.len(), "each file has its threshold");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_and_the_labels_of_the_pod_give_members() {
+    let logs = Logs::new(&[]);
+    fs::write(logs.folder.path().join("labels"), "app=\"go2asia\"\n").unwrap();
+    let documents = logs.run("enrich-from-files.toml").await;
+    let all = of_index(&documents, "go2asia-logs-");
+    assert_eq!(all.len(), logs.lines.len());
+    let owned: Vec<_> = all.iter().filter(|document| document["service"] == "blockchain_gateway_service").collect();
+    assert!(!owned.is_empty());
+    for document in owned {
+        let told = (&document["team"], &document["tier"], &document["pod_labels"]["app"]);
+        assert_eq!(told, (&Value::from("chain"), &Value::from(1), &Value::from("go2asia")), "{document}");
+    }
+    assert!(all.iter().any(|document| document["team"].is_null() && document["tier"].is_null()));
 }
 
 #[test]

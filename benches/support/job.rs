@@ -117,6 +117,7 @@ fn build<B: 'static>(rows: &[Row<B>], name: &str, settings: &str) -> B {
         budget: Budget::new(1 << 30),
         state_dir: "".into(),
         files: Files::default(),
+        tables: levada::lang::Tables::default(),
     };
     (row.read)(table).and_then(|settings| settings.build(context)).expect("settings are right")
 }

@@ -10,7 +10,7 @@ use super::{FAULTY, USAGE};
 use crate::component::clock;
 use crate::config::{Case, CaseOutput, OutputRef, Plan, Section};
 use crate::event::{Batch, View};
-use crate::lang::Runner;
+use crate::lang::{Runner, Tables};
 use crate::topology::{Emitted, Trial};
 
 /// Run the `[[tests]]` of a configuration: no socket is opened, no file is read or written.
@@ -89,7 +89,7 @@ fn outputs(plan: &Plan, wanted: &CaseOutput, emitted: &Emitted) -> Vec<String> {
 
 /// Does any record meet it? Else what the condition said of the last one.
 fn meets(condition: &crate::transforms::ConditionText, records: &[View<'_>]) -> Result<(), String> {
-    let condition = condition.compile().map_err(|why| format!(": {why}"))?;
+    let condition = condition.compile(&Tables::default()).map_err(|why| format!(": {why}"))?;
     let mut runner = Runner::new();
     let mut last = String::new();
     for record in records {

@@ -36,6 +36,7 @@ struct Inner {
     errors: IntCounterVec,
     scrubbed: IntCounterVec,
     discarded_by_key: IntCounterVec,
+    table_reloads: IntCounterVec,
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
     utilization: Utilization,
@@ -50,6 +51,9 @@ impl Default for Families {
             registry.register(Box::new(family.clone())).expect("each name once");
             family
         };
+        let table_reloads = Opts::new("levada_enrichment_table_reloads_total", "Tables read again, by how it went.");
+        let table_reloads = IntCounterVec::new(table_reloads, &["table", "status"]).expect("names are constants");
+        registry.register(Box::new(table_reloads.clone())).expect("each name once");
         let gauge = |name: &str, help: &str| {
             let family = IntGaugeVec::new(Opts::new(name, help), &LABELS).expect("names are constants");
             registry.register(Box::new(family.clone())).expect("each name once");
@@ -82,6 +86,7 @@ impl Default for Families {
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
             utilization: Utilization::new(utilization),
+            table_reloads,
             registry,
         }))
     }
@@ -96,6 +101,19 @@ impl Families {
     /// Brings the figures up to date that are made of time; `now` is the clock's.
     pub fn refresh(&self, now: Instant) {
         self.0.utilization.refresh(now);
+    }
+
+    /// The file of an enrichment table changed and was read again, or could not be.
+    pub fn table_reloaded(&self, table: &str, succeeded: bool) {
+        let status = if succeeded { "success" } else { "failure" };
+        self.0.table_reloads.with_label_values(&[table, status]).inc();
+    }
+
+    /// How often that succeeded and failed.
+    #[cfg(test)]
+    pub(crate) fn table_reloads(&self, table: &str) -> (u64, u64) {
+        let count = |status| self.0.table_reloads.with_label_values(&[table, status]).get();
+        (count("success"), count("failure"))
     }
 
     /// The meters of one component.

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod clock;
 pub mod files;
+pub mod fresh;
 pub mod health;
 pub mod machine;
 pub mod meters;

@@ -23,6 +23,10 @@ pub trait Lane: Send {
     /// Runs `batch` and offers the results at once to every queue that has room. What has none is given back: the
     /// stream it came from waits with it, the lane goes on with others. `waker` is called when there is room.
     fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer;
+
+    /// The source has read all there ever will be, and waits for its receipts: steps that hold records need not wait
+    /// for more of its.
+    fn rest(&mut self) {}
 }
 
 /// The door of a queue.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::files::{Files, Named};
 use super::meters::Meters;
 use crate::event::Budget;
+use crate::lang::Tables;
 
 /// The settings of one kind of component: checked without I/O, then built.
 pub trait Settings: DeserializeOwned + JsonSchema + 'static {
@@ -33,6 +34,12 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
         Vec::new()
     }
 
+    /// The same for settings with programs, which may look things up in `tables`.
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
+        let _ = tables;
+        self.check()
+    }
+
     /// The files that it is made of besides its settings: programs, certificates, keys. A reload builds the component
     /// anew when what they hold has changed.
     fn files(&self) -> Vec<Named> {
@@ -40,7 +47,7 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
     }
 
     /// Faults in what these files hold; those that cannot be read are told of elsewhere.
-    fn check_files(&self, _files: &Files) -> Vec<Problem> {
+    fn check_files(&self, _files: &Files, _tables: &Tables) -> Vec<Problem> {
         Vec::new()
     }
 
@@ -113,6 +120,8 @@ pub struct Context {
     pub state_dir: PathBuf,
     /// The files of its settings, as they were checked.
     pub files: Files,
+    /// What programs may look things up in.
+    pub tables: Tables,
 }
 
 /// One row of a shelf.
@@ -123,9 +132,9 @@ pub struct Row<B> {
     pub schema: fn() -> serde_json::Value,
     /// The outputs that settings give it; see [`Settings::outputs`]. None for settings that cannot be read.
     pub outputs: fn(&toml::Table) -> Vec<Option<String>>,
-    /// Faults of settings that fit the schema, and of the files that they name; see [`Settings::check`] and
+    /// Faults of settings that fit the schema, and of the files that they name; see [`Settings::check_with`] and
     /// [`Settings::check_files`]. An error is why the settings cannot be read.
-    pub check: fn(&toml::Table, &Files) -> Result<Vec<Problem>, String>,
+    pub check: fn(&toml::Table, &Files, &Tables) -> Result<Vec<Problem>, String>,
     /// The files that settings name; see [`Settings::files`]. None for settings that cannot be read.
     pub files: fn(&toml::Table) -> Vec<Named>,
     /// What settings let it hold; see [`Settings::held_bytes`]. None for settings that cannot be read.
@@ -172,15 +181,15 @@ fn outputs<S: Settings>(table: &toml::Table) -> Vec<Option<String>> {
     table.clone().try_into().map_or_else(|_| Vec::new(), |settings: S| settings.outputs())
 }
 
-fn check<S: Settings>(table: &toml::Table, files: &Files) -> Result<Vec<Problem>, String> {
+fn check<S: Settings>(table: &toml::Table, files: &Files, tables: &Tables) -> Result<Vec<Problem>, String> {
     let settings = settings::<S>(table.clone())?;
     let unreadable = |named: Named| {
         let problem = Problem::new(named.setting, files.read(&named.path).err()?);
         Some(problem.help("name a file that is there and that the user of the agent may read"))
     };
-    let mut problems = settings.check();
+    let mut problems = settings.check_with(tables);
     problems.extend(settings.files().into_iter().filter_map(unreadable));
-    problems.extend(settings.check_files(files));
+    problems.extend(settings.check_files(files, tables));
     Ok(problems)
 }
 

@@ -10,6 +10,7 @@ use super::outlet::{Inlet, Lane, Offer, Outlet};
 use super::row::Context;
 use super::signal::Waiters;
 use crate::event::{Batch, Budget, Form, Identity, Outcome, View};
+use crate::lang::Tables;
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -222,6 +223,7 @@ pub(crate) fn context(folder: &std::path::Path, memory: usize) -> (Families, Con
         budget: Budget::new(memory),
         state_dir: folder.to_owned(),
         files: Files::default(),
+        tables: Tables::default(),
     };
     (families, context)
 }

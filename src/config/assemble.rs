@@ -4,10 +4,12 @@ use super::catalogue::{Budget, Kind};
 use super::document::{self, Document, Soundness};
 use super::draft::{self, Draft};
 use super::plan::{Component, OutputRef, Plan};
+use super::tree::{Node, Value};
 use super::{Rules, cases, graph, interpolate, judge, merge, privacy};
 use crate::component::files::Files;
 use crate::component::size::show_size;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
+use crate::lang::Tables;
 
 /// The plan of some files; None if something is missing from it, which is then in the report.
 pub(super) fn assemble(
@@ -20,6 +22,7 @@ pub(super) fn assemble(
     let documents = documents.iter().map(|file| document(*file, sources, report, rules)).collect();
     let merged = merge::merge(documents, report)?;
     let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
+    let tables = tables(&merged.globals);
     let globals = draft::section(merged.globals, rules.catalogue.globals(), judge::GLOBALS, report);
     if let Some(globals) = &globals {
         let found = Ok(rules.catalogue.check_globals(&globals.settings));
@@ -31,7 +34,7 @@ pub(super) fn assemble(
         merged.components.into_iter().map(|declared| draft::draft(declared, rules.catalogue, report)).collect();
     let whole = drafts.iter().filter(|draft| draft.soundness == Soundness::Whole);
     for (draft, checked) in whole.filter_map(|draft| Some((draft, draft.checked.as_ref()?))) {
-        let found = (checked.check)(&checked.section.settings, files);
+        let found = (checked.check)(&checked.section.settings, files, &tables);
         judge::judge((&checked.section, &draft.subject()), found, files, (sources, report));
     }
     let inputs = graph::connect(&drafts, soundness, report);
@@ -44,13 +47,25 @@ pub(super) fn assemble(
     let plan = Plan { globals: globals?, sources: of_kind, transforms, sinks, tests, files: files.clone() };
     within_budget(&plan, rules.budget, report);
     if !gaps {
-        cases::judge(&plan, sources, report);
+        cases::judge(&plan, &tables, (sources, report));
         privacy::check_exempt(&plan, report);
     }
     if !gaps && !report.has_errors() {
         judge::something_to_do(&plan, rules.catalogue, report);
     }
     (!gaps).then_some(plan)
+}
+
+/// The tables that programs may name, whatever is wrong with their settings.
+fn tables(globals: &Node) -> Tables {
+    let inner = |node: &Node, key: &str| match &node.value {
+        Value::Table(table) => table.entries.iter().find(|entry| entry.key == key).map(|entry| entry.node.clone()),
+        _ => None,
+    };
+    let Some(Node { value: Value::Table(tables), .. }) = inner(globals, "enrichment_tables") else {
+        return Tables::default();
+    };
+    Tables::named(tables.entries.into_iter().map(|entry| entry.key))
 }
 
 /// One file with its variables filled in. What a file with syntax errors seems to hold is not judged any further.
@@ -89,5 +104,6 @@ fn within_budget(plan: &Plan, budget: &dyn Budget, report: &mut Report) {
     let fault = Diagnostic::new(Code::BuffersTooLarge, message).at(&place(largest), share(largest, *bytes));
     let others = sizes.iter().filter(|(sink, bytes)| sink.id != largest.id && *bytes > 0);
     let fault = others.fold(fault, |fault, (sink, bytes)| fault.also(&place(sink), share(sink, *bytes)));
-    report.push(fault.help("lower `buffer.max_size` or raise `memory_limit`"));
+    let lower = if largest.kind == Kind::Sink { "`buffer.max_size`" } else { "what it may hold" };
+    report.push(fault.help(format!("lower {lower} or raise `memory_limit`")));
 }

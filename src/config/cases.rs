@@ -10,7 +10,7 @@ use super::plan::{Component, OutputRef, Plan, Section};
 use crate::component::row::{About, Problem};
 use crate::diagnostic::{Code, Diagnostic, Report, Sources};
 use crate::event::{Batch, Path};
-use crate::lang;
+use crate::lang::{self, Tables};
 use crate::transforms::ConditionText;
 
 /// One test.
@@ -111,7 +111,7 @@ impl Case {
     }
 
     /// What the schema cannot tell, and what the components of `plan` do not agree to.
-    fn check(&self, plan: &Plan) -> Vec<Fault> {
+    fn check(&self, plan: &Plan, tables: &Tables) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.inputs().next().is_none() {
             faults.push(Problem::new("", "expected at least one of `inputs`").into());
@@ -127,7 +127,7 @@ impl Case {
             faults.extend(input.insert_at.0.iter().filter_map(|name| unknown_step(plan, &setting, name)));
         }
         for (at, output) in self.outputs.iter().enumerate() {
-            faults.extend(output.check(&format!("outputs[{at}]"), plan));
+            faults.extend(output.check(&format!("outputs[{at}]"), (plan, tables)));
         }
         let silent = self.no_outputs_from.iter().enumerate();
         faults.extend(silent.filter_map(|(at, name)| unknown_output(plan, format!("no_outputs_from[{at}]"), name)));
@@ -136,12 +136,12 @@ impl Case {
 }
 
 impl CaseOutput {
-    fn check(&self, setting: &str, plan: &Plan) -> Vec<Fault> {
+    fn check(&self, setting: &str, (plan, tables): (&Plan, &Tables)) -> Vec<Fault> {
         let mut faults: Vec<Fault> = Vec::new();
         let names = self.extract_from.0.iter();
         faults.extend(names.filter_map(|name| unknown_output(plan, format!("{setting}.extract_from"), name)));
         for (at, condition) in self.conditions.iter().enumerate() {
-            faults.extend(condition.check(&format!("{setting}.conditions[{at}]")).into_iter().map(Fault::from));
+            faults.extend(condition.check(&format!("{setting}.conditions[{at}]"), tables).into_iter().map(Fault::from));
         }
         for text in self.expected.iter().flat_map(|texts| &texts.0) {
             let object = serde_json::from_str::<serde_json::Map<_, _>>(text);
@@ -238,7 +238,7 @@ fn outputs(step: &Component) -> Vec<OutputRef> {
 }
 
 /// Judges the tests of a plan.
-pub(super) fn judge(plan: &Plan, sources: &mut Sources, report: &mut Report) {
+pub(super) fn judge(plan: &Plan, tables: &Tables, (sources, report): (&mut Sources, &mut Report)) {
     for section in &plan.tests {
         let case: Case = match section.read() {
             Ok(case) => case,
@@ -249,7 +249,7 @@ pub(super) fn judge(plan: &Plan, sources: &mut Sources, report: &mut Report) {
         };
         let subject = format!("test `{}`", case.name);
         let (mut problems, mut names) = (Vec::new(), Vec::new());
-        for fault in case.check(plan) {
+        for fault in case.check(plan, tables) {
             match fault {
                 Fault::Value(problem) => problems.push(problem),
                 Fault::Name { setting, name, known } => names.push((setting, name, known)),

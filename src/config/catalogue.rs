@@ -3,6 +3,7 @@
 use super::plan::{Component, Section};
 use crate::component::files::Files;
 use crate::component::row::Problem;
+use crate::lang::Tables;
 use serde_json::Value as Json;
 
 /// The part a component plays.
@@ -44,7 +45,8 @@ impl Kind {
 pub type Outputs = fn(&toml::Table) -> Vec<Option<String>>;
 
 /// The faults of settings that satisfy the schema, and of the files that they name; an error is why they cannot be read.
-pub type Check = fn(&toml::Table, &Files) -> Result<Vec<Problem>, String>;
+/// Programs in them may look things up in the tables.
+pub type Check = fn(&toml::Table, &Files, &Tables) -> Result<Vec<Problem>, String>;
 
 /// A row of the tables of kinds.
 #[derive(Clone, Copy, Debug)]

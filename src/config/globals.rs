@@ -1,11 +1,13 @@
 //! Settings that belong to no component.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::enrichment::EnrichmentTable;
 use super::global_scrub::GlobalScrub;
 use crate::component::row::{About, Problem};
 use crate::component::size::ByteSize;
@@ -26,6 +28,8 @@ pub struct Globals {
     /// Seconds that records in hand have to arrive after SIGTERM.
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub graceful_shutdown_limit_secs: f64,
+    /// Tables that programs look things up in, by name.
+    pub enrichment_tables: BTreeMap<String, EnrichmentTable>,
 }
 
 impl Default for Globals {
@@ -36,6 +40,7 @@ impl Default for Globals {
             api: None,
             scrub: None,
             graceful_shutdown_limit_secs: 60.0,
+            enrichment_tables: BTreeMap::new(),
         }
     }
 }
@@ -54,7 +59,11 @@ impl Globals {
             Err(_) => Some(Problem::new("api.address", "expected an IP address and a port, such as `127.0.0.1:8686`")),
         });
         let scrub = settings.get("scrub").cloned().map(toml::Value::try_into::<GlobalScrub>);
-        problem.into_iter().chain(scrub.and_then(Result::ok).iter().flat_map(GlobalScrub::check)).collect()
+        let scrub = scrub.and_then(Result::ok);
+        let tables = settings.get("enrichment_tables").cloned().map(toml::Value::try_into);
+        let tables: BTreeMap<String, EnrichmentTable> = tables.and_then(Result::ok).unwrap_or_default();
+        let of_tables = tables.iter().flat_map(|(name, table)| table.check(name));
+        problem.into_iter().chain(scrub.iter().flat_map(GlobalScrub::check)).chain(of_tables).collect()
     }
 }
 

@@ -52,6 +52,11 @@ impl Batch {
         Self { records: vec![], tables: Arc::new(tables), receipts }
     }
 
+    /// An empty batch that answers to the same receipts. It shares no tables: they can be written without a copy.
+    pub(crate) fn answers(&self) -> Self {
+        Self { receipts: self.receipts.clone(), ..Self::default() }
+    }
+
     pub(super) fn receipts(&self) -> &[Receipt] {
         &self.receipts
     }

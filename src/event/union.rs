@@ -205,7 +205,9 @@ mod tests {
         one.close();
         two.close();
         assert_eq!(ledger.worst(), []);
-        batches.into_iter().for_each(|batch| batch.settle(Outcome::Delivered));
+        for batch in batches {
+            batch.settle(Outcome::Delivered);
+        }
         assert_eq!(ledger.worst(), [(0, Outcome::Delivered), (1, Outcome::Delivered)]);
     }
 
@@ -224,11 +226,13 @@ mod tests {
     fn many_unions_are_several_batches() {
         let ledger = Arc::new(Ledger::default());
         let batch = batch_of(1, 0, &["a"], ledger.receipt());
-        let unions = (0..MOST_RECORDS + 1).map(|_| (Union::of(&batch, 0), b"{}".to_vec()));
+        let unions = (0..=MOST_RECORDS).map(|_| (Union::of(&batch, 0), b"{}".to_vec()));
         let batches = Batch::united(unions);
         assert_eq!(batches.iter().map(Batch::len).collect::<Vec<_>>(), [MOST_RECORDS, 1]);
         batch.close();
-        batches.into_iter().for_each(|batch| batch.settle(Outcome::Delivered));
+        for batch in batches {
+            batch.settle(Outcome::Delivered);
+        }
         assert_eq!(ledger.worst(), [(0, Outcome::Delivered)]);
     }
 }

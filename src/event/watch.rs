@@ -9,7 +9,7 @@ impl Batch {
     /// Has `hear` told once how all that is made of this batch ended: the worst outcome, before its source learns it.
     /// It is called on whatever thread lets the last holder go: it must not block.
     pub fn watch(&mut self, hear: impl FnOnce(Outcome) + Send + 'static) {
-        let real = self.select(|_| false);
+        let real = self.answers();
         let watch = Watch(Mutex::new(Some((real, Box::new(hear)))));
         self.answer_to(Receipt::new(Arc::new(watch), 0)).into_iter().for_each(Receipt::close);
     }

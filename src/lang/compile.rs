@@ -1,5 +1,6 @@
 //! From source text to a program that can run on records.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::thread;
 
@@ -13,10 +14,19 @@ use super::depth;
 use super::fault::{self, Fault};
 use super::fields::Side;
 use super::shortcut;
+use super::tables::{self, Tables};
 use super::target::Names;
 
-/// VRL's functions, built once: a table of some two hundred boxes.
-static FUNCTIONS: LazyLock<Vec<Box<dyn Function>>> = LazyLock::new(vrl::stdlib::all);
+/// VRL's functions and our own, built once: a table of some two hundred boxes.
+static FUNCTIONS: LazyLock<Vec<Box<dyn Function>>> =
+    LazyLock::new(|| vrl::stdlib::all().into_iter().chain(tables::functions()).collect());
+
+/// The names of all functions that programs may call, sorted.
+pub fn function_names() -> Vec<&'static str> {
+    let mut names: Vec<_> = FUNCTIONS.iter().map(|function| function.identifier()).collect();
+    names.sort_unstable();
+    names
+}
 
 /// A program with the names of the members it can touch.
 pub(super) struct Body {
@@ -79,11 +89,38 @@ fn apart<T: Send>(source: &str, work: impl FnOnce() -> Result<T, Vec<Fault>> + S
 ///
 /// Every fault that the compiler found; or that the program nests too deeply.
 pub fn compile(source: &str, timezone: TimeZone) -> Result<Program, Vec<Fault>> {
+    compile_with(source, timezone, &Tables::default())
+}
+
+/// Compiles a program that may look things up in `tables`.
+///
+/// # Errors
+///
+/// Every fault that the compiler found; or that the program nests too deeply.
+pub fn compile_with(source: &str, timezone: TimeZone, tables: &Tables) -> Result<Program, Vec<Fault>> {
     apart(source, || {
-        let (full, warnings) = compile_body(source, CompileConfig::default())?;
-        let full = parse(source).and_then(|program| lean(source, program, &TypeState::default())).unwrap_or(full);
-        Ok(Program { full, rest: compile_rest(source), timezone, warnings })
+        guarded(source, || {
+            let (full, warnings) = compile_body(source, config(tables))?;
+            let lean = |program| lean((source, tables), program, &TypeState::default());
+            let full = parse(source).and_then(lean).unwrap_or(full);
+            Ok(Program { full, rest: compile_rest(source, tables), timezone, warnings })
+        })
     })
+}
+
+/// Functions that read a file when they are compiled (`parse_proto`, `encode_proto`) panic where they cannot.
+fn guarded<T>(source: &str, compile: impl FnOnce() -> Result<T, Vec<Fault>>) -> Result<T, Vec<Fault>> {
+    let compiled = catch_unwind(AssertUnwindSafe(compile));
+    compiled.unwrap_or_else(|_| {
+        let message = "the compiler gave up: a function of the program cannot read the file that it names";
+        Err(vec![Fault::whole(source, message)])
+    })
+}
+
+fn config(tables: &Tables) -> CompileConfig {
+    let mut config = CompileConfig::default();
+    config.set_custom(tables.clone());
+    config
 }
 
 /// Compiles a condition. As in Vector it may not assign or delete, and its type must be boolean whatever the record holds.
@@ -92,10 +129,19 @@ pub fn compile(source: &str, timezone: TimeZone) -> Result<Program, Vec<Fault>> 
 ///
 /// Every fault that the compiler found, or one about the type.
 pub fn compile_condition(source: &str, timezone: TimeZone) -> Result<Condition, Vec<Fault>> {
+    compile_condition_with(source, timezone, &Tables::default())
+}
+
+/// Compiles a condition that may look things up in `tables`.
+///
+/// # Errors
+///
+/// Every fault that the compiler found, or one about the type.
+pub fn compile_condition_with(source: &str, timezone: TimeZone, tables: &Tables) -> Result<Condition, Vec<Fault>> {
     apart(source, || {
-        let mut config = CompileConfig::default();
+        let mut config = config(tables);
         config.set_read_only();
-        let (body, warnings) = compile_body(source, config)?;
+        let (body, warnings) = guarded(source, || compile_body(source, config))?;
         let result = body.program.final_type_info().result;
         if !result.is_boolean() {
             let message = format!("a condition must give a boolean, this one gives {}", result.kind());
@@ -113,26 +159,26 @@ fn compile_body(source: &str, config: CompileConfig) -> Result<(Body, Vec<Fault>
 
 /// The rest of a program behind a first statement that parses the message. Only called for a source that compiles as a whole, so the rest is expected to; should it not,
 /// the program runs whole.
-fn compile_rest(source: &str) -> Option<Body> {
+fn compile_rest(source: &str, tables: &Tables) -> Option<Body> {
     let (first, rest) = shortcut::cut(parse(source)?)?;
-    let after = compile_part(first, &TypeState::default())?.final_type_info().state;
-    match lean(source, rest.clone(), &after) {
+    let after = compile_part(first, &TypeState::default(), tables)?.final_type_info().state;
+    match lean((source, tables), rest.clone(), &after) {
         Some(body) => Some(body),
-        None => Some(Body::new(compile_part(rest, &after)?, Vec::new())),
+        None => Some(Body::new(compile_part(rest, &after, tables)?, Vec::new())),
     }
 }
 
 /// A program without the constants that it begins with, if it has some and cannot see them.
-fn lean(source: &str, mut program: ast::Program, state: &TypeState) -> Option<Body> {
+fn lean((source, tables): (&str, &Tables), mut program: ast::Program, state: &TypeState) -> Option<Body> {
     let count = constant::leading(&program);
     // `unnest` looks at the root without telling the compiler; it cannot be called without being named.
     if count == 0 || source.contains("unnest") {
         return None;
     }
     let tail = ast::Program(program.0.split_off(count));
-    let head = compile_part(program, state)?;
+    let head = compile_part(program, state, tables)?;
     let constants = constant::render(&head)?;
-    let tail = compile_part(tail, &head.final_type_info().state)?;
+    let tail = compile_part(tail, &head.final_type_info().state, tables)?;
     constant::is_blind_to(&tail, &constants).then(|| Body::new(tail, constants))
 }
 
@@ -140,8 +186,8 @@ fn parse(source: &str) -> Option<ast::Program> {
     vrl::parser::parse(source).ok()
 }
 
-fn compile_part(part: ast::Program, state: &TypeState) -> Option<compiler::Program> {
-    Compiler::compile(&FUNCTIONS, part, state, CompileConfig::default()).ok().map(|result| result.program)
+fn compile_part(part: ast::Program, state: &TypeState, tables: &Tables) -> Option<compiler::Program> {
+    Compiler::compile(&FUNCTIONS, part, state, config(tables)).ok().map(|result| result.program)
 }
 
 impl Body {

@@ -22,6 +22,11 @@ pub(super) fn read(raw: &[u8], arena: &mut BytesMut) -> Result<Value, Error> {
     Reader { raw, at: 0, arena }.value()
 }
 
+/// One JSON value that was validated before, if it is no number too large for a float.
+pub(crate) fn read_value(raw: &[u8]) -> Option<Value> {
+    read(raw, &mut BytesMut::new()).ok()
+}
+
 /// A cursor over the text of one value.
 struct Reader<'a> {
     raw: &'a [u8],
@@ -113,7 +118,7 @@ fn short_integer(raw: &[u8]) -> Option<i64> {
 }
 
 /// Appends a value as JSON.
-pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
+pub(crate) fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Bytes(bytes) => quote(bytes, out),
         Value::Object(map) => {

@@ -15,16 +15,22 @@ mod row;
 mod runner;
 mod shortcut;
 mod splice;
+mod tables;
 mod target;
 mod template;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Condition, Program, compile, compile_condition};
+pub use compile::{
+    Condition, Program, compile, compile_condition, compile_condition_with, compile_with, function_names,
+};
 pub use dropped::{Dropped, mark_dropped};
 pub use fault::{Fault, Label};
 pub use fields::{Fields, FieldsMut, Member, Side};
+pub(crate) use json::{read_value, write as write_value};
 pub use row::Row;
 pub use runner::{Outcome, Runner};
+pub(crate) use tables::Search;
+pub use tables::{Case, Condition as RowCondition, Format, Sheet, Table, Tables};
 pub use template::{Missing, Template, TemplateError};
 pub use vrl::compiler::TimeZone;

@@ -4,4 +4,6 @@ mod deep;
 mod document;
 mod equivalence;
 mod fidelity;
+mod functions;
+mod tables;
 mod template;

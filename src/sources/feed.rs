@@ -196,6 +196,7 @@ impl Feed {
 
     /// Waits until all receipts have resolved, or the deadline has passed.
     pub(super) fn finish(mut self) {
+        self.lane.rest();
         while !self.is_over() {
             self.attend();
             if self.kept.is_empty() {

@@ -13,6 +13,7 @@ use crate::component::source::Source;
 use crate::config::{Component, Kind};
 use crate::delivery::Drain;
 use crate::event::Budget;
+use crate::lang::Tables;
 use crate::transforms::Keeping;
 use crate::{sinks, sources, transforms};
 
@@ -20,7 +21,7 @@ use crate::{sinks, sources, transforms};
 #[derive(Debug, thiserror::Error)]
 #[error("cannot build the {kind} `{id}`: {why}")]
 pub struct BuildError {
-    /// Source, transform or sink.
+    /// Source, transform, sink or enrichment table.
     pub kind: &'static str,
     /// The component.
     pub id: String,
@@ -35,6 +36,7 @@ pub(super) struct Ground {
     pub(super) budget: Budget,
     pub(super) data_dir: Arc<Path>,
     pub(super) taps: Taps,
+    pub(super) tables: Tables,
 }
 
 impl Ground {
@@ -76,6 +78,7 @@ impl Ground {
             budget: self.budget.clone(),
             state_dir: self.data_dir.join(component.kind.section()).join(&component.id),
             files: Files::default(),
+            tables: self.tables.clone(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::task::Waker;
 
 use arc_swap::ArcSwap;
 
+use super::alive::Reader;
 use super::guard::leaving;
 use super::keeper::panic_text;
 use super::suspect::{Excuse, Suspects, span};
@@ -107,22 +108,39 @@ impl Chain {
     }
 }
 
-/// The outlet of a source: hands out lanes over the chain as it is configured now.
-pub(crate) struct ChainOutlet(pub(crate) Arc<ArcSwap<Chain>>);
+/// An outlet that hands out lanes over the chain as it is configured now.
+pub(crate) struct ChainOutlet {
+    chain: Arc<ArcSwap<Chain>>,
+    /// Of a source.
+    reader: Option<Arc<Reader>>,
+}
+
+impl ChainOutlet {
+    /// The outlet of a sink's or a step's output.
+    pub(crate) fn new(chain: Arc<ArcSwap<Chain>>) -> Self {
+        Self { chain, reader: None }
+    }
+
+    /// The outlet of a source.
+    pub(super) fn of_source(chain: Arc<ArcSwap<Chain>>, reader: Reader) -> Self {
+        Self { chain, reader: Some(Arc::new(reader)) }
+    }
+}
 
 impl Outlet for ChainOutlet {
     fn lane(&self) -> Box<dyn Lane> {
-        let (current, suspects) = (self.0.clone(), Suspects::default());
-        Box::new(ChainLane { current, known: Weak::new(), guard: None, steps: Vec::new(), suspects })
+        let (current, reader, suspects) = (self.chain.clone(), self.reader.clone(), Suspects::default());
+        Box::new(ChainLane { current, reader, known: Weak::new(), guard: None, steps: Vec::new(), suspects })
     }
 
     fn is_read(&self) -> bool {
-        !self.0.load().entry.is_empty()
+        !self.chain.load().entry.is_empty()
     }
 }
 
 struct ChainLane {
     current: Arc<ArcSwap<Chain>>,
+    reader: Option<Arc<Reader>>,
     /// The chain that `steps` are a copy of. Between batches a lane holds no chain: one that a reload replaced goes
     /// with the last batch in it, and with it the doors to sinks that were removed.
     known: Weak<Chain>,
@@ -165,6 +183,12 @@ impl Lane for ChainLane {
             }
         }
         offer(run.outputs, waker)
+    }
+
+    fn rest(&mut self) {
+        if let Some(reader) = &self.reader {
+            reader.rest();
+        }
     }
 }
 

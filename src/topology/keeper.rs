@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::suspect::Excuse;
@@ -24,13 +25,16 @@ use crate::event::Batch;
 /// Bytes taken from the queue at once.
 const TAKE: usize = 256 << 10;
 
-/// When the process ends and nothing came for so long, what is held goes: the sources wait for it.
+/// When the process ends, or no source reads any more, and nothing came for so long, what is held goes: the sources
+/// wait for it.
 const QUIET: Duration = Duration::from_millis(10);
 
 /// Everything a stateful step runs with.
 pub(super) struct Keeper {
     queue: Arc<Queue>,
     health: Health,
+    /// How many sources still read.
+    reading: watch::Receiver<usize>,
     /// None while it is at work on another thread.
     worker: Option<Box<Worker>>,
 }
@@ -55,13 +59,15 @@ enum Work {
 }
 
 impl Keeper {
-    pub(super) fn new(queue: Arc<Queue>, health: Health, worker: Worker) -> Self {
-        Self { queue, health, worker: Some(Box::new(worker)) }
+    pub(super) fn new(queue: Arc<Queue>, health: Health, reading: watch::Receiver<usize>) -> Self {
+        Self { queue, health, reading, worker: None }
     }
 
     /// Runs until the queue is closed and empty, or until `stop`: then it takes no more. Either way it gives out what
     /// it holds. What has found no room by the deadline of `stop` has failed: its sources offer it again.
-    pub(super) async fn run(self, stop: Stop) {
+    pub(super) async fn run(mut self, worker: Worker, stop: Stop) {
+        self.worker = Some(Box::new(worker));
+        self.health.succeeded(self.queue.id());
         tokio::select! {
             () = self.keep(&stop) => {}
             () = async { sleep_until(Instant::from_std(stop.requested().await)).await } => {}
@@ -71,25 +77,33 @@ impl Keeper {
     async fn keep(mut self, stop: &Stop) {
         let Some(meters) = self.worker.as_ref().map(|worker| worker.meters.clone()) else { return };
         let _seat = meters.seat();
-        let mut quiet = None;
+        // When to give out what is held though no timer says so; did anything come since it was given out last?
+        let (mut quiet, mut has_more) = (None, false);
         loop {
+            if self.is_last_call() && quiet.is_none() && has_more {
+                quiet = Some(Instant::now() + QUIET);
+            }
             let due = self.worker.as_ref().and_then(|worker| worker.step.due()).map(Instant::from_std);
             let work = tokio::select! {
                 taken = self.queue.take(TAKE) => taken.map_or(Work::Finish, Work::Apply),
                 () = at(due) => Work::Wake,
                 () = at(quiet) => Work::Finish,
+                () = none_reads(&mut self.reading) => continue,
                 _ = stop.requested() => Work::Finish,
             };
             let is_last = matches!(work, Work::Finish) && quiet.take().is_none();
-            let is_more = matches!(work, Work::Apply(_));
+            has_more = matches!(work, Work::Apply(_)) || (has_more && matches!(work, Work::Wake));
+            quiet = quiet.filter(|_| !matches!(work, Work::Apply(_)));
             self.carry_out(work).await;
-            if is_last {
+            if is_last || self.worker.is_none() {
                 return;
             }
-            if is_more && self.queue.is_hurried() {
-                quiet = Some(Instant::now() + QUIET);
-            }
         }
+    }
+
+    /// Does nobody wait for more: because the process ends, or because all sources have read all there is?
+    fn is_last_call(&self) -> bool {
+        self.queue.is_hurried() || *self.reading.borrow() == 0
     }
 
     /// Does some work and waits until all that came of it is in the queues. Not on the threads that serve sockets.
@@ -110,6 +124,16 @@ impl Keeper {
             let Some(held) = waits else { return };
             room(held).await;
         }
+    }
+}
+
+/// Waits until the last source has read all there is, if that is still to come.
+async fn none_reads(reading: &mut watch::Receiver<usize>) {
+    // An error means that nobody counts any more.
+    let told =
+        reading.wait_for(|count| *count > 0).await.is_ok() && reading.wait_for(|count| *count == 0).await.is_ok();
+    if !told {
+        std::future::pending::<()>().await;
     }
 }
 

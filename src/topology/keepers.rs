@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
 
+use super::alive::Alive;
 use super::build::{BuildError, Ground, Made};
 use super::chain::{Chain, ChainOutlet};
 use super::compile::Compiler;
@@ -16,6 +17,7 @@ use super::keeper::{Keeper, Worker};
 use super::leftover::Leftover;
 use super::retired::HAND_OVER;
 use super::roster::Member;
+use super::tables;
 use crate::buffer::Queue;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
@@ -58,12 +60,13 @@ struct Waiting {
 }
 
 impl Keepers {
-    /// Builds those that are new or changed. Those of `plan` that are stateful are told by their type.
-    pub(super) fn build(&self, plan: &Plan, ground: &Ground) -> Result<Built, BuildError> {
+    /// Builds those that are new or changed, and where the tables are others, those that may hold one.
+    pub(super) fn build(&self, plan: &Plan, ground: &Ground, has_tables: bool) -> Result<Built, BuildError> {
         let stateful = plan.transforms.iter().filter(|step| Ground::is_stateful(step));
         let build = |component: &Component| {
             let made_of = Made::of(component, &plan.files);
-            let runs = self.0.get(&component.id).is_some_and(|running| running.made_of.is_same(&made_of));
+            let known = self.0.get(&component.id).filter(|_| has_tables || !tables::may_look_up(component));
+            let runs = known.is_some_and(|running| running.made_of.is_same(&made_of));
             let keeping = if runs { None } else { Some(ground.keeper(component, &plan.files)?) };
             Ok((made_of, keeping))
         };
@@ -71,7 +74,12 @@ impl Keepers {
     }
 
     /// Puts the queues and exits in place that a new plan needs; [`Swap::start`] brings them to life.
-    pub(super) fn swap(&mut self, built: Built, ground: &Ground, dead_letters: &Arc<DeadLetters>) -> Swap {
+    pub(super) fn swap(
+        &mut self,
+        built: Built,
+        (ground, alive): (&Ground, &Alive),
+        dead_letters: &Arc<DeadLetters>,
+    ) -> Swap {
         let mut before = std::mem::take(&mut self.0);
         let mut swap = Swap { ready: Vec::new(), retired: Vec::new() };
         for (made_of, keeping) in built {
@@ -80,7 +88,7 @@ impl Keepers {
                 (Some(running), None) => _ = self.0.insert(id, running),
                 (old, Some(keeping)) => {
                     let waiting = Waiting { made_of, keeping, old };
-                    let (running, ready) = waiting.prepare(ground, dead_letters);
+                    let (running, ready) = waiting.prepare((ground, alive), dead_letters);
                     self.0.insert(id, running);
                     swap.ready.push(ready);
                 }
@@ -173,7 +181,7 @@ impl Ready {
 
 impl Waiting {
     /// A step that replaces another takes over its queue, and those of its exits that it still has.
-    fn prepare(self, ground: &Ground, dead_letters: &Arc<DeadLetters>) -> (Running, Ready) {
+    fn prepare(self, (ground, alive): (&Ground, &Alive), dead_letters: &Arc<DeadLetters>) -> (Running, Ready) {
         let Self { made_of, keeping, old } = self;
         let meters = ground.context(&made_of.component).meters;
         let (max_size, when_full) = (keeping.buffer.max_size, keeping.buffer.when_full);
@@ -193,10 +201,11 @@ impl Waiting {
         };
         let exits: Vec<Exit> = Ground::outputs(&made_of.component).into_iter().map(&mut exit).collect();
         let (health, stop) = (Health::default(), Stop::default());
-        let refusals = Refusals::new(dead_letters.clone(), Arc::new(ChainOutlet(rejects.clone())), stop.clone());
+        let refusals = Refusals::new(dead_letters.clone(), Arc::new(ChainOutlet::new(rejects.clone())), stop.clone());
         let worker = worker(keeping, (&exits, refusals), &meters, dead_letters);
         let (start, started) = tokio::sync::oneshot::channel();
-        let task = tokio::spawn(run(before, started, (queue.clone(), health.clone(), stop.clone())));
+        let keeper = Keeper::new(queue.clone(), health.clone(), alive.reading());
+        let task = tokio::spawn(run(before, started, (keeper, stop.clone())));
         (Running { made_of, queue, door, exits, rejects, health, stop, task }, Ready(start, worker))
     }
 }
@@ -209,7 +218,7 @@ fn worker(
 ) -> Worker {
     Worker {
         step: keeping.step,
-        lanes: exits.iter().map(|exit| ChainOutlet(exit.chain.clone()).lane()).collect(),
+        lanes: exits.iter().map(|exit| ChainOutlet::new(exit.chain.clone()).lane()).collect(),
         refusals,
         dead_letters: dead_letters.clone(),
         meters: meters.clone(),
@@ -221,14 +230,13 @@ fn worker(
 async fn run(
     before: Option<JoinHandle<()>>,
     started: tokio::sync::oneshot::Receiver<Worker>,
-    (queue, health, stop): (Arc<Queue>, Health, Stop),
+    (keeper, stop): (Keeper, Stop),
 ) {
     let Ok(worker) = started.await else { return };
     if let Some(before) = before {
         let _ended = before.await;
     }
-    health.succeeded(queue.id());
-    Keeper::new(queue, health, worker).run(stop).await;
+    keeper.run(worker, stop).await;
 }
 
 impl Running {

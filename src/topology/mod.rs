@@ -16,6 +16,7 @@ mod retired;
 mod roster;
 mod running;
 mod suspect;
+mod tables;
 mod tap;
 mod trial;
 
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use crate::component::meters::Families;
 use crate::delivery::DeadLetters;
 use crate::event::Budget;
+use crate::lang::Tables;
 
 pub use build::BuildError;
 pub use changes::{Change, What};
@@ -81,7 +83,13 @@ impl Topology {
     pub fn idle(data_dir: &DataDir, families: Families, budget: Budget) -> Self {
         let dead_letters = Arc::new(DeadLetters::new(data_dir.path.join("dead_letters")));
         Self::new(
-            build::Ground { families, budget, data_dir: data_dir.path.clone(), taps: Taps::default() },
+            build::Ground {
+                families,
+                budget,
+                data_dir: data_dir.path.clone(),
+                taps: Taps::default(),
+                tables: Tables::default(),
+            },
             dead_letters,
         )
     }

@@ -11,6 +11,7 @@ use super::tap::Taps;
 use crate::component::meters::Families;
 use crate::config::Plan;
 use crate::event::Budget;
+use crate::lang::Tables;
 
 /// How long a destination has to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -27,7 +28,7 @@ pub struct Probed {
 /// Asks all destinations at once. A sink that has nobody to ask is not among the answers.
 pub async fn probe(plan: &Plan) -> Vec<Probed> {
     let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
-    let ground = Ground { families, budget, data_dir: Path::new("").into(), taps };
+    let ground = Ground { families, budget, data_dir: Path::new("").into(), taps, tables: Tables::default() };
     let mut asked = JoinSet::new();
     let mut answers = Vec::new();
     for component in &plan.sinks {

@@ -20,6 +20,7 @@ use super::keepers::{self, Keepers};
 use super::leftover::Leftover;
 use super::retired::{HAND_OVER, Retired};
 use super::roster::{Member, Roster};
+use super::tables::{self, Shelf};
 use super::tap::Taps;
 use crate::buffer::Queue;
 use crate::component::health::Health;
@@ -37,6 +38,7 @@ pub struct Topology {
     sources: HashMap<String, RunningSource>,
     steps: HashMap<String, RunningStep>,
     keepers: Keepers,
+    tables: Shelf,
     sinks: HashMap<String, RunningSink>,
     retired: Retired,
     alive: Alive,
@@ -70,6 +72,7 @@ struct RunningSink {
 
 /// What was built for a new plan, before anything is swapped. `None`: unchanged, what runs stays.
 struct Built {
+    tables: Shelf,
     sources: Vec<(Made, Option<Box<dyn Source>>)>,
     steps: HashMap<String, RunningStep>,
     keepers: keepers::Built,
@@ -88,6 +91,7 @@ impl Topology {
             sources: HashMap::new(),
             steps: HashMap::new(),
             keepers: Keepers::default(),
+            tables: Shelf::default(),
             sinks: HashMap::new(),
             retired: Retired::default(),
             alive: Alive::default(),
@@ -132,9 +136,14 @@ impl Topology {
     }
 
     fn build(&self, plan: &Plan, guests: &mut HashMap<String, Guest>) -> Result<Built, BuildError> {
-        let keepers = self.keepers.build(plan, &self.ground)?;
+        let tables = self.tables.build(plan, &self.ground.families)?;
+        let ground = Ground { tables: tables.tables(), ..self.ground.clone() };
+        // A program holds the tables that it was compiled with.
+        let has_tables = self.tables.is_same(&tables);
+        let keepers = self.keepers.build(plan, &ground, has_tables)?;
         let guards = Guards::of(plan)?;
-        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), keepers, sinks: Vec::new(), guards };
+        let (sources, steps, sinks) = (Vec::new(), HashMap::new(), Vec::new());
+        let mut built = Built { tables, sources, steps, keepers, sinks, guards };
         let files = &plan.files;
         for component in &plan.sinks {
             let made_of = Made::of(component, files);
@@ -148,9 +157,11 @@ impl Topology {
         }
         for component in plan.transforms.iter().filter(|component| !Ground::is_stateful(component)) {
             let made_of = Made::of(component, files);
-            let step = match self.steps.get(&component.id).filter(|step| step.made_of.is_same(&made_of)) {
+            let runs =
+                |step: &&RunningStep| step.made_of.is_same(&made_of) && (has_tables || !tables::may_look_up(component));
+            let step = match self.steps.get(&component.id).filter(runs) {
                 Some(step) => step.built.clone(),
-                None => self.ground.transform(component, files)?,
+                None => ground.transform(component, files)?,
             };
             built.steps.insert(component.id.clone(), RunningStep { made_of, built: step });
         }
@@ -167,7 +178,8 @@ impl Topology {
         self.retired.sweep();
         let removed = self.swap_sinks(built.sinks);
         self.steps = built.steps;
-        let mut keepers = self.keepers.swap(built.keepers, &self.ground, &self.dead_letters);
+        self.tables = built.tables;
+        let mut keepers = self.keepers.swap(built.keepers, (&self.ground, &self.alive), &self.dead_letters);
         self.swap_sources((plan, &built.guards), built.sources, || keepers.start());
         self.roster.replace(self.members());
         keepers.retire();
@@ -233,7 +245,7 @@ impl Topology {
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
         let rejects = Arc::new(ArcSwap::from_pointee(unread));
         let (stop, in_hand) = (Stop::default(), InHand::default());
-        let outlet = Arc::new(ChainOutlet(rejects.clone()));
+        let outlet = Arc::new(ChainOutlet::new(rejects.clone()));
         let refusals = Refusals::new(self.dead_letters.clone(), outlet, stop.clone());
         let health = Health::default();
         let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone() };
@@ -345,7 +357,8 @@ impl NewSource {
     fn start(self, old: Option<JoinHandle<()>>, alive: &Alive) -> RunningSource {
         let Self { made_of, chain, source } = self;
         let chain = Arc::new(ArcSwap::new(chain));
-        let (outlet, stop, health) = (Arc::new(ChainOutlet(chain.clone())), Stop::default(), Health::default());
+        let outlet = Arc::new(ChainOutlet::of_source(chain.clone(), alive.reader()));
+        let (stop, health) = (Stop::default(), Health::default());
         let (id, ending, state) = (made_of.component.id.clone(), stop.clone(), health.clone());
         let pulse = alive.begin(&id, &health, &stop);
         let task = tokio::spawn(async move {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::build::{BuildError, Ground};
 use super::compile::BuiltStep;
+use super::tables::Shelf;
 use super::tap::Taps;
 use crate::component::meters::Families;
 use crate::component::transform::{Ports, Stateful};
@@ -57,7 +58,8 @@ impl<'p> Trial<'p> {
     /// Builds the transforms of `plan`, as new as at a start.
     pub fn new(plan: &'p Plan) -> Result<Self, BuildError> {
         let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
-        let ground = Ground { families, budget, data_dir: Path::new("").into(), taps };
+        let tables = Shelf::default().build(plan, &families)?.tables();
+        let ground = Ground { families, budget, data_dir: Path::new("").into(), taps, tables };
         let build = |component: &'p Component| {
             if !Ground::is_stateful(component) {
                 return Ok((component, Step::Plain(ground.transform(component, &plan.files)?)));

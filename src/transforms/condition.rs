@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use super::program::{self, Weight};
 use crate::component::row::Problem;
 use crate::event::View;
-use crate::lang::{self, Condition, Runner, TimeZone};
+use crate::lang::{self, Condition, Runner, Tables, TimeZone};
 
 /// A condition as written: `".level == \"debug\""` or `{ type = "vrl", source = "..." }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,17 +67,17 @@ impl ConditionText {
     }
 
     /// The faults of the condition in `setting`.
-    pub fn check(&self, setting: &str) -> Vec<Problem> {
+    pub fn check(&self, setting: &str, tables: &Tables) -> Vec<Problem> {
         let setting = format!("{setting}{}", self.at);
-        match lang::compile_condition(&self.source, TimeZone::default()) {
+        match lang::compile_condition_with(&self.source, TimeZone::default(), tables) {
             Ok(condition) => program::problems(&setting, condition.warnings(), Weight::Warning),
             Err(faults) => program::problems(&setting, &faults, Weight::Error),
         }
     }
 
     /// The condition, ready to be asked; an error is a picture of its faults.
-    pub fn compile(&self) -> Result<Condition, String> {
-        lang::compile_condition(&self.source, TimeZone::default())
+    pub fn compile(&self, tables: &Tables) -> Result<Condition, String> {
+        lang::compile_condition_with(&self.source, TimeZone::default(), tables)
             .map_err(|faults| program::pictures("condition", &faults))
     }
 }

@@ -9,27 +9,56 @@
 //! fields.unit = "{{ service }}-{{ env }}"
 //! ```
 //!
+//! Files give members too: `files.NAME.path`, such as those of Kubernetes' downward API. They are looked at once a second
+//! and read again when their content changed. A table of `[enrichment_tables]` gives members to records whose value at
+//! `lookup.key` is in its column `lookup.column`:
+//!
+//! ```toml
+//! [transforms.owned]
+//! type = "enrich"
+//! inputs = ["app"]
+//! files.labels.path = "/etc/podinfo/labels"
+//! files.labels.format = "key_value"
+//! lookup.table = "owners"
+//! lookup.key = "service"
+//! lookup.column = "name"
+//! lookup.select = ["team", "tier"]
+//!
+//! [enrichment_tables.owners]
+//! type = "file"
+//! file.path = "/etc/levada/owners.csv"
+//! ```
+//!
 //! It *overwrites*, so that a service cannot forge `env` or `pod_name`; `keep_existing` is the exception. Constants are
 //! put into what records share, once for all records of a file or peer: they cost nothing per record. Templates see
 //! the record with the constants, not each other's results. Where a template finds no value, the member is not set,
 //! the record's own member of that name is removed (it could be forged), and an error is counted.
 //!
+//! **Holds** the content of its files. **A stop** and **a crash** lose nothing: they are read at the start, and must be
+//! there. When one cannot be read later its members stay as they were, and that is counted as `file_unreadable`. A row
+//! that is not there, or not the only one, counts as a missing value, as `no_row`.
+//!
 //! **Guarantee.** No record is dropped; members that are not named stay as they came. **Limits.** Names are top-level
 //! keys. A program that assigns the root (`. = ...`) afterwards drops these members: let `enrich` come after it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::files::{Constants, FileSettings};
+use self::lookup::{Lookup, LookupSettings, Memo};
 use self::value::{FieldValue, Fields};
 use super::notice::Notice;
 use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Editor, Origin, Shared, json};
-use crate::lang::Template;
+use crate::lang::{Tables, Template};
 
+mod files;
+mod lookup;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -39,7 +68,13 @@ mod value;
 #[serde(deny_unknown_fields)]
 pub(super) struct EnrichSettings {
     /// Members to set: constants of any type, or text with `{{ path }}` in it, which is filled for each record.
+    #[serde(default)]
     fields: Fields,
+    /// Members to set to what files hold.
+    #[serde(default)]
+    files: BTreeMap<String, FileSettings>,
+    /// A row of a table that gives members.
+    lookup: Option<LookupSettings>,
     /// Leave a member that the record has as it is.
     #[serde(default)]
     keep_existing: bool,
@@ -49,16 +84,21 @@ impl Settings for EnrichSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "enrich";
 
-    fn check(&self) -> Vec<Problem> {
-        if self.fields.is_empty() {
-            return vec![Problem::new("fields", "no fields: expected at least one `fields.NAME = value`")];
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
+        if self.fields.is_empty() && self.files.is_empty() && self.lookup.is_none() {
+            let message = "no members: expected at least one of `fields.NAME`, `files.NAME.path` and `lookup.table`";
+            return vec![Problem::new("", message)];
         }
         let fault = |(name, value): (&String, &FieldValue)| {
             let error = value.template()?.err()?;
             let problem = Problem::new(format!("fields.{name}"), error.message);
             Some(Problem { within: Some(error.span), ..problem })
         };
-        self.fields.iter().filter_map(fault).collect()
+        let both = self.files.keys().filter(|name| self.fields.contains_key(*name)).map(|name| {
+            Problem::new(format!("files.{name}"), format!("`{name}` is set twice: also by `fields.{name}`"))
+        });
+        let lookup = self.lookup.iter().flat_map(|lookup| lookup.check(tables));
+        self.fields.iter().filter_map(fault).chain(both).chain(lookup).collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
@@ -69,16 +109,19 @@ impl Settings for EnrichSettings {
                 None => constants.push(Shared { key: name.as_str().into(), value: value.json().into() }),
             }
         }
+        let constants = Constants::open(constants, self.files, &context)?;
+        let lookup = self.lookup.map(|lookup| lookup.build(&context)).transpose()?;
         let notice = Notice::new(&context.id, "missing_field", "records lack members that a template names");
         let meters = context.meters;
-        let common = Common { constants, templates, keep_existing: self.keep_existing, meters, notice };
+        let common = Common { constants, templates, lookup, keep_existing: self.keep_existing, meters, notice };
         Ok(Box::new(Enrich::new(Arc::new(common))))
     }
 }
 
 struct Common {
-    constants: Vec<Shared>,
+    constants: Constants,
     templates: Vec<(String, Template)>,
+    lookup: Option<Lookup>,
     keep_existing: bool,
     meters: Meters,
     notice: Notice,
@@ -89,6 +132,9 @@ const KNOWN_ORIGINS: usize = 256;
 
 struct Enrich {
     common: Arc<Common>,
+    memo: Memo,
+    /// What `origins` were enriched with.
+    constants: Arc<[Shared]>,
     origins: Vec<(Arc<Origin>, Arc<Origin>)>,
     /// What the templates give for a record, one behind the other, with the end of each that gave something.
     text: String,
@@ -98,13 +144,21 @@ struct Enrich {
 impl Transform for Enrich {
     fn apply(&mut self, batch: &mut Batch, _: &mut Ports) {
         let common = self.common.clone();
+        let constants = common.constants.now();
+        if !Arc::ptr_eq(&constants, &self.constants) {
+            self.constants = constants.clone();
+            self.origins.clear();
+        }
         if common.keep_existing {
-            add_missing(&common.constants, batch);
-        } else if !common.constants.is_empty() {
+            add_missing(&constants, batch);
+        } else if !constants.is_empty() {
             batch.map_origins(|origin| self.origin(origin));
             if batch.is_edited() {
-                overwrite_edits(&common.constants, batch);
+                overwrite_edits(&constants, batch);
             }
+        }
+        if let Some(lookup) = &common.lookup {
+            lookup.apply(batch, common.keep_existing, (&mut self.memo, &common.meters));
         }
         if !common.templates.is_empty() {
             self.fill_templates(batch);
@@ -118,14 +172,15 @@ impl Transform for Enrich {
 
 impl Enrich {
     fn new(common: Arc<Common>) -> Self {
-        Self { common, origins: Vec::new(), text: String::new(), ends: Vec::new() }
+        let constants = common.constants.now();
+        Self { common, memo: Memo::default(), constants, origins: Vec::new(), text: String::new(), ends: Vec::new() }
     }
 
     fn origin(&mut self, origin: &Arc<Origin>) -> Arc<Origin> {
         if let Some((_, enriched)) = self.origins.iter().find(|(known, _)| Arc::ptr_eq(known, origin)) {
             return enriched.clone();
         }
-        let enriched = Arc::new(origin.derive(origin.members()).with(&self.common.constants));
+        let enriched = Arc::new(origin.derive(origin.members()).with(&self.constants));
         if self.origins.len() == KNOWN_ORIGINS {
             self.origins.clear();
         }

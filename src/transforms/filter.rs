@@ -22,7 +22,7 @@ use crate::component::reason::Reason;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform, discard};
 use crate::event::Batch;
-use crate::lang::Condition;
+use crate::lang::{Condition, Tables};
 
 /// Keeps the records that meet a condition.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,13 +36,13 @@ impl Settings for FilterSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "filter";
 
-    fn check(&self) -> Vec<Problem> {
-        self.condition.check("condition")
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
+        self.condition.check("condition", tables)
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
         let notice = Notice::failed_condition(&context);
-        let common = Common { condition: self.condition.compile()?, meters: context.meters, notice };
+        let common = Common { condition: self.condition.compile(&context.tables)?, meters: context.meters, notice };
         Ok(Box::new(Filter { common: Arc::new(common), judge: Judge::default() }))
     }
 }

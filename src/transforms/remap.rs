@@ -30,7 +30,7 @@ use crate::component::reason::Reason;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Editor, Outcome as Fate, Parts};
-use crate::lang::{self, Dropped, Outcome, Program, Row, Runner, TimeZone, mark_dropped};
+use crate::lang::{self, Dropped, Outcome, Program, Row, Runner, Tables, TimeZone, mark_dropped};
 
 #[cfg(test)]
 mod tests;
@@ -85,20 +85,20 @@ impl RemapSettings {
         program::timezone(self.timezone.as_deref())
     }
 
-    fn program(&self, files: &Files) -> Result<Program, String> {
+    fn program(&self, files: &Files, tables: &Tables) -> Result<Program, String> {
         let message = |problem: Problem| problem.message;
         let timezone = self.timezone().map_err(message)?;
         let text = self.written().and_then(|written| written.read(files)).map_err(message)?;
-        lang::compile(&text.source, timezone).map_err(|faults| program::pictures(&text.name(), &faults))
+        lang::compile_with(&text.source, timezone, tables).map_err(|faults| program::pictures(&text.name(), &faults))
     }
 
     /// What the compiler says of the program; of one that cannot be read it says nothing.
-    fn faults(&self, written: &Written<'_>, files: &Files) -> Vec<Problem> {
+    fn faults(&self, written: &Written<'_>, files: &Files, tables: &Tables) -> Vec<Problem> {
         let text = match written.read(files) {
             Ok(text) => text,
             Err(problem) => return vec![problem],
         };
-        match lang::compile(&text.source, self.timezone().unwrap_or_default()) {
+        match lang::compile_with(&text.source, self.timezone().unwrap_or_default(), tables) {
             Ok(program) => text.problems(program.warnings(), Weight::Warning),
             Err(faults) => text.problems(&faults, Weight::Error),
         }
@@ -114,12 +114,12 @@ impl Settings for RemapSettings {
         [None].into_iter().chain(dropped).collect()
     }
 
-    fn check(&self) -> Vec<Problem> {
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         let mut problems: Vec<Problem> = self.timezone().err().into_iter().collect();
         match self.written() {
             Err(problem) => problems.push(problem),
             Ok(Written::Files(_)) => {}
-            Ok(here) => problems.extend(self.faults(&here, &Files::default())),
+            Ok(here) => problems.extend(self.faults(&here, &Files::default(), tables)),
         }
         problems
     }
@@ -131,16 +131,16 @@ impl Settings for RemapSettings {
         }
     }
 
-    fn check_files(&self, files: &Files) -> Vec<Problem> {
+    fn check_files(&self, files: &Files, tables: &Tables) -> Vec<Problem> {
         let are_read = self.files().iter().all(|named| files.read(&named.path).is_ok());
         match self.written() {
-            Ok(written @ Written::Files(_)) if are_read => self.faults(&written, files),
+            Ok(written @ Written::Files(_)) if are_read => self.faults(&written, files, tables),
             _ => Vec::new(),
         }
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let program = Arc::new(self.program(&context.files)?);
+        let program = Arc::new(self.program(&context.files, &context.tables)?);
         let policy = Policy {
             drops_failed: self.drop_on_error,
             drops_aborted: self.drop_on_abort,

@@ -27,7 +27,7 @@ use crate::component::reason::Reason;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Outcome};
-use crate::lang::Condition;
+use crate::lang::{Condition, Tables};
 
 /// Sends records to the outputs whose conditions they meet.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -57,7 +57,7 @@ impl Settings for RouteSettings {
         self.route.keys().cloned().chain(unmatched).map(Some).collect()
     }
 
-    fn check(&self) -> Vec<Problem> {
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         if self.route.is_empty() {
             return vec![Problem::new("route", "no routes: expected at least one `route.NAME = \"condition\"`")];
         }
@@ -67,13 +67,14 @@ impl Settings for RouteSettings {
                 let problem = Problem::new(setting, format!("`{name}` cannot be the name of a route"));
                 return vec![problem.help("choose another name")];
             }
-            condition.check(&setting)
+            condition.check(&setting, tables)
         };
         self.route.iter().flat_map(check).collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let routes = self.route.values().map(ConditionText::compile).collect::<Result<_, _>>()?;
+        let routes =
+            self.route.values().map(|condition| condition.compile(&context.tables)).collect::<Result<_, _>>()?;
         let notice = Notice::failed_condition(&context);
         let common = Common { routes, reroutes_unmatched: self.reroute_unmatched, meters: context.meters, notice };
         Ok(Box::new(Route { common: Arc::new(common), judge: Judge::default(), taken: Vec::new() }))

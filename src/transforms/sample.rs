@@ -27,7 +27,7 @@ use crate::component::reason::Reason;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform, discard};
 use crate::event::{Batch, Path, Shared, View, json};
-use crate::lang::{Condition, Template};
+use crate::lang::{Condition, Tables, Template};
 
 #[cfg(test)]
 mod tests;
@@ -104,9 +104,9 @@ impl Settings for SampleSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "sample";
 
-    fn check(&self) -> Vec<Problem> {
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         let faults = [self.share().err(), self.group().err(), self.key().err(), self.mark().err()];
-        let excluded = self.exclude.iter().flat_map(|condition| condition.check("exclude"));
+        let excluded = self.exclude.iter().flat_map(|condition| condition.check("exclude", tables));
         faults.into_iter().flatten().chain(excluded).collect()
     }
 
@@ -117,7 +117,7 @@ impl Settings for SampleSettings {
             share,
             key: self.key().map_err(message)?,
             group: self.group().map_err(message)?,
-            exclude: self.exclude.as_ref().map(ConditionText::compile).transpose()?,
+            exclude: self.exclude.as_ref().map(|condition| condition.compile(&context.tables)).transpose()?,
         };
         let told = Shared::string("", &share.to_string()).value;
         let mark = self.mark().map_err(message)?.map(|path| (path, told));

@@ -9,6 +9,7 @@ use crate::component::row::{Context, Problem, Settings};
 use crate::component::test_kit::context;
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Identity, Origin, Outcome, Receipt, Resolution, Resolve, Seen, Shared, StreamKey};
+use crate::lang::Tables;
 
 /// What became of the records of a batch.
 #[derive(Debug, Default)]
@@ -92,13 +93,14 @@ pub(super) fn settings<S: Settings>(toml: &str) -> S {
 }
 
 pub(super) fn problems<S: Settings>(toml: &str) -> Vec<Problem> {
-    settings::<S>(toml).check()
+    settings::<S>(toml).check_with(&Tables::default())
 }
 
 /// The step that these settings make; they must be without fault.
 pub(super) fn step<S: Settings<Built = Box<dyn Transform>>>(toml: &str) -> Step {
     let settings: S = settings(toml);
-    let faults: Vec<Problem> = settings.check().into_iter().filter(|problem| !problem.is_warning).collect();
+    let faults: Vec<Problem> =
+        settings.check_with(&Tables::default()).into_iter().filter(|problem| !problem.is_warning).collect();
     assert_eq!(faults, []);
     let (_, context) = context(std::path::Path::new("unused"), 1 << 20);
     let families = Families::default();

@@ -7,6 +7,7 @@ use crate::config::{
     parse_size,
 };
 use crate::diagnostic::{Color, render_report};
+use crate::lang::Tables;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -160,12 +161,12 @@ fn routes(settings: &toml::Table) -> Vec<Option<String>> {
 }
 
 fn row<T: JsonSchema>(kind: Kind, name: &'static str, outputs: Outputs) -> Row {
-    Row { kind, name, schema: schemars::schema_for!(T).to_value(), outputs, check: |_, _| Ok(Vec::new()) }
+    Row { kind, name, schema: schemars::schema_for!(T).to_value(), outputs, check: |_, _, _| Ok(Vec::new()) }
 }
 
 /// The word that this toy's compiler does not know.
 #[expect(clippy::unnecessary_wraps, reason = "the type of a check")]
-fn check_program(settings: &toml::Table, _: &Files) -> Result<Vec<Problem>, String> {
+fn check_program(settings: &toml::Table, _: &Files, _: &Tables) -> Result<Vec<Problem>, String> {
     let program = settings["source"].as_str().expect("fits the schema");
     let found = program.find("broken");
     Ok(found.map(unknown_word).into_iter().collect())
@@ -177,7 +178,7 @@ fn unknown_word(at: usize) -> Problem {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of a check")]
-fn check_addresses(settings: &toml::Table, _: &Files) -> Result<Vec<Problem>, String> {
+fn check_addresses(settings: &toml::Table, _: &Files, _: &Tables) -> Result<Vec<Problem>, String> {
     let written = settings["endpoints"].as_array().expect("fits the schema").iter().filter_map(toml::Value::as_str);
     let of = |(at, text): (usize, &str)| {
         let problem = |message: &str| Problem::new(format!("endpoints[{at}]"), format!("`{text}` {message}"));

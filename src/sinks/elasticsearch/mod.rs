@@ -57,6 +57,7 @@ use crate::delivery::http::{Client, Reply};
 use crate::delivery::settings::{BatchSettings, BufferSettings, RequestSettings};
 use crate::delivery::{Delivery, DeliveryPlan, Drain};
 use crate::event::{Path, hash32};
+use crate::lang::Tables;
 
 use encoder::{BulkEncoder, Form};
 use server::{Build, Server};
@@ -238,7 +239,7 @@ impl Settings for ElasticsearchSettings {
         self.tls.files("tls")
     }
 
-    fn check_files(&self, files: &Files) -> Vec<Problem> {
+    fn check_files(&self, files: &Files, _: &Tables) -> Vec<Problem> {
         self.tls.check_files("tls", files)
     }
 

@@ -15,7 +15,8 @@ const STORED: &str = r#"{"errors":false,"items":[]}"#;
 fn context() -> Context {
     let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name: "elasticsearch" });
     let files = Files::default();
-    Context { id: "logs".into(), meters, budget: Budget::new(1 << 20), state_dir: "unused".into(), files }
+    let tables = crate::lang::Tables::default();
+    Context { id: "logs".into(), meters, budget: Budget::new(1 << 20), state_dir: "unused".into(), files, tables }
 }
 
 fn settings(text: &str) -> ElasticsearchSettings {

@@ -158,7 +158,7 @@ impl Settings for HttpSettings {
         self.tls.files("tls")
     }
 
-    fn check_files(&self, files: &Files) -> Vec<Problem> {
+    fn check_files(&self, files: &Files, _: &crate::lang::Tables) -> Vec<Problem> {
         self.tls.check_files("tls", files)
     }
 

@@ -12,14 +12,17 @@ use crate::component::meters::{Families, Label};
 use crate::component::outlet::{Inlet, Outlet};
 use crate::component::reason::Reason;
 use crate::component::test_kit::context;
+use crate::component::transform::Transform;
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Outcome, Seen, StreamKey, Union, View};
 use crate::topology::Taps;
-use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front};
+use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Step};
 use crate::transforms;
 
 /// A step between two queues, on a clock that is moved by hand.
 struct Stage {
+    /// How many sources read.
+    reads: watch::Sender<usize>,
     queue: Arc<Queue>,
     end: Arc<Queue>,
     meters: Meters,
@@ -38,9 +41,18 @@ impl Stage {
         let families = Families::default();
         let end = Arc::new(Queue::new(end_bytes, WhenFull::Block, families.meters(&label("end"))));
         let queue = Arc::new(Queue::new(1, WhenFull::Block, meters.clone()));
+        let trap = Step {
+            transform: Arc::new(Mutex::new(Box::new(Trap))),
+            meters: families.meters(&label("trap")),
+            outputs: vec![Edges::from([(Edge::Queue(end.clone() as Arc<dyn Inlet>), 7)])],
+            main: Some(0),
+            rejects: Edges::from([]),
+            ports: vec![None],
+            exit: None,
+        };
         let chain = Chain {
-            steps: Vec::new(),
-            entry: Edges::from([(Edge::Queue(end.clone() as Arc<dyn Inlet>), 7)]),
+            steps: vec![trap],
+            entry: Edges::from([(Edge::Step(0), 0)]),
             source: meters.clone(),
             front: Front::Held,
             dead_letters: dead_letters.clone(),
@@ -51,15 +63,17 @@ impl Stage {
         };
         let worker = Worker {
             step,
-            lanes: vec![ChainOutlet(Arc::new(ArcSwap::from_pointee(chain))).lane()],
+            lanes: vec![ChainOutlet::new(Arc::new(ArcSwap::from_pointee(chain))).lane()],
             refusals: dead_letters.clone().into(),
             dead_letters,
             meters: meters.clone(),
             out: VecDeque::new(),
         };
         let (health, stop) = (Health::default(), Stop::default());
-        let task = tokio::spawn(Keeper::new(queue.clone(), health.clone(), worker).run(stop.clone()));
-        Self { queue, end, meters, health, stop, task, ledger: Arc::default(), folder }
+        let (reads, reading) = watch::channel(1);
+        let keeper = Keeper::new(queue.clone(), health.clone(), reading);
+        let task = tokio::spawn(keeper.run(worker, stop.clone()));
+        Self { reads, queue, end, meters, health, stop, task, ledger: Arc::default(), folder }
     }
 
     fn reduce(toml: &str, end_bytes: usize) -> Self {
@@ -113,6 +127,19 @@ fn text(view: View<'_>) -> String {
     String::from_utf8(view.text().to_vec()).unwrap()
 }
 
+/// A step behind: it panics where a record says so.
+struct Trap;
+
+impl Transform for Trap {
+    fn apply(&mut self, batch: &mut Batch, _: &mut Ports) {
+        assert!(batch.iter().all(|view| !view.text().contains(&b'!')), "a record says so");
+    }
+
+    fn fork(&self) -> Box<dyn Transform> {
+        Box::new(Self)
+    }
+}
+
 /// Holds every other record and sends it on with the next. Panics where a record says so.
 #[derive(Default)]
 struct Pairs {
@@ -142,8 +169,10 @@ impl Stateful for Pairs {
         }
         ports.reject(batch.select(|at| refused.contains(&at)), "as it says");
         batch.close();
-        Batch::united(done).into_iter().for_each(|batch| ports.send(0, batch));
-        self.due = self.held.is_some().then(|| now + Duration::from_secs(60));
+        for batch in Batch::united(done) {
+            ports.send(0, batch);
+        }
+        self.due = self.held.is_some().then(|| now + Duration::from_mins(1));
     }
 
     fn due(&self) -> Option<std::time::Instant> {
@@ -157,7 +186,9 @@ impl Stateful for Pairs {
     fn finish(&mut self, ports: &mut Ports) {
         self.due = None;
         let rest = self.held.take().map(|(union, text)| (union, text.into_bytes()));
-        Batch::united(rest).into_iter().for_each(|batch| ports.send(0, batch));
+        for batch in Batch::united(rest) {
+            ports.send(0, batch);
+        }
     }
 
     fn renew(&self) -> Box<dyn Stateful> {
@@ -171,10 +202,10 @@ async fn what_is_held_waits_for_its_time_and_its_source_with_it() {
     let start = Instant::now();
     stage.lines(0, &["a", "b", "c"]).await;
     assert_eq!(stage.next().await, ["ab"]);
-    assert!(start.elapsed() < Duration::from_secs(60));
+    assert!(start.elapsed() < Duration::from_mins(1));
     assert_eq!(stage.ledger.worst(), []);
     assert_eq!(stage.next().await, ["c"]);
-    assert!(start.elapsed() >= Duration::from_secs(60));
+    assert!(start.elapsed() >= Duration::from_mins(1));
     assert_eq!(stage.ledger.worst(), [(0, Outcome::Delivered)]);
     assert_eq!(stage.health.state(), crate::component::health::State::Running);
     assert_eq!(stage.meters.sent_events(), 2);
@@ -197,6 +228,25 @@ async fn the_end_of_the_process_does_not_wait_for_timers() {
     stage.task.await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(1));
     assert_eq!(stage.ledger.worst().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_source_reads_any_more_nothing_waits_for_timers() {
+    let stage = Stage::fake(1 << 20);
+    let start = Instant::now();
+    stage.lines(0, &["a", "b", "c"]).await;
+    assert_eq!(stage.next().await, ["ab"]);
+    stage.reads.send(0).unwrap();
+    assert_eq!(stage.next().await, ["c"]);
+    // What a source offers again.
+    stage.lines(3, &["d"]).await;
+    assert_eq!(stage.next().await, ["d"]);
+    assert!(start.elapsed() < Duration::from_secs(1));
+    // A reload brings another source.
+    stage.reads.send(1).unwrap();
+    stage.lines(4, &["e"]).await;
+    assert_eq!(stage.next().await, ["e"]);
+    assert!(start.elapsed() >= Duration::from_mins(1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,9 +295,25 @@ async fn a_record_that_makes_it_panic_becomes_a_dead_letter_and_what_was_held_co
     assert_eq!(stage.meters.error_count("panic"), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_panic_behind_it_costs_one_record_and_nothing_comes_again() {
+    let mut stage = Stage::fake(1 << 20);
+    stage.lines(0, &["a", "b", "c", "!", "d", "e"]).await;
+    let mut seen = stage.next().await;
+    seen.extend(stage.next().await);
+    assert_eq!(seen, ["ab", "de"]);
+    stage.queue.close();
+    (&mut stage.task).await.unwrap();
+    assert_eq!((stage.letters(), stage.end.bytes()), (1, 0));
+    assert_eq!(stage.ledger.worst(), [(0, Outcome::DeadLettered)]);
+}
+
+/// Stream, position of the first record, and the key and the number of each.
+type Offered = (u128, u64, Vec<(u8, u32)>);
+
 /// A source that offers a batch again until it has not failed.
 struct Offers {
-    batches: Vec<(u128, u64, Vec<(u8, u32)>)>,
+    batches: Vec<Offered>,
     rounds: usize,
 }
 

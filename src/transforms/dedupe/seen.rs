@@ -114,15 +114,12 @@ impl Seen {
             self.remove(self.oldest);
         }
         let slot = Slot { key, older: NONE, newer: NONE, since: now, leader: Some(leader.clone()) };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.slots[at as usize] = slot;
-                at
-            }
-            None => {
-                self.slots.push(slot);
-                (self.slots.len() - 1) as u32
-            }
+        let at = if let Some(at) = self.free.pop() {
+            self.slots[at as usize] = slot;
+            at
+        } else {
+            self.slots.push(slot);
+            (self.slots.len() - 1) as u32
         };
         self.places.insert(key, at);
         self.link(at);

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::event::test_kit::Ledger;
 use crate::event::{Origin, Seen as At, StreamKey};
@@ -194,4 +196,90 @@ fn faults_stand_at_their_place() {
     assert_eq!(found("[fields]"), ["fields"]);
     assert_eq!(found("fields.ignore = ['a', 'b c']"), ["fields.ignore[1]"]);
     assert_eq!(found(""), [""; 0]);
+}
+
+/// Sources that offer their batches until they have not failed, and an end that fails some and is slow to tell.
+struct World {
+    stage: Stage,
+    batches: Vec<Vec<u8>>,
+    /// The token of each batch under way; none for one that is to be offered.
+    tokens: Vec<Option<u64>>,
+    done: Vec<bool>,
+    offered: u64,
+    under_way: Vec<(Vec<String>, Batch)>,
+    delivered: Vec<String>,
+}
+
+impl World {
+    fn listen(&mut self) {
+        for (at, token) in self.tokens.iter_mut().enumerate() {
+            let Some(resolution) = token.and_then(|token| self.stage.ledger.resolution(token)) else { continue };
+            self.done[at] = resolution.worst != Outcome::Failed;
+            *token = None;
+        }
+    }
+
+    fn offer(&mut self, at: usize) {
+        self.listen();
+        if self.done[at] || self.tokens[at].is_some() {
+            return;
+        }
+        let lines: Vec<String> = self.batches[at].iter().map(|id| format!("{{\"event_id\":{id}}}")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let batch = self.stage.offer(1000 * at as u64, &lines);
+        self.tokens[at] = Some(self.offered);
+        self.offered += 1;
+        if batch.is_empty() {
+            batch.close();
+        } else {
+            self.under_way.push((crate::transforms::test_kit::lines(&batch), batch));
+        }
+    }
+
+    fn settle(&mut self, at: usize, arrives: bool) {
+        if self.under_way.is_empty() {
+            return;
+        }
+        let (lines, batch) = self.under_way.remove(at % self.under_way.len());
+        if arrives {
+            self.delivered.extend(lines);
+            batch.settle(Outcome::Delivered);
+        }
+    }
+}
+
+proptest! {
+    /// Whatever fails, and in whatever order it is told: each event arrives, once.
+    #[test]
+    fn each_event_arrives_exactly_once(
+        batches in prop::collection::vec(prop::collection::vec(0..6_u8, 1..4), 1..8),
+        steps in prop::collection::vec((any::<bool>(), 0..8_usize, any::<bool>()), 0..60),
+    ) {
+        let count = batches.len();
+        let mut world = World {
+            stage: Stage::new(BY_ID),
+            tokens: vec![None; count],
+            done: vec![false; count],
+            offered: 0,
+            under_way: Vec::new(),
+            delivered: Vec::new(),
+            batches,
+        };
+        for (offers, at, arrives) in steps {
+            if offers { world.offer(at % count) } else { world.settle(at, arrives) }
+        }
+        for _ in 0..3 * count {
+            (0..count).for_each(|at| world.offer(at));
+            while !world.under_way.is_empty() {
+                world.settle(0, true);
+            }
+            world.listen();
+        }
+        prop_assert!(world.done.iter().all(|done| *done), "all have an outcome");
+        let mut expected: Vec<u8> = world.batches.concat();
+        expected.sort_unstable();
+        expected.dedup();
+        world.delivered.sort_unstable();
+        prop_assert_eq!(world.delivered, expected.iter().map(|id| format!("{{\"event_id\":{id}}}")).collect::<Vec<_>>());
+    }
 }

@@ -173,6 +173,6 @@ fn faults_name_the_field() {
     let found = problems::<EnrichSettings>("fields.a = 'x{{ }}'\nfields.b = 1\nfields.c = '{{ a'");
     let told: Vec<_> = found.iter().map(|problem| (problem.setting.as_str(), problem.within.clone())).collect();
     assert_eq!(told, [("fields.a", Some(1..6)), ("fields.c", Some(0..4))]);
-    assert_eq!(problems::<EnrichSettings>("fields = {}")[0].setting, "fields");
+    assert_eq!(problems::<EnrichSettings>("fields = {}")[0].setting, "");
     assert!(toml::from_str::<EnrichSettings>("fields.a = nan").is_err());
 }

@@ -73,8 +73,7 @@ impl Groups {
         &mut self,
         (key, text): (&[u8], &[u8]),
         (batch, index): (&Batch, usize),
-        rules: &Rules,
-        now: Instant,
+        (rules, now): (&Rules, Instant),
     ) -> (&Group, usize) {
         self.turns += 1;
         let turn = self.turns;

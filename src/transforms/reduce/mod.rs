@@ -50,7 +50,7 @@ use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Stateful};
 use crate::delivery::settings::BufferSettings;
 use crate::event::{Batch, Path, Union};
-use crate::lang::Condition;
+use crate::lang::{Condition, Tables};
 
 /// Makes one record of several.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -108,14 +108,14 @@ impl Settings for ReduceSettings {
         (self.max_bytes + self.buffer.max_size) as u64
     }
 
-    fn check(&self) -> Vec<Problem> {
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.starts_when.is_some() && self.ends_when.is_some() {
             let both = Problem::new("ends_when", "a group cannot be told by both `starts_when` and `ends_when`");
             problems.push(both.help("keep one of them"));
         }
-        problems.extend(self.starts_when.iter().flat_map(|condition| condition.check("starts_when")));
-        problems.extend(self.ends_when.iter().flat_map(|condition| condition.check("ends_when")));
+        problems.extend(self.starts_when.iter().flat_map(|condition| condition.check("starts_when", tables)));
+        problems.extend(self.ends_when.iter().flat_map(|condition| condition.check("ends_when", tables)));
         problems.extend(self.group_by().err());
         problems.extend(self.rules().err());
         problems
@@ -123,11 +123,12 @@ impl Settings for ReduceSettings {
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
         let message = |problem: Problem| problem.message;
+        let compile = |condition: &ConditionText| condition.compile(&context.tables);
         let common = Common {
             group_by: self.group_by().map_err(message)?,
             rules: self.rules().map_err(message)?,
-            starts_when: self.starts_when.as_ref().map(ConditionText::compile).transpose()?,
-            ends_when: self.ends_when.as_ref().map(ConditionText::compile).transpose()?,
+            starts_when: self.starts_when.as_ref().map(compile).transpose()?,
+            ends_when: self.ends_when.as_ref().map(compile).transpose()?,
             expire_after: Duration::from_millis(self.expire_after_ms),
             end_every: self.end_every_period_ms.map(Duration::from_millis),
             flush_period: Duration::from_millis(self.flush_period_ms),
@@ -268,7 +269,7 @@ impl Reduce {
         }
         self.text.clear();
         record.write_json(&mut self.text);
-        let (group, failed) = self.groups.add((&self.key, &self.text), (batch, index), &common.rules, now);
+        let (group, failed) = self.groups.add((&self.key, &self.text), (batch, index), (&common.rules, now));
         if (ends || group.members() >= common.max_events)
             && let Some(group) = self.groups.take(&self.key)
         {

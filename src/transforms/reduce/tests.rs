@@ -26,7 +26,7 @@ impl Bench {
         let (families, context) = context(Path::new("unused"), 1 << 20);
         let meters = context.meters.clone();
         let settings: ReduceSettings = settings(toml);
-        assert_eq!(settings.check(), []);
+        assert_eq!(settings.check_with(&Tables::default()), []);
         let step = settings.build(context).unwrap().step;
         let (ledger, start) = (Arc::default(), Instant::now());
         Self { step, meters, _families: families, ledger, start, position: Mutex::new(0) }

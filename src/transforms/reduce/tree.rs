@@ -61,12 +61,8 @@ pub(super) struct Tree {
 impl Tree {
     /// Merges `text`, the JSON object of `record`; gives how many values could not be.
     pub(super) fn merge(&mut self, text: &[u8], record: View<'_>, rules: &Rules) -> usize {
-        let mut merge = Merge { text, bytes: 0, failed: 0 };
-        let is_time = |key: &[u8]| {
-            let told = record.origin().timestamp_keys().iter().any(|name| json::key_eq(key, name.as_bytes()));
-            told || (record.is_text() && key == b"timestamp")
-        };
-        self.members.merge(&mut merge, 0, Some(rules), &is_time);
+        let mut merge = Merge { text, record, bytes: 0, failed: 0 };
+        self.members.merge(&mut merge, 0, Some(rules));
         self.bytes = self.bytes.saturating_add_signed(merge.bytes);
         merge.failed
     }
@@ -85,14 +81,23 @@ impl Tree {
 /// One record on its way into the tree.
 struct Merge<'a> {
     text: &'a [u8],
+    record: View<'a>,
     /// Bytes that came on top, or went.
     bytes: isize,
     failed: usize,
 }
 
+impl Merge<'_> {
+    /// May the top-level member of this name tell the record's time?
+    fn is_time(&self, raw: &[u8]) -> bool {
+        let mut names = self.record.origin().timestamp_keys().iter();
+        names.any(|name| json::key_eq(raw, name.as_bytes())) || (self.record.is_text() && raw == b"timestamp")
+    }
+}
+
 impl Members {
     /// Merges the members of the object that opens at `open`.
-    fn merge(&mut self, merge: &mut Merge<'_>, open: usize, rules: Option<&Rules>, is_time: &dyn Fn(&[u8]) -> bool) {
+    fn merge(&mut self, merge: &mut Merge<'_>, open: usize, rules: Option<&Rules>) {
         let text = merge.text;
         for (nth, entry) in json::members(text, open).enumerate() {
             let raw = &text[entry.key.clone()];
@@ -100,7 +105,7 @@ impl Members {
             match self.find(nth, raw) {
                 Some(at) => self.0[at].1.merge(merge, entry.value, rules),
                 None => {
-                    if let Some(node) = Node::new(merge, entry.value, rules, is_time(raw)) {
+                    if let Some(node) = Node::new(merge, entry.value, rules, open == 0 && merge.is_time(raw)) {
                         let mut key = Vec::new();
                         json::unescape(raw, &mut key);
                         merge.bytes += (MEMBER + key.len()).cast_signed();
@@ -155,7 +160,7 @@ impl Node {
         let strategy = rules.and_then(|rules| rules.strategy);
         if strategy.is_none() && is_object(text) {
             let mut members = Members::default();
-            members.merge(merge, value.start, rules, &|_| false);
+            members.merge(merge, value.start, rules);
             return Some(Self::Object(members));
         }
         let merger = Merger::new(strategy.map_or(Use::Default { is_time }, Use::Strategy), text);
@@ -169,7 +174,7 @@ impl Node {
     fn merge(&mut self, merge: &mut Merge<'_>, value: std::ops::Range<usize>, rules: Option<&Rules>) {
         let text = &merge.text[value.clone()];
         match self {
-            Self::Object(members) if is_object(text) => members.merge(merge, value.start, rules, &|_| false),
+            Self::Object(members) if is_object(text) => members.merge(merge, value.start, rules),
             Self::Object(_) => merge.failed += 1,
             Self::Leaf(merger) => {
                 let before = merger.weight();

@@ -149,7 +149,7 @@ fn programs_in_files_are_joined_and_their_faults_name_the_file() {
     let faults = |files: &[&str]| {
         let written: Vec<String> = files.iter().map(|name| format!("'{}'", path(name))).collect();
         let settings: RemapSettings = toml::from_str(&format!("files = [{}]", written.join(", "))).unwrap();
-        let found = settings.check_files(&Files::default());
+        let found = settings.check_files(&Files::default(), &crate::lang::Tables::default());
         found.into_iter().map(|problem| (problem.setting, problem.within, problem.file)).collect::<Vec<_>>()
     };
     assert_eq!(faults(&["a.vrl", "b.vrl"]), []);

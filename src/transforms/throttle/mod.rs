@@ -36,7 +36,7 @@ use crate::component::reason::Reason;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Transform, discard};
 use crate::event::{Batch, View};
-use crate::lang::{Condition, Template, TemplateError};
+use crate::lang::{Condition, Tables, Template, TemplateError};
 
 mod rate;
 #[cfg(test)]
@@ -88,19 +88,19 @@ impl Settings for ThrottleSettings {
         if self.key_field.is_some() { rate::MOST_BYTES } else { 0 }
     }
 
-    fn check(&self) -> Vec<Problem> {
+    fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         let key = self
             .key()
             .err()
             .map(|error| Problem { within: Some(error.span), ..Problem::new("key_field", error.message) });
-        let excluded = self.exclude.iter().flat_map(|condition| condition.check("exclude"));
+        let excluded = self.exclude.iter().flat_map(|condition| condition.check("exclude", tables));
         key.into_iter().chain(excluded).collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
         let common = Common {
             key: self.key().map_err(|error| error.message)?,
-            exclude: self.exclude.as_ref().map(ConditionText::compile).transpose()?,
+            exclude: self.exclude.as_ref().map(|condition| condition.compile(&context.tables)).transpose()?,
             digest: Digest::default(),
             buckets: Mutex::new(Buckets::new(self.threshold, self.window_secs, Instant::now())),
             told: self.internal_metrics.emit_events_discarded_per_key.then(Mutex::default),

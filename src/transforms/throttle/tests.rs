@@ -12,7 +12,7 @@ fn throttle(toml: &str) -> (Throttle, Instant) {
     let start = Instant::now();
     let common = Common {
         key: settings.key().unwrap(),
-        exclude: settings.exclude.as_ref().map(|condition| condition.compile().unwrap()),
+        exclude: settings.exclude.as_ref().map(|condition| condition.compile(&Tables::default()).unwrap()),
         digest: Digest::default(),
         buckets: Mutex::new(Buckets::new(settings.threshold, settings.window_secs, start)),
         told: settings.internal_metrics.emit_events_discarded_per_key.then(Mutex::default),
@@ -61,7 +61,7 @@ fn what_is_dropped_is_told_by_key_and_to_its_source() {
     assert_eq!((resolution.delivered, resolution.dropped, resolution.failed), (1, 2, 0));
     let families = step.families.registry().gather();
     let told = families.iter().find(|family| family.name() == "levada_events_discarded_total").unwrap();
-    assert_eq!(told.get_metric()[0].get_counter().get_value(), 2.0);
+    assert_eq!(told.get_metric()[0].get_counter().get_value() as u64, 2);
     assert!(told.get_metric()[0].get_label().iter().any(|label| (label.name(), label.value()) == ("key", "a")));
 }
 

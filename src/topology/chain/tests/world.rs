@@ -133,7 +133,7 @@ async fn run(case: &Case) -> World {
     });
     let drains: Vec<_> = drains.collect();
     let chain = chain(case.layout, &queues, &meters, &dead_letters);
-    let mut source = Source::new(case, ChainOutlet(Arc::new(ArcSwap::from_pointee(chain))).lane());
+    let mut source = Source::new(case, ChainOutlet::new(Arc::new(ArcSwap::from_pointee(chain))).lane());
     source.run().await;
     for queue in &queues {
         queue.close();

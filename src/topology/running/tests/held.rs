@@ -110,6 +110,17 @@ async fn a_hundred_reloads_of_a_changing_step_lose_and_repeat_nothing() {
     let left = within(topology.shut_down(Instant::now() + PATIENCE)).await;
     assert_eq!(left, Leftover::default());
     assert_eq!(seen(&target), 2 * RELOADS);
-    let expected: String = (0..RELOADS).map(|turn| format!("<{turn}><{turn}>")).collect();
-    assert_eq!(lines(&target).concat(), expected, "in order, each once, in {folder:?}");
+    let expected: Vec<String> = (0..RELOADS).map(|turn| format!("<{turn}><{turn}>")).collect();
+    assert_eq!(lines(&target).concat(), expected.concat(), "in order, each once, in {folder:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_has_read_all_there_is_does_not_wait_for_timers() {
+    let mut stage = Stage::new();
+    let source = "[sources.app]\ntype = 'demo_logs'\nformat = 'shuffle'\nlines = ['a']\ncount = 7\ninterval = 0.0\n";
+    stage.apply(&format!("{source}{}{}", reduce(""), file_sink(&stage)));
+    within(stage.topology.sources_ended()).await;
+    assert_eq!(lines(&stage.path("out.txt")), ["aaaaaaa"]);
+    let left = within(stage.topology.shut_down(Instant::now() + PATIENCE)).await;
+    assert_eq!(left, Leftover::default());
 }
