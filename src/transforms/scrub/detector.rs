@@ -7,6 +7,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::gate::{self, Signals};
 use super::{basic, bearer, card, cloud, email, escape, jwt, mask::Shape, network, numbers, pattern::Pattern, pem, url};
 
 /// A built-in detector. The order decides who counts a span that two of them find.
@@ -204,6 +205,19 @@ impl Detector {
             Some(Kind::Email) if text.get(span.end) != Some(&b'@') => Shape::Email,
             Some(Kind::PaymentCard) => Shape::PaymentCard,
             _ => Shape::Opaque,
+        }
+    }
+
+    /// The signals without one of which nothing can be found; all of them, where no signal tells.
+    pub(super) fn needs(&self) -> Signals {
+        match self.kind() {
+            Some(Kind::Email | Kind::UrlCredentials) => gate::AT,
+            Some(Kind::KeyValue | Kind::QuerySecret) => gate::ASSIGNED,
+            Some(Kind::Jwt | Kind::BearerToken | Kind::BasicAuth) => gate::SCHEME,
+            Some(Kind::Pem) => gate::DASHES,
+            Some(Kind::CloudKey) => gate::WORD,
+            Some(kind) if kind.is_number() => gate::DIGITS,
+            _ => Signals::MAX,
         }
     }
 

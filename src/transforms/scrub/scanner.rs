@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::assign::{Assigned, Form};
 use super::keyword::Near;
+use super::gate::{self, Signals};
 use super::{Detector, KeyNames, Kind, Shape, card, iban, ids, numbers, phone};
 
 /// A span to cover.
@@ -46,6 +47,8 @@ pub struct Scanner {
     assigned: Option<(Box<Assigned>, [Option<usize>; 2])>,
     /// Is there a detector that wants to see every escaped text?
     is_open: bool,
+    /// Is there a detector that no signal tells of?
+    is_blind: bool,
 }
 
 impl Scanner {
@@ -77,7 +80,9 @@ impl Scanner {
         let assigned = wants_names.then(|| (Box::new(Assigned::new(names.clone())), places));
         let is_simple = |kind| matches!(kind, Some(Kind::Email | Kind::PaymentCard | Kind::BearerToken));
         let is_open = detectors.iter().any(|detector| !is_simple(detector.kind()));
-        Self { passports: place(Kind::PassportRu), single, numbers, assigned, is_open, detectors }
+        let passports = place(Kind::PassportRu);
+        let is_blind = passports.is_some() || detectors.iter().any(|detector| detector.needs() == Signals::MAX);
+        Self { is_blind, passports, single, numbers, assigned, is_open, detectors }
     }
 
     /// The detectors, by the index that matches carry.
@@ -98,12 +103,22 @@ impl Scanner {
     /// The same for a text of which more is known. Of a JSON number only numbers are asked.
     pub fn scan_near<'found>(&self, text: &[u8], near: Near<'_>, found: &'found mut Found) -> &'found [Match] {
         found.matches.clear();
+        // A few detectors have gates of their own, and one look for all is dearer than these.
+        let signals = if self.is_open { gate::signals(text) } else { Signals::MAX };
+        if signals == 0 && !self.is_blind {
+            return &found.matches;
+        }
         if !near.is_number {
             for &index in &self.single {
-                self.detectors[index].find(text, &mut found.spans);
-                self.take(index, text, found);
+                let needs = self.detectors[index].needs();
+                if signals & needs != 0 || needs == Signals::MAX {
+                    self.detectors[index].find(text, &mut found.spans);
+                    self.take(index, text, found);
+                }
             }
-            self.find_assigned(text, found);
+            if signals & gate::ASSIGNED != 0 {
+                self.find_assigned(text, found);
+            }
             if let Some(index) = self.passports {
                 ids::find_passports(text, &mut found.spans);
                 self.take(index, text, found);
@@ -114,7 +129,9 @@ impl Scanner {
                 self.take(index, text, found);
             }
         }
-        self.find_numbers(text, near, found);
+        if signals & gate::DIGITS != 0 {
+            self.find_numbers(text, near, found);
+        }
         if found.matches.len() > 1 {
             unite(&mut found.matches, &self.detectors);
         }
