@@ -63,7 +63,7 @@ const CANDIDATES: [&str; 12] = [
 
 /// The patterns of the profile `default`, as one would write them without this program.
 const ALTERNATION: &str = concat!(
-    r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
+    r"(?-u)[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
     r"|\b(?:\d[ -]?){12,18}\d\b",
     r"|\+\d[\d ()-]{7,18}\d|\b8[ (-]*9\d\d[\d ()-]{7,12}",
     r"|(?i:bearer)\s+[A-Za-z0-9._~+/=-]+|(?i:basic)\s+[A-Za-z0-9+/=]{8,}",

@@ -14,4 +14,5 @@ mod readme;
 mod refusal;
 mod reload;
 mod restart;
+mod scrub;
 mod tidy;
