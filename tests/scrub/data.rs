@@ -91,8 +91,13 @@ impl Maker {
 
     /// A line with what only looks like something.
     pub(super) fn nothing(&mut self) -> Line {
-        let words = match self.below(12) {
+        let words = match self.below(14) {
             0 => format!("order {}", self.digits(8)),
+            12 => {
+                let length = 9 + self.below(11);
+                format!("item {}", self.digits(length))
+            }
+            13 => format!("batch {}-{}-{} {}", self.digits(3), self.digits(3), self.digits(3), self.digits(2)),
             1 => format!("заказ № {}", self.digits(11)),
             2 => format!("{}-{}-4{}-a{}-{}", self.text(HEX, 8), self.text(HEX, 4), self.text(HEX, 3), self.text(HEX, 3), self.text(HEX, 12)),
             3 => format!("v{}.{}.{}.{}", self.below(20), self.below(20), self.below(20), self.below(20)),
@@ -140,7 +145,7 @@ impl Maker {
             Kind::PassportRu => &["паспорт #", "паспорт серия и номер #", "passport #", "Паспорт гражданина РФ: #"],
             Kind::BearerToken => &["Authorization: Bearer #", "bearer #", "header `Bearer #`"],
             Kind::BasicAuth => &["Authorization: Basic #", "basic #"],
-            Kind::UrlCredentials => &["postgres://#@db.internal:5432/x", "https://#@example.com/a?b=1", "amqp://#@10.0.0.1/"],
+            Kind::UrlCredentials => &["postgres://#@db.internal:5432/x", "https://#@example.com/a?b=1", "amqp://#@queue/"],
             Kind::QuerySecret => &["GET /cb?token=#&x=1", "/x?a=1&sig=#", "https://h.example/?api_key=#"],
             Kind::KeyValue => &["password=#", "api_key: #", "{\"secret\":\"#\"}", "DB_PASSWORD=#", "пароль: #"],
             Kind::CloudKey => &["#", "key #", "(#)", "uses #,"],
@@ -166,7 +171,7 @@ impl Maker {
             Kind::Jwt => format!("eyJ{}", self.text("abcdefgh", 12)),
             Kind::BearerToken => ["bearer token expired", "Bearer authentication", "forbearer x"][self.below(3)].to_owned(),
             Kind::BasicAuth => ["basic plan", "Basic authentication", "basic sanity"][self.below(3)].to_owned(),
-            Kind::UrlCredentials => ["ssh://git@github.com/x", "https://h.example:8080/a@b:c"][self.below(2)].to_owned(),
+            Kind::UrlCredentials => ["ssh://git@host/x", "https://h.example:8080/a@b:c"][self.below(2)].to_owned(),
             Kind::QuerySecret => format!("GET /x?page={}&sort=name", self.below(99)),
             Kind::KeyValue => ["key=value", "tokens=17", "token: refused", "a secret: none", "pin code"][self.below(5)].to_owned(),
             Kind::CloudKey => {

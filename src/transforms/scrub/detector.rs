@@ -26,10 +26,6 @@ pub enum Kind {
     BasicAuth,
     /// `user:password` in front of the host of a URL.
     UrlCredentials,
-    /// Query parameters with a telling name.
-    QuerySecret,
-    /// `name=value`, `"name": value` in text, where the name tells.
-    KeyValue,
     /// E-mail addresses.
     Email,
     /// Numbers of payment cards: known issuer, right length, Luhn.
@@ -54,6 +50,10 @@ pub enum Kind {
     Ipv6,
     /// Addresses of network cards.
     MacAddress,
+    /// Query parameters with a telling name.
+    QuerySecret,
+    /// `name=value`, `"name": value` in text, where the name tells.
+    KeyValue,
 }
 
 impl Kind {
@@ -65,8 +65,6 @@ impl Kind {
         Self::BearerToken,
         Self::BasicAuth,
         Self::UrlCredentials,
-        Self::QuerySecret,
-        Self::KeyValue,
         Self::Email,
         Self::PaymentCard,
         Self::Iban,
@@ -79,6 +77,8 @@ impl Kind {
         Self::Ipv4,
         Self::Ipv6,
         Self::MacAddress,
+        Self::QuerySecret,
+        Self::KeyValue,
     ];
 
     /// The name used in the configuration, as the label of counters and as the domain of hashes.

@@ -167,6 +167,7 @@ impl Scanner {
             for &(index, kind) in &self.numbers {
                 let spans = &mut found.spans;
                 match kind {
+                    Kind::PaymentCard if iban::is_form(text, &run) => {}
                     Kind::PaymentCard => card::find_within(text, run.span.clone(), spans),
                     Kind::Iban => iban::at_run(text, &run, spans),
                     Kind::Phone => phone::at_run(text, &run, near, spans),
