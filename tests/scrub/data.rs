@@ -15,22 +15,52 @@ pub(super) struct Line {
 pub(super) struct Maker(u64);
 
 const BEFORE: [&str; 12] = [
-    "payment of", "user wrote from", "received", "запрос от", "не удалось обработать", "client sent", "получено", "handled",
-    "2026-11-21T13:08:46.123Z INFO got", "[worker-7] принято", "retry 3 of 5 for", "level=info msg=see",
+    "payment of",
+    "user wrote from",
+    "received",
+    "запрос от",
+    "не удалось обработать",
+    "client sent",
+    "получено",
+    "handled",
+    "2026-11-21T13:08:46.123Z INFO got",
+    "[worker-7] принято",
+    "retry 3 of 5 for",
+    "level=info msg=see",
 ];
 const AFTER: [&str; 10] = [
-    "and went on", "in 17 ms", "через 5 с", ", повтор позже", "; status 200", "", "(attempt 2)", "at offset 88120", "— готово", "ok",
+    "and went on",
+    "in 17 ms",
+    "через 5 с",
+    ", повтор позже",
+    "; status 200",
+    "",
+    "(attempt 2)",
+    "at offset 88120",
+    "— готово",
+    "ok",
 ];
-const FIRST: [&str; 8] = ["ines.duarte", "rui_camacho", "m.freitas+shop", "tiago99", "иван.петров", "a", "JO.VIEIRA", "x-y_z%1"];
-const HOSTS: [&str; 7] = ["example.com", "mail.example.co.uk", "a-b.io", "почта.рф", "EXAMPLE.ORG", "sub.domain.dev", "ya.ru"];
+const FIRST: [&str; 8] =
+    ["ines.duarte", "rui_camacho", "m.freitas+shop", "tiago99", "иван.петров", "a", "JO.VIEIRA", "x-y_z%1"];
+const HOSTS: [&str; 7] =
+    ["example.com", "mail.example.co.uk", "a-b.io", "почта.рф", "EXAMPLE.ORG", "sub.domain.dev", "ya.ru"];
 const COUNTRIES: [(&str, usize); 8] =
     [("DE", 22), ("GB", 22), ("FR", 27), ("NL", 18), ("ES", 24), ("IT", 27), ("PL", 28), ("AT", 20)];
-const CARDS: [(&str, usize); 9] = [
-    ("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("34", 15), ("37", 15), ("2200", 16), ("2204", 16), ("6011", 16),
-];
+const CARDS: [(&str, usize); 9] =
+    [("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("34", 15), ("37", 15), ("2200", 16), ("2204", 16), ("6011", 16)];
 const KEYS: [(&str, usize, &str); 12] = [
-    ("AKIA", 16, UPPER), ("ghp_", 36, ALNUM), ("gho_", 36, ALNUM), ("glpat-", 20, ALNUM), ("xoxb-", 30, ALNUM), ("sk_live_", 24, ALNUM),
-    ("AIza", 35, ALNUM), ("npm_", 36, ALNUM), ("dop_v1_", 64, HEX), ("hf_", 34, ALNUM), ("hvs.", 28, ALNUM), ("sk-proj-", 40, ALNUM),
+    ("AKIA", 16, UPPER),
+    ("ghp_", 36, ALNUM),
+    ("gho_", 36, ALNUM),
+    ("glpat-", 20, ALNUM),
+    ("xoxb-", 30, ALNUM),
+    ("sk_live_", 24, ALNUM),
+    ("AIza", 35, ALNUM),
+    ("npm_", 36, ALNUM),
+    ("dop_v1_", 64, HEX),
+    ("hf_", 34, ALNUM),
+    ("hvs.", 28, ALNUM),
+    ("sk-proj-", 40, ALNUM),
 ];
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -99,11 +129,25 @@ impl Maker {
             }
             13 => format!("batch {}-{}-{} {}", self.digits(3), self.digits(3), self.digits(3), self.digits(2)),
             1 => format!("заказ № {}", self.digits(11)),
-            2 => format!("{}-{}-4{}-a{}-{}", self.text(HEX, 8), self.text(HEX, 4), self.text(HEX, 3), self.text(HEX, 3), self.text(HEX, 12)),
+            2 => format!(
+                "{}-{}-4{}-a{}-{}",
+                self.text(HEX, 8),
+                self.text(HEX, 4),
+                self.text(HEX, 3),
+                self.text(HEX, 3),
+                self.text(HEX, 12)
+            ),
             3 => format!("v{}.{}.{}.{}", self.below(20), self.below(20), self.below(20), self.below(20)),
             4 => format!("sha256 {}", self.text(HEX, 64)),
             5 => format!("ts 17{} and 17{}", self.digits(8), self.digits(11)),
-            6 => format!("2026-{:02}-{:02} {:02}:{:02}:{:02}", 1 + self.below(12), 1 + self.below(28), self.below(24), self.below(60), self.below(60)),
+            6 => format!(
+                "2026-{:02}-{:02} {:02}:{:02}:{:02}",
+                1 + self.below(12),
+                1 + self.below(28),
+                self.below(24),
+                self.below(60),
+                self.below(60)
+            ),
             7 => format!("span {} of trace {}", self.text(HEX, 16), self.text(HEX, 32)),
             8 => format!("price {}.{:02} of {}", self.below(10_000), self.below(100), self.digits(5)),
             9 => format!("at com.example.orders.Client{}.call(Client.java:{})", self.below(9), self.below(999)),
@@ -124,15 +168,23 @@ impl Maker {
             Kind::Inn => self.inn(),
             Kind::Ogrn => ogrn(&format!("1{}", self.digits(11))),
             Kind::PassportRu => self.passport(),
-            Kind::Ipv4 => format!("{}.{}.{}.{}", 11 + self.below(100), self.below(256), self.below(256), 1 + self.below(255)),
+            Kind::Ipv4 => {
+                format!("{}.{}.{}.{}", 11 + self.below(100), self.below(256), self.below(256), 1 + self.below(255))
+            }
             Kind::Ipv6 => format!("2001:db8:{}::{}", self.text(HEX, 4), self.text(HEX, 4)),
-            Kind::MacAddress => (0..6).map(|at| if at == 1 { "a7".to_owned() } else { self.text(HEX, 2) }).collect::<Vec<_>>().join(":"),
+            Kind::MacAddress => {
+                (0..6).map(|at| if at == 1 { "a7".to_owned() } else { self.text(HEX, 2) }).collect::<Vec<_>>().join(":")
+            }
             Kind::Jwt => self.jwt(),
-            Kind::BearerToken | Kind::KeyValue | Kind::QuerySecret => format!("{}7{}", self.text(ALNUM, 9), self.text(ALNUM, 12)),
+            Kind::BearerToken | Kind::KeyValue | Kind::QuerySecret => {
+                format!("{}7{}", self.text(ALNUM, 9), self.text(ALNUM, 12))
+            }
             Kind::BasicAuth => base64(format!("user{}:{}", self.below(99), self.text(ALNUM, 10)).as_bytes()),
             Kind::UrlCredentials => format!("app{}:{}", self.below(9), self.text(ALNUM, 12)),
             Kind::CloudKey => self.key(),
-            Kind::Pem => format!("-----BEGIN EC PRIVATE KEY-----\\n{}\\n-----END EC PRIVATE KEY-----", self.text(ALNUM, 64)),
+            Kind::Pem => {
+                format!("-----BEGIN EC PRIVATE KEY-----\\n{}\\n-----END EC PRIVATE KEY-----", self.text(ALNUM, 64))
+            }
         };
         (self.around(kind, &value), value)
     }
@@ -145,7 +197,9 @@ impl Maker {
             Kind::PassportRu => &["паспорт #", "паспорт серия и номер #", "passport #", "Паспорт гражданина РФ: #"],
             Kind::BearerToken => &["Authorization: Bearer #", "bearer #", "header `Bearer #`"],
             Kind::BasicAuth => &["Authorization: Basic #", "basic #"],
-            Kind::UrlCredentials => &["postgres://#@db.internal:5432/x", "https://#@example.com/a?b=1", "amqp://#@queue/"],
+            Kind::UrlCredentials => {
+                &["postgres://#@db.internal:5432/x", "https://#@example.com/a?b=1", "amqp://#@queue/"]
+            }
             Kind::QuerySecret => &["GET /cb?token=#&x=1", "/x?a=1&sig=#", "https://h.example/?api_key=#"],
             Kind::KeyValue => &["password=#", "api_key: #", "{\"secret\":\"#\"}", "DB_PASSWORD=#", "пароль: #"],
             Kind::CloudKey => &["#", "key #", "(#)", "uses #,"],
@@ -155,11 +209,13 @@ impl Maker {
     }
 
     fn almost(&mut self, kind: Kind) -> String {
-        let value = match kind {
+        match kind {
             Kind::Email => ["user@host", "a@", "@types/node", "10@20.30", "git@[::1]"][self.below(5)].to_owned(),
             Kind::PaymentCard => one_off(&self.card()),
             Kind::Iban => one_off(&self.iban()),
-            Kind::Phone => ["+7 916 123-45-6", "+0300", "order 89161234567", "8 (016) 123-45-67", "+12 ms"][self.below(5)].to_owned(),
+            Kind::Phone => ["+7 916 123-45-6", "+0300", "order 89161234567", "8 (016) 123-45-67", "+12 ms"]
+                [self.below(5)]
+            .to_owned(),
             Kind::Ssn => format!("{}-{:02}-{:04}", self.pick(&["000", "666", "912"]), self.below(99), self.below(9999)),
             Kind::Snils => one_off(&self.snils()),
             Kind::Inn => format!("ИНН {}", one_off(&self.inn())),
@@ -169,27 +225,35 @@ impl Maker {
             Kind::Ipv6 => format!("{:02}:{:02}:{:02}", self.below(24), self.below(60), self.below(60)),
             Kind::MacAddress => format!("{}:{}:{}", self.text(HEX, 2), self.text(HEX, 2), self.text(HEX, 2)),
             Kind::Jwt => format!("eyJ{}", self.text("abcdefgh", 12)),
-            Kind::BearerToken => ["bearer token expired", "Bearer authentication", "forbearer x"][self.below(3)].to_owned(),
+            Kind::BearerToken => {
+                ["bearer token expired", "Bearer authentication", "forbearer x"][self.below(3)].to_owned()
+            }
             Kind::BasicAuth => ["basic plan", "Basic authentication", "basic sanity"][self.below(3)].to_owned(),
             Kind::UrlCredentials => ["ssh://git@host/x", "https://h.example:8080/a@b:c"][self.below(2)].to_owned(),
             Kind::QuerySecret => format!("GET /x?page={}&sort=name", self.below(99)),
-            Kind::KeyValue => ["key=value", "tokens=17", "token: refused", "a secret: none", "pin code"][self.below(5)].to_owned(),
+            Kind::KeyValue => {
+                ["key=value", "tokens=17", "token: refused", "a secret: none", "pin code"][self.below(5)].to_owned()
+            }
             Kind::CloudKey => {
                 let key = self.key();
                 key[..key.len() / 2].trim_end_matches(['-', '_', '.']).chars().take(14).collect()
             }
             Kind::Pem => "-----BEGIN CERTIFICATE-----".to_owned(),
-        };
-        value
+        }
     }
 
     fn card(&mut self) -> String {
         let (prefix, length) = self.pick(&CARDS);
         let body = format!("{prefix}{}", self.digits(length - prefix.len() - 1));
-        let sum: u32 = body.bytes().rev().enumerate().map(|(place, byte)| {
-            let digit = u32::from(byte - b'0') * if place % 2 == 0 { 2 } else { 1 };
-            digit / 10 + digit % 10
-        }).sum();
+        let sum: u32 = body
+            .bytes()
+            .rev()
+            .enumerate()
+            .map(|(place, byte)| {
+                let digit = u32::from(byte - b'0') * if place % 2 == 0 { 2 } else { 1 };
+                digit / 10 + digit % 10
+            })
+            .sum();
         let number = format!("{body}{}", (10 - sum % 10) % 10);
         match (length, self.below(3)) {
             (16, 1) => grouped(&number, &[4, 4, 4, 4], " "),
@@ -202,10 +266,15 @@ impl Maker {
     fn iban(&mut self) -> String {
         let (country, length) = self.pick(&COUNTRIES);
         let account = self.digits(length - 4);
-        let digits = format!("{account}{}00", country.bytes().map(|byte| (byte - b'A' + 10).to_string()).collect::<String>());
+        let digits =
+            format!("{account}{}00", country.bytes().map(|byte| (byte - b'A' + 10).to_string()).collect::<String>());
         let rest = digits.bytes().fold(0, |rest, byte| (rest * 10 + u32::from(byte - b'0')) % 97);
         let number = format!("{country}{:02}{account}", 98 - rest);
-        if self.below(2) == 0 { number } else { number.as_bytes().chunks(4).map(|part| std::str::from_utf8(part).unwrap()).collect::<Vec<_>>().join(" ") }
+        if self.below(2) == 0 {
+            number
+        } else {
+            number.as_bytes().chunks(4).map(|part| std::str::from_utf8(part).unwrap()).collect::<Vec<_>>().join(" ")
+        }
     }
 
     fn phone(&mut self) -> String {

@@ -127,8 +127,11 @@ fn each_type_is_found_and_nothing_else() {
     if std::env::var_os("UPDATE").is_some() {
         let (before, rest) = text.split_once("| detector | values | recall").unwrap();
         let (_, after) = rest.split_once("\n\n").unwrap();
-        fs::write(&page, format!("{before}{}\n{after}", table)).unwrap();
+        fs::write(&page, format!("{before}{table}\n{after}")).unwrap();
         return;
     }
-    assert!(text.contains(&table), "docs/scrub.md shows another table; `UPDATE=1 cargo test --test integration scrub` writes it");
+    assert!(
+        text.contains(&table),
+        "docs/scrub.md shows another table; `UPDATE=1 cargo test --test integration scrub` writes it"
+    );
 }

@@ -68,9 +68,8 @@ impl Act {
             Self::Hash(keys) => return keys.is_token(text, at, end),
             _ => STARS,
         };
-        (at.saturating_sub(stands.len())..=at).any(|start| {
-            end <= start + stands.len() && text.get(start..).is_some_and(|text| text.starts_with(stands))
-        })
+        (at.saturating_sub(stands.len())..=at)
+            .any(|start| end <= start + stands.len() && text.get(start..).is_some_and(|text| text.starts_with(stands)))
     }
 }
 

@@ -135,7 +135,8 @@ fn value_behind(text: &[u8], from: usize, form: Form) -> Option<(Range<usize>, b
     let length = text[start..].iter().take_while(|byte| !ends(**byte)).count();
     // The backslash of an escaped quote is no part.
     let length = if quote.is_some() && text[start..start + length].ends_with(b"\\") { length - 1 } else { length };
-    (length > 0 && !text[start..].starts_with(b"//") && text[start] != b'=').then_some((start..start + length, quote.is_some()))
+    (length > 0 && !text[start..].starts_with(b"//") && text[start] != b'=')
+        .then_some((start..start + length, quote.is_some()))
 }
 
 fn ends_value(byte: u8, form: Form) -> bool {
@@ -179,7 +180,9 @@ mod tests {
         ] {
             assert_eq!(all(text), [(value, Form::Text)], "{text}");
         }
-        for (text, value) in [("GET /x?token=abc&y=1", "abc"), ("/x?a=1&sig=ab%2Fc HTTP", "ab%2Fc"), ("?api_key=k#top", "k")] {
+        for (text, value) in
+            [("GET /x?token=abc&y=1", "abc"), ("/x?a=1&sig=ab%2Fc HTTP", "ab%2Fc"), ("?api_key=k#top", "k")]
+        {
             assert_eq!(all(text), [(value, Form::Query)], "{text}");
         }
     }
@@ -187,8 +190,20 @@ mod tests {
     #[test]
     fn prose_and_other_names_are_left() {
         for text in [
-            "invalid token: unexpected end", "password == x", "password=", "tokens=5", "max_token=5", "key=value", "code=7",
-            "Authorization: Bearer abc", "token://x", r#""password":null"#, "a=b", "=x", "secret: none", "12:30:45",
+            "invalid token: unexpected end",
+            "password == x",
+            "password=",
+            "tokens=5",
+            "max_token=5",
+            "key=value",
+            "code=7",
+            "Authorization: Bearer abc",
+            "token://x",
+            r#""password":null"#,
+            "a=b",
+            "=x",
+            "secret: none",
+            "12:30:45",
         ] {
             assert!(all(text).is_empty(), "{text}: {:?}", all(text));
         }

@@ -65,7 +65,8 @@ fn is_part(byte: u8) -> bool {
 
 fn is_credentials(token: &[u8]) -> bool {
     ENGINE.decode(token).is_ok_and(|plain| {
-        memchr(b':', &plain).is_some() && std::str::from_utf8(&plain).is_ok_and(|text| !text.chars().any(char::is_control))
+        memchr(b':', &plain).is_some()
+            && std::str::from_utf8(&plain).is_ok_and(|text| !text.chars().any(char::is_control))
     })
 }
 

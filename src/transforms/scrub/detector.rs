@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::gate::{self, Signals};
-use super::{basic, bearer, card, cloud, email, escape, jwt, mask::Shape, network, numbers, pattern::Pattern, pem, url};
+use super::{
+    basic, bearer, card, cloud, email, escape, jwt, mask::Shape, network, numbers, pattern::Pattern, pem, url,
+};
 
 /// A built-in detector. The order decides who counts a span that two of them find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]

@@ -25,22 +25,21 @@ const PLACES: usize = 16;
 const AHEAD: usize = 4;
 const WINDOW: usize = PLACES + AHEAD;
 /// Digits of the shortest number that is looked for.
-const FEWEST_DIGITS: usize = 9;
+const FEWEST_DIGITS: u16 = 9;
 
 /// The signals of `text`.
 pub(super) fn signals(text: &[u8]) -> Signals {
-    let mut seen = Seen::default();
-    let mut rest = text;
-    while let Some(window) = rest.first_chunk::<WINDOW>() {
-        seen.look(window);
-        rest = &rest[PLACES..];
-    }
+    let whole = (text.len() + PLACES).saturating_sub(WINDOW) / PLACES;
+    let rest = &text[whole * PLACES..];
     // What is left fits into two windows, with zeros behind it.
-    let mut tail = [0; 2 * WINDOW];
+    let mut tail = [0; WINDOW + PLACES];
     tail[..rest.len()].copy_from_slice(rest);
-    seen.look(tail.first_chunk().expect("it is two windows long"));
-    if rest.len() > PLACES {
-        seen.look(tail[PLACES..].first_chunk().expect("it is two windows long"));
+    let mut seen = Seen::default();
+    for number in 0..=whole + usize::from(rest.len() > PLACES) {
+        let from = if number < whole { &text[number * PLACES..] } else { &tail[(number - whole) * PLACES..] };
+        if let Some(window) = from.first_chunk() {
+            seen.look(window);
+        }
     }
     seen.signals()
 }
@@ -77,7 +76,7 @@ impl Seen {
 
     fn signals(&self) -> Signals {
         let bits = self.bits.iter().fold(0, |all, bits| all | bits);
-        let digits: usize = self.digits.iter().map(|&count| usize::from(count)).sum();
+        let digits: u16 = self.digits.iter().map(|&count| u16::from(count)).sum();
         let eights = self.eights.iter().fold(0, |all, eights| all | eights) & 0xFF;
         bits | (mask(digits >= FEWEST_DIGITS) & DIGITS) | (mask(eights != 0) & WORD)
     }

@@ -58,7 +58,8 @@ impl KeySettings {
             return Some(format!("the key is too short, expected at least {FEWEST} bytes"));
         }
         let is_name = |id: &String| {
-            (1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+            (1..=32).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         };
         let id = self.id.as_ref().filter(|id| !is_name(id))?;
         Some(format!("`{id}` is no id, expected 1 to 32 letters, digits, `-`, `_`, `.`"))
@@ -77,9 +78,7 @@ impl KeySettings {
             return Err(format!("the key has {} bytes, expected at least {FEWEST}", bytes.len()));
         }
         let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
-        let id = self.id.clone().unwrap_or_else(|| {
-            URL_SAFE_NO_PAD.encode(&hmac::sign(&key, b"id\0").as_ref()[..6])
-        });
+        let id = self.id.clone().unwrap_or_else(|| URL_SAFE_NO_PAD.encode(&hmac::sign(&key, b"id\0").as_ref()[..6]));
         Ok(Key { prefix: format!("hmac:{id}:").into_bytes(), key })
     }
 }
@@ -130,7 +129,8 @@ impl Keys {
     pub(super) fn renew(&self) -> Result<(), String> {
         let now = clock::now();
         let next = self.next_look.load(Ordering::Relaxed);
-        let is_mine = self.next_look.compare_exchange(next, now + INTERVAL, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let is_mine =
+            self.next_look.compare_exchange(next, now + INTERVAL, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         if now < next || !is_mine {
             return Ok(());
         }
@@ -212,9 +212,13 @@ fn alike(kind: Option<Kind>, value: &[u8]) -> Vec<u8> {
             }
             number
         }
-        Some(Kind::PaymentCard | Kind::Ssn | Kind::Snils | Kind::Inn | Kind::Ogrn | Kind::PassportRu) => digits().collect(),
+        Some(Kind::PaymentCard | Kind::Ssn | Kind::Snils | Kind::Inn | Kind::Ogrn | Kind::PassportRu) => {
+            digits().collect()
+        }
         Some(Kind::Iban) => value.iter().copied().filter(|byte| *byte != b' ').collect(),
-        Some(Kind::MacAddress) => value.iter().filter(|byte| byte.is_ascii_hexdigit()).map(u8::to_ascii_lowercase).collect(),
+        Some(Kind::MacAddress) => {
+            value.iter().filter(|byte| byte.is_ascii_hexdigit()).map(u8::to_ascii_lowercase).collect()
+        }
         Some(Kind::Ipv6) => {
             let parsed = std::str::from_utf8(value).ok().and_then(|text| text.parse::<std::net::Ipv6Addr>().ok());
             parsed.map_or_else(|| value.to_vec(), |address| address.to_string().into_bytes())
@@ -230,7 +234,9 @@ fn look(settings: &[KeySettings]) -> u64 {
             [about.dev(), about.ino(), about.size(), about.mtime().cast_unsigned(), about.mtime_nsec().cast_unsigned()]
         })
     });
-    marks.flatten().fold(0xCBF2_9CE4_8422_2325, |hash, part| (hash ^ part).wrapping_mul(0x0100_0000_01B3).rotate_left(29))
+    marks
+        .flatten()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, part| (hash ^ part).wrapping_mul(0x0100_0000_01B3).rotate_left(29))
 }
 
 #[cfg(test)]

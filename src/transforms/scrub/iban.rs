@@ -105,7 +105,9 @@ mod tests {
             "MT84MALT011000012345MTLCAST001S",
             "KZ86 125K ZT50 0410 0100",
         ] {
-            for text in [number.to_owned(), format!("iban {number}, ok"), format!("({number})"), format!("12 {number} x")] {
+            for text in
+                [number.to_owned(), format!("iban {number}, ok"), format!("({number})"), format!("12 {number} x")]
+            {
                 assert_eq!(all(&text), [number], "{text}");
             }
         }

@@ -108,7 +108,7 @@ fn is_ogrn(digits: &[u8]) -> bool {
 
 /// What stands between series and number.
 static MARKS: LazyLock<[Finder<'static>; 5]> =
-    LazyLock::new(|| ["№", "номер", "Номер", "НОМЕР", "number"].map(|mark| Finder::new(mark)));
+    LazyLock::new(|| ["№", "номер", "Номер", "НОМЕР", "number"].map(Finder::new));
 
 /// Passports written with `№` or a word between series and number: `45 08 № 123456`, `серия 4508 номер 123456`.
 pub(super) fn find_passports(text: &[u8], found: &mut Vec<Range<usize>>) {

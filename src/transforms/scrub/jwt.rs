@@ -49,6 +49,6 @@ mod tests {
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         let mut found = Vec::new();
         find(format!("t={token}. eyJhYmMiOjF9.a.b eyJ eyJhbGciOiJIUzI1NiJ9").as_bytes(), &mut found);
-        assert_eq!(found, [2..2 + token.len()]);
+        assert_eq!(found, vec![2..2 + token.len()]);
     }
 }

@@ -67,16 +67,51 @@ pub const PERSON_NAMES: &[&str] = &[
 
 /// The last words of names of secrets: in `POSTGRES_PASSWORD=...` the end of the name tells.
 pub(super) const STRONG_ENDINGS: &[&str] = &[
-    "password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "access_key", "secret_key",
-    "private_key", "пароль",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "access_key",
+    "secret_key",
+    "private_key",
+    "пароль",
 ];
 
 /// Query parameters that are secret, beside the key names.
 pub(super) const QUERY_NAMES: &[&str] = &[
-    "sig", "signature", "key", "auth", "code", "hmac", "sign", "session", "sid", "session_id", "ticket",
-    "x_amz_signature", "x_amz_credential", "x_amz_security_token", "x_goog_signature", "x_goog_credential",
-    "awsaccesskeyid", "sas", "assertion", "client_assertion", "code_verifier", "nonce", "state_token",
-    "oauth_token", "oauth_signature", "refresh", "pass", "passwd", "pwd", "login_hint",
+    "sig",
+    "signature",
+    "key",
+    "auth",
+    "code",
+    "hmac",
+    "sign",
+    "session",
+    "sid",
+    "session_id",
+    "ticket",
+    "x_amz_signature",
+    "x_amz_credential",
+    "x_amz_security_token",
+    "x_goog_signature",
+    "x_goog_credential",
+    "awsaccesskeyid",
+    "sas",
+    "assertion",
+    "client_assertion",
+    "code_verifier",
+    "nonce",
+    "state_token",
+    "oauth_token",
+    "oauth_signature",
+    "refresh",
+    "pass",
+    "passwd",
+    "pwd",
+    "login_hint",
 ];
 
 /// A set of names.

@@ -118,10 +118,17 @@ mod tests {
 
     #[test]
     fn words_are_whole_and_close() {
-        for text in ["ИНН 77", "инн: 77", "Инн организации — 77", "(inn) 77", "INN=77", "x_inn 77"] {
+        for text in ["ИНН 77", "инн: 77", "Инн организации — 77", "(inn) 77", "INN=77", "x_inn 77"]
+        {
             assert!(near(text, "77", &["инн", "inn"]), "{text}");
         }
-        for text in ["dinner 77", "инновации 77", "77 инн", "ИНН 500100732259 заказ 77", "inn and much more than sixty-four bytes of other text in between, then 77"] {
+        for text in [
+            "dinner 77",
+            "инновации 77",
+            "77 инн",
+            "ИНН 500100732259 заказ 77",
+            "inn and much more than sixty-four bytes of other text in between, then 77",
+        ] {
             assert!(!near(text, "77", &["инн", "inn"]), "{text}");
         }
         assert!(near("ПАСПОРТА РФ 77", "77", &["паспорт*"]));

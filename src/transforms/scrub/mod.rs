@@ -36,8 +36,8 @@ mod hmac;
 mod iban;
 mod ids;
 mod jwt;
-mod keyword;
 pub mod keys;
+mod keyword;
 pub mod mask;
 mod network;
 mod numbers;
@@ -56,6 +56,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod url;
+mod values;
 
 pub use detector::{Detector, Kind};
 pub use explain::Finding;

@@ -52,7 +52,8 @@ fn is_version(text: &[u8], span: &Range<usize>) -> bool {
     };
     let before = &text[span.start.saturating_sub(VERSION_REACH)..span.start];
     let before = before.trim_ascii_end().trim_suffix_of(b":=\"");
-    let ends = |word: &[u8]| before.len() >= word.len() && before[before.len() - word.len()..].eq_ignore_ascii_case(word);
+    let ends =
+        |word: &[u8]| before.len() >= word.len() && before[before.len() - word.len()..].eq_ignore_ascii_case(word);
     glued || goes_on || [&b"version"[..], b" ver", b" ver.", b"release", b"build"].iter().any(|word| ends(word))
 }
 
@@ -160,21 +161,41 @@ mod tests {
         ] {
             assert_eq!(all(find_ipv6, text), [address], "{text}");
         }
-        assert_eq!(all(find_mac, "if 00:1A:2b:3c:4D:5e, 00-1a-2b-3c-4d-5e"), ["00:1A:2b:3c:4D:5e", "00-1a-2b-3c-4d-5e"]);
+        assert_eq!(
+            all(find_mac, "if 00:1A:2b:3c:4D:5e, 00-1a-2b-3c-4d-5e"),
+            ["00:1A:2b:3c:4D:5e", "00-1a-2b-3c-4d-5e"]
+        );
     }
 
     #[test]
     fn what_only_looks_like_an_address_is_left() {
         for text in [
-            "v1.2.3.4", "version 1.2.3.4", "version: 1.2.3.4", "Chrome/120.0.0.0", "1.2.3.4-beta", "1.2.3.4.5", "256.1.1.1", "127.0.0.1",
-            "0.0.0.0", "01.2.3.4", "lib-1.2.3.4", "1.2.3",
+            "v1.2.3.4",
+            "version 1.2.3.4",
+            "version: 1.2.3.4",
+            "Chrome/120.0.0.0",
+            "1.2.3.4-beta",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "127.0.0.1",
+            "0.0.0.0",
+            "01.2.3.4",
+            "lib-1.2.3.4",
+            "1.2.3",
         ] {
             assert!(all(find_ipv4, text).is_empty(), "{text}");
         }
         for text in ["12:30:45", "a::b", "Face::Add", "::1", "::", "std::vec", "00:1a:2b:3c:4d:5e", "1:2:3:4:5:6:7:8"] {
             assert!(all(find_ipv6, text).is_empty(), "{text}");
         }
-        for text in ["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "20-11-26-10-11-12", "00:1a:2b:3c:4d:5e:6f", "x00:1a:2b:3c:4d:5e", "00:1a-2b:3c:4d:5e"] {
+        for text in [
+            "00:00:00:00:00:00",
+            "ff:ff:ff:ff:ff:ff",
+            "20-11-26-10-11-12",
+            "00:1a:2b:3c:4d:5e:6f",
+            "x00:1a:2b:3c:4d:5e",
+            "00:1a-2b:3c:4d:5e",
+        ] {
             assert!(all(find_mac, text).is_empty(), "{text}");
         }
     }

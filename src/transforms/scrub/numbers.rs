@@ -76,7 +76,8 @@ fn is_separator(byte: u8) -> bool {
 
 /// The starts of the groups of digits in a run.
 pub(super) fn groups(text: &[u8], span: Range<usize>) -> impl Iterator<Item = usize> {
-    let is_start = move |at: &usize| text[*at].is_ascii_digit() && (*at == span.start || !text[at - 1].is_ascii_digit());
+    let is_start =
+        move |at: &usize| text[*at].is_ascii_digit() && (*at == span.start || !text[at - 1].is_ascii_digit());
     (span.start..span.end).filter(is_start)
 }
 

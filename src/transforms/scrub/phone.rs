@@ -10,14 +10,44 @@ use super::keyword::{Near, is_near};
 use super::numbers::{Number, Run, groups, stands_alone};
 
 const WORDS: &[&str] = &[
-    "phone*", "telephone*", "tel", "mobile*", "msisdn", "cell", "whatsapp", "sms", "call", "caller", "телефон*", "тел",
-    "моб", "мобильный", "звонок", "звонка", "смс",
+    "phone*",
+    "telephone*",
+    "tel",
+    "mobile*",
+    "msisdn",
+    "cell",
+    "whatsapp",
+    "sms",
+    "call",
+    "caller",
+    "телефон*",
+    "тел",
+    "моб",
+    "мобильный",
+    "звонок",
+    "звонка",
+    "смс",
 ];
 
 /// Words that say that a number is something else.
 const OTHER_WORDS: &[&str] = &[
-    "order", "orders", "id", "ids", "invoice", "account", "transaction", "txn", "ticket", "offset", "size", "bytes",
-    "заказ*", "счет*", "счёт*", "договор*", "накладн*",
+    "order",
+    "orders",
+    "id",
+    "ids",
+    "invoice",
+    "account",
+    "transaction",
+    "txn",
+    "ticket",
+    "offset",
+    "size",
+    "bytes",
+    "заказ*",
+    "счет*",
+    "счёт*",
+    "договор*",
+    "накладн*",
 ];
 
 /// Country codes with the fewest and most digits of a number, code included (ITU-T E.164 and national plans);
@@ -83,16 +113,19 @@ fn international(number: &Number) -> Option<usize> {
         return None;
     }
     let (fewest, most) = plan(number.digits(groups))?;
-    (1..=groups).rev().find(|&group| (fewest..=most).contains(&number.digits(group).len())).map(|group| number.end(group))
+    (1..=groups)
+        .rev()
+        .find(|&group| (fewest..=most).contains(&number.digits(group).len()))
+        .map(|group| number.end(group))
 }
 
 fn plan(digits: &[u8]) -> Option<(usize, usize)> {
-    let begins = |code: &str| code.bytes().zip(digits).filter(|(code, digit)| code - b'0' == **digit).count() == code.len();
+    let begins =
+        |code: &str| code.bytes().zip(digits).filter(|(code, digit)| code - b'0' == **digit).count() == code.len();
     match digits {
-        [0, ..] => None,
-        // A North American area code and exchange begin with 2 to 9.
-        [1, area, _, _, exchange, ..] if *area < 2 || *exchange < 2 => None,
-        [7, 0..=2, ..] => None,
+        // No country has such a code, no Russian number such an area; a North American area and exchange begin
+        // with 2 to 9.
+        [0, ..] | [7, 0..=2, ..] | [1, 0..=1, ..] | [1, _, _, _, 0..=1, ..] => None,
         _ => {
             let listed = PLANS.iter().find(|(code, ..)| begins(code));
             Some(listed.map_or((9, 15), |&(_, fewest, most)| (fewest, most)))
@@ -109,8 +142,18 @@ fn russian(text: &[u8], start: usize, run: &Run, near: Near<'_>) -> Option<Range
     }
     let is_grouped = matches!(
         number.lengths()[..group],
-        [1, 10] | [1, 3, 7] | [1, 3, 3, 4] | [1, 3, 3, 2, 2] | [1, 3, 2, 2, 3] | [1, 4, 6] | [1, 4, 2, 2, 2]
-            | [1, 5, 5] | [4, 7] | [4, 3, 4] | [4, 3, 2, 2] | [1, 3, 2, 3, 2]
+        [1, 10]
+            | [1, 3, 7]
+            | [1, 3, 3, 4]
+            | [1, 3, 3, 2, 2]
+            | [1, 3, 2, 2, 3]
+            | [1, 4, 6]
+            | [1, 4, 2, 2, 2]
+            | [1, 5, 5]
+            | [4, 7]
+            | [4, 3, 4]
+            | [4, 3, 2, 2]
+            | [1, 3, 2, 3, 2]
     );
     let is_mobile = group == 1 && number.digits(1)[1] == 9 && !near.is_number && !is_other(text, &span, near);
     (is_grouped || is_mobile || is_near(text, &span, near, WORDS)).then_some(span)
@@ -138,11 +181,24 @@ mod tests {
     #[test]
     fn numbers_are_found_in_their_spellings() {
         for number in [
-            "+7 (916) 123-45-67", "+79161234567", "+7(916)1234567", "8 (916) 123-45-67", "8-916-123-45-67", "8 916 123 45 67",
-            "89161234567", "79161234567", "8 (4012) 12-34-56", "+1 212 555 0123", "+44 20 7946 0958", "+49 30 901820",
-            "+66 81 234 5678", "%2B79161234567",
+            "+7 (916) 123-45-67",
+            "+79161234567",
+            "+7(916)1234567",
+            "8 (916) 123-45-67",
+            "8-916-123-45-67",
+            "8 916 123 45 67",
+            "89161234567",
+            "79161234567",
+            "8 (4012) 12-34-56",
+            "+1 212 555 0123",
+            "+44 20 7946 0958",
+            "+49 30 901820",
+            "+66 81 234 5678",
+            "%2B79161234567",
         ] {
-            for text in [number.to_owned(), format!("звонок с {number}, ждём"), format!("to={number};"), format!("({number})")] {
+            for text in
+                [number.to_owned(), format!("звонок с {number}, ждём"), format!("to={number};"), format!("({number})")]
+            {
                 assert_eq!(all(&text), [number], "{text}");
             }
         }
@@ -152,9 +208,21 @@ mod tests {
     #[test]
     fn other_numbers_are_left() {
         for text in [
-            "+7 916 123-45-6", "+7 916 123-45-678", "+1 112 555 0123", "+0300 1234567", "order 89161234567", "заказ № 89161234567",
-            "#79161234567", "4711 1234 5678", "212-555-0123", "2026-11-21 13:08:46", "1763618400123", "ORD-89161234567", "1+79161234567",
-            "8 (016) 123-45-67", "84951234567",
+            "+7 916 123-45-6",
+            "+7 916 123-45-678",
+            "+1 112 555 0123",
+            "+0300 1234567",
+            "order 89161234567",
+            "заказ № 89161234567",
+            "#79161234567",
+            "4711 1234 5678",
+            "212-555-0123",
+            "2026-11-21 13:08:46",
+            "1763618400123",
+            "ORD-89161234567",
+            "1+79161234567",
+            "8 (016) 123-45-67",
+            "84951234567",
         ] {
             assert!(all(text).is_empty(), "{text}: {:?}", all(text));
         }

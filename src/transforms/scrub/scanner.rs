@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::assign::{Assigned, Form};
-use super::keyword::Near;
 use super::gate::{self, Signals};
+use super::keyword::Near;
 use super::{Detector, KeyNames, Kind, Shape, card, iban, ids, numbers, phone};
 
 /// A span to cover.
@@ -82,7 +82,7 @@ impl Scanner {
         let is_open = detectors.iter().any(|detector| !is_simple(detector.kind()));
         let passports = place(Kind::PassportRu);
         let is_blind = passports.is_some() || detectors.iter().any(|detector| detector.needs() == Signals::MAX);
-        Self { is_blind, passports, single, numbers, assigned, is_open, detectors }
+        Self { detectors, single, numbers, passports, assigned, is_open, is_blind }
     }
 
     /// The detectors, by the index that matches carry.

@@ -179,7 +179,7 @@ impl Rules {
             match place.path.first_key() {
                 None => self.whole_record(records, index, tally),
                 Some(b"message") if place.path.depth() == 1 && self.raw_line(records, index, tally) => {}
-                Some(key) => records.rewrite_member(index, key, |value, out| self.cover.at(place, value, tally, out)),
+                Some(key) => records.rewrite_member(index, key, |value, out| self.cover.at((place, value), tally, out)),
             }
         }
         for field in &self.cover.fields {
@@ -231,7 +231,7 @@ impl Rules {
         let mut plain = tally.buffers.take();
         plain.clear();
         let near = Near { key: Some(b"message"), is_number: false };
-        let changed = self.cover.text(line, near, tally, &mut plain);
+        let changed = self.cover.text((line, near), tally, &mut plain);
         if changed {
             json::quote(&plain, out);
         }
@@ -244,7 +244,7 @@ impl Rules {
         let outer = tally.enter();
         if json::check(line).is_err() {
             tally.at = 0;
-            let changed = self.cover.text(line, Near::default(), tally, out);
+            let changed = self.cover.text((line, Near::default()), tally, out);
             self.cover.place_hits(b"", &outer, tally);
             return changed;
         }

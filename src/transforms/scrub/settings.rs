@@ -89,7 +89,8 @@ impl ScrubSettings {
     fn kinds(&self) -> Vec<Kind> {
         let profile = self.profile.or(self.detectors.is_none().then_some(Profile::Default));
         let listed = self.detectors.iter().flatten().copied();
-        let mut kinds: Vec<Kind> = profile.into_iter().flat_map(|profile| profile.detectors().iter().copied()).collect();
+        let mut kinds: Vec<Kind> =
+            profile.into_iter().flat_map(|profile| profile.detectors().iter().copied()).collect();
         for kind in listed {
             if !kinds.contains(&kind) {
                 kinds.push(kind);
@@ -105,10 +106,8 @@ impl ScrubSettings {
 
     fn patterns(&self) -> Result<Vec<Pattern>, Problem> {
         let compile = |(at, expression): (usize, &String)| {
-            Pattern::new(expression).map_err(|fault| Problem {
-                within: fault.at,
-                ..Problem::new(format!("patterns[{at}]"), fault.message)
-            })
+            Pattern::new(expression)
+                .map_err(|fault| Problem { within: fault.at, ..Problem::new(format!("patterns[{at}]"), fault.message) })
         };
         self.patterns.iter().enumerate().map(compile).collect()
     }
@@ -132,7 +131,8 @@ impl ScrubSettings {
 
     /// The fields that are named for more than to look into them.
     fn named(&self) -> Result<Vec<(Path, Option<Action>)>, Problem> {
-        let exempt = self.exempt_fields.iter().enumerate().map(|(at, text)| (text, format!("exempt_fields[{at}]"), None));
+        let exempt =
+            self.exempt_fields.iter().enumerate().map(|(at, text)| (text, format!("exempt_fields[{at}]"), None));
         let acted = self.field_actions.iter().map(|(text, action)| {
             let action = Some(*action).filter(|action| *action != Action::Keep);
             (text, format!("field_actions.{text}"), action)
@@ -158,13 +158,19 @@ impl ScrubSettings {
     }
 
     fn hashes(&self) -> bool {
-        [&self.action].into_iter().chain(self.actions.values()).chain(self.field_actions.values()).any(|action| *action == Action::Hash)
+        [&self.action]
+            .into_iter()
+            .chain(self.actions.values())
+            .chain(self.field_actions.values())
+            .any(|action| *action == Action::Hash)
     }
 
     fn key_fault(&self) -> Option<Problem> {
         if self.hashes() && self.keys.is_empty() {
             let problem = Problem::new("keys", "the action `hash` needs a key");
-            return Some(problem.help("set `keys = [{ id = \"k1\", file = \"/etc/levada/scrub.key\" }]`; `openssl rand -base64 48` makes one"));
+            return Some(problem.help(
+                "set `keys = [{ id = \"k1\", file = \"/etc/levada/scrub.key\" }]`; `openssl rand -base64 48` makes one",
+            ));
         }
         if self.keys.len() > MOST_KEYS {
             return Some(Problem::new("keys", format!("found {} keys, expected {MOST_KEYS} at most", self.keys.len())));
@@ -204,12 +210,14 @@ impl ScrubSettings {
         }
         let keys = if self.hashes() { Some(Arc::new(Keys::new(self.keys.clone())?)) } else { None };
         let known = self.kinds().into_iter().map(Detector::Known);
-        let patterns = if self.action_of("pattern") == Action::Keep { Vec::new() } else { self.patterns().map_err(message)? };
+        let patterns =
+            if self.action_of("pattern") == Action::Keep { Vec::new() } else { self.patterns().map_err(message)? };
         let detectors: Vec<Detector> = known.chain(patterns.into_iter().map(Detector::Pattern)).collect();
         let act = |rule: &str| self.act(self.action_of(rule), keys.as_ref());
         let names = self.names().map_err(message)?;
         let named = self.named().map_err(message)?.into_iter();
-        let fields = named.map(|(path, action)| Field { path, act: action.map(|action| self.act(action, keys.as_ref())) });
+        let fields =
+            named.map(|(path, action)| Field { path, act: action.map(|action| self.act(action, keys.as_ref())) });
         let labels: Vec<&'static str> = detectors.iter().map(Detector::name).collect();
         let cover = Cover {
             acts: labels.iter().map(|label| act(label)).collect(),
@@ -219,7 +227,8 @@ impl ScrubSettings {
             fields: fields.collect(),
             names,
         };
-        let places = self.paths().map_err(message)?.map(|paths| paths.into_iter().map(|path| cover.place(path)).collect());
+        let places =
+            self.paths().map_err(message)?.map(|paths| paths.into_iter().map(|path| cover.place(path)).collect());
         Ok(Rules { cover, places, keys, labels })
     }
 }

@@ -30,9 +30,15 @@ fn each_rule_finds_its_key_wherever_it_stands() {
 #[test]
 fn words_hashes_and_cut_keys_are_left() {
     for text in [
-        "AKIAIOSFODNN7EXAMPL", "AKIAIOSFODNN7EXAMPLEX", "ghp_short", "sk-learn-contribution-package-with-words-only-in-it",
-        "550e8400-e29b-41d4-a716-446655440000", "c71ae733de95d47d50296d61b9501d14c71ae733de95d47d50296d61b9501d14",
-        "com.example.service.orders.OrderController", "/var/lib/kubelet/pods/volumes", "key-value-store-of-the-second-replica",
+        "AKIAIOSFODNN7EXAMPL",
+        "AKIAIOSFODNN7EXAMPLEX",
+        "ghp_short",
+        "sk-learn-contribution-package-with-words-only-in-it",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "c71ae733de95d47d50296d61b9501d14c71ae733de95d47d50296d61b9501d14",
+        "com.example.service.orders.OrderController",
+        "/var/lib/kubelet/pods/volumes",
+        "key-value-store-of-the-second-replica",
         "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0",
     ] {
         assert!(all(text).is_empty(), "{text}: {:?}", all(text));

@@ -10,7 +10,12 @@ fn pattern(expression: &str) -> Detector {
 }
 
 fn all() -> Scanner {
-    Scanner::new(vec![Detector::Known(Kind::Email), Detector::Known(Kind::PaymentCard), Detector::Known(Kind::BearerToken), pattern("vch-[0-9]+")])
+    Scanner::new(vec![
+        Detector::Known(Kind::Email),
+        Detector::Known(Kind::PaymentCard),
+        Detector::Known(Kind::BearerToken),
+        pattern("vch-[0-9]+"),
+    ])
 }
 
 fn covered(scanner: &Scanner, text: &str) -> String {
@@ -101,7 +106,11 @@ fn behind_each_escape_the_raw_gate_opens() {
 
 #[test]
 fn escapes_alone_do_not_open_the_gate() {
-    let scanner = Scanner::new(vec![Detector::Known(Kind::Email), Detector::Known(Kind::PaymentCard), Detector::Known(Kind::BearerToken)]);
+    let scanner = Scanner::new(vec![
+        Detector::Known(Kind::Email),
+        Detector::Known(Kind::PaymentCard),
+        Detector::Known(Kind::BearerToken),
+    ]);
     for raw in [
         r"line one\n\tline two",
         r#"a \"3ds\" challenge"#,
