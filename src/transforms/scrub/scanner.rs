@@ -103,34 +103,13 @@ impl Scanner {
     /// The same for a text of which more is known. Of a JSON number only numbers are asked.
     pub fn scan_near<'found>(&self, text: &[u8], near: Near<'_>, found: &'found mut Found) -> &'found [Match] {
         found.matches.clear();
-        // A few detectors have gates of their own, and one look for all is dearer than these.
-        let signals = if self.is_open { gate::signals(text) } else { Signals::MAX };
-        if signals == 0 && !self.is_blind {
-            return &found.matches;
-        }
-        if !near.is_number {
+        if self.is_open {
+            self.look_for_all(text, near, found);
+        } else {
+            // A few detectors have gates of their own, and one look for all is dearer than these.
             for &index in &self.single {
-                let needs = self.detectors[index].needs();
-                if signals & needs != 0 || needs == Signals::MAX {
-                    self.detectors[index].find(text, &mut found.spans);
-                    self.take(index, text, found);
-                }
+                self.look_for(index, (text, near), found);
             }
-            if signals & gate::ASSIGNED != 0 {
-                self.find_assigned(text, found);
-            }
-            if let Some(index) = self.passports {
-                ids::find_passports(text, &mut found.spans);
-                self.take(index, text, found);
-            }
-        } else if self.numbers.is_empty() {
-            for &index in self.single.iter().filter(|index| self.detectors[**index].kind() == Some(Kind::PaymentCard)) {
-                self.detectors[index].find(text, &mut found.spans);
-                self.take(index, text, found);
-            }
-        }
-        if signals & gate::DIGITS != 0 {
-            self.find_numbers(text, near, found);
         }
         if found.matches.len() > 1 {
             unite(&mut found.matches, &self.detectors);
@@ -138,9 +117,45 @@ impl Scanner {
         &found.matches
     }
 
+    fn look_for(&self, index: usize, (text, near): (&[u8], Near<'_>), found: &mut Found) {
+        let detector = &self.detectors[index];
+        if !near.is_number || detector.kind() == Some(Kind::PaymentCard) {
+            detector.find(text, &mut found.spans);
+            self.take(index, text, found);
+        }
+    }
+
+    fn look_for_all(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
+        let signals = gate::signals(text);
+        if signals == 0 && !self.is_blind {
+            return;
+        }
+        for &index in &self.single {
+            let needs = self.detectors[index].needs();
+            if signals & needs != 0 || needs == Signals::MAX {
+                self.look_for(index, (text, near), found);
+            }
+        }
+        if !near.is_number {
+            if signals & gate::ASSIGNED != 0 {
+                self.find_assigned(text, found);
+            }
+            if let Some(index) = self.passports {
+                ids::find_passports(text, &mut found.spans);
+                self.take(index, text, found);
+            }
+        }
+        if signals & gate::DIGITS != 0 {
+            self.find_numbers(text, near, found);
+        }
+    }
+
     /// Makes matches of the spans that the detector at `index` found.
     fn take(&self, index: usize, text: &[u8], found: &mut Found) {
         let Found { matches, spans } = found;
+        if spans.is_empty() {
+            return;
+        }
         matches.extend(spans.drain(..).map(|span| {
             let shape = self.detectors[index].shape(text, &span);
             Match { span, detector: index, shape }

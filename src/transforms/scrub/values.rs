@@ -38,7 +38,11 @@ impl Cover {
     fn string(&self, content: &Spot<'_>, near: Near<'_>, tally: &mut Tally) {
         let (raw, at) = (content.bytes(), content.raw());
         tally.at = at.start;
-        if matches!(raw.trim_ascii_start().first(), Some(b'{' | b'[')) && raw.len() > 2 {
+        let is_document = matches!(raw.trim_ascii_start().first(), Some(b'{' | b'['));
+        if !is_document && self.is_clean(raw, near, tally) {
+            return;
+        }
+        if is_document && raw.len() > 2 {
             let mut decoded = tally.decoded.take();
             decoded.decode(raw);
             let mut is_document = false;
@@ -59,6 +63,14 @@ impl Cover {
             }
         }
         tally.cut(at, |tally, out| self.clean(Source { bytes: raw, form: Form::Raw, near }, tally, out));
+    }
+
+    /// Is there nothing to be found? Most strings have nothing, and shall cost no more than to know that.
+    fn is_clean(&self, raw: &[u8], near: Near<'_>, tally: &mut Tally) -> bool {
+        match memchr(b'\\', raw) {
+            None => self.scanner.scan_near(raw, near, &mut tally.found).is_empty(),
+            Some(_) => !self.scanner.raw_gate(raw),
+        }
     }
 
     /// Finds what to cover in a number, which becomes a string.
