@@ -156,6 +156,7 @@ impl Kind {
     }
 
     /// Appends the spans of all matches of a detector that needs nothing but the text.
+    #[inline]
     pub(super) fn find(self, text: &[u8], found: &mut Vec<Range<usize>>) {
         match self {
             Self::Pem => pem::find(text, found),
@@ -245,6 +246,7 @@ impl Detector {
     }
 
     /// Appends the spans of all matches in the decoded `text` of a detector that needs nothing but the text.
+    #[inline]
     pub fn find(&self, text: &[u8], found: &mut Vec<Range<usize>>) {
         match self {
             Self::Known(kind) => kind.find(text, found),

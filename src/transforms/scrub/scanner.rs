@@ -101,6 +101,7 @@ impl Scanner {
     }
 
     /// The same for a text of which more is known. Of a JSON number only numbers are asked.
+    #[inline]
     pub fn scan_near<'found>(&self, text: &[u8], near: Near<'_>, found: &'found mut Found) -> &'found [Match] {
         found.matches.clear();
         if self.is_open {
@@ -117,6 +118,7 @@ impl Scanner {
         &found.matches
     }
 
+    #[inline]
     fn look_for(&self, index: usize, (text, near): (&[u8], Near<'_>), found: &mut Found) {
         let detector = &self.detectors[index];
         if !near.is_number || detector.kind() == Some(Kind::PaymentCard) {
@@ -151,6 +153,7 @@ impl Scanner {
     }
 
     /// Makes matches of the spans that the detector at `index` found.
+    #[inline]
     fn take(&self, index: usize, text: &[u8], found: &mut Found) {
         let Found { matches, spans } = found;
         if spans.is_empty() {

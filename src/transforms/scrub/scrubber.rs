@@ -87,11 +87,18 @@ impl Scrubber {
         batch.map_origins(|origin| self.origin(origin));
         let rules = self.rules.clone();
         let mut records = batch.edit();
-        for index in 0..records.len() {
-            let covered = catch_unwind(AssertUnwindSafe(|| rules.record(&mut records, index, &mut self.tally)));
+        let mut next = 0;
+        while next < records.len() {
+            let covered = catch_unwind(AssertUnwindSafe(|| {
+                while next < records.len() {
+                    rules.record(&mut records, next, &mut self.tally);
+                    next += 1;
+                }
+            }));
             if covered.is_err() {
-                records.replace(index, b"{\"message\":\"[REDACTED]\"}");
+                records.replace(next, b"{\"message\":\"[REDACTED]\"}");
                 self.tally.fail();
+                next += 1;
             }
         }
         self.report();
@@ -207,7 +214,12 @@ impl Rules {
     }
 
     /// Covers the raw line of a text record, which is decoded text as it stands; tells whether it changed.
+    #[inline]
     fn raw_line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) -> bool {
+        records.get(index).is_text() && self.cover_raw_line(records, index, tally)
+    }
+
+    fn cover_raw_line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) -> bool {
         let Some(line) = records.get(index).untouched_line() else { return false };
         let mut new = tally.buffers.take();
         new.clear();

@@ -18,6 +18,7 @@ const SHORTEST_NUMBER: usize = 9;
 
 impl Cover {
     /// Finds what to cover in a value.
+    #[inline]
     pub(super) fn find(&self, value: &Spot<'_>, near: Near<'_>, tally: &mut Tally) {
         match value.bytes().first() {
             Some(b'"') => {
@@ -66,6 +67,7 @@ impl Cover {
     }
 
     /// Is there nothing to be found? Most strings have nothing, and shall cost no more than to know that.
+    #[inline]
     fn is_clean(&self, raw: &[u8], near: Near<'_>, tally: &mut Tally) -> bool {
         match memchr(b'\\', raw) {
             None => self.scanner.scan_near(raw, near, &mut tally.found).is_empty(),
