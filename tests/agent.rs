@@ -163,6 +163,12 @@ impl Agent {
         read_letters(&self.letters)
     }
 
+    /// All that is in the dead-letter folder, as it stands there.
+    pub(crate) fn letters_text(&self) -> String {
+        let entries = std::fs::read_dir(&self.letters).unwrap();
+        entries.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
+    }
+
     /// Waits until there are so many dead letters.
     pub(crate) async fn wait_for_letters(&self, count: usize) -> Vec<Letter> {
         wait::until("dead letters", || self.letters().len() >= count).await;

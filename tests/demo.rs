@@ -63,8 +63,10 @@ async fn what_it_sends_is_what_it_says() {
     let child = demo(&["--seconds", "1", "--to", &peer.url()]);
     let (status, shown) = tokio::task::spawn_blocking(move || end(child, String::new())).await.unwrap();
     assert!(status.success(), "{shown}");
-    let stored = peer.look(World::len) as u64;
-    assert_eq!(figure(&shown, &format!("delivered to {}", peer.url())), stored, "{shown}");
+    let (stored, arrived) = (peer.look(World::len) as u64, format!("delivered to {}", peer.url()));
+    assert!(stored > 0 && figure(&shown, &arrived) == stored, "{stored}: {shown}");
+    assert_adds_up(status, &shown.replace(&arrived, "delivered"));
+    assert!(shown.contains("a bearer token"), "the cards are shown all the same:\n{shown}");
 }
 
 #[test]

@@ -239,6 +239,31 @@ async fn g13_errors_of_the_gateway_and_security_logs() {
     assert_no_personal_data(&documents);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn f2_an_event_is_stored_once() {
+    let event = |id: u32, more: &str| format!("{{\"event_id\":\"e{}\",\"event\":\"ride\"{more}}}", id % 40);
+    let twice: Vec<String> = (0..100).map(|id| event(id, if id < 40 { "" } else { ",\"again\":true" })).collect();
+    let logs = Logs::new(&twice.iter().map(String::as_str).collect::<Vec<_>>());
+    let documents = logs.run("f2-events-once.toml").await;
+    let all = of_index(&documents, "gofuture-events-");
+    assert_eq!(all.len(), 40);
+    assert!(all.iter().all(|document| document["again"].is_null()), "the first of each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_of_a_stack_trace_are_one_record() {
+    let trace =
+        ["ERROR it broke", "java.lang.Error: x", "  at a.b(C.java:1)", "Caused by: y", "  at d.e(F.java:2)", "INFO on"];
+    let logs = Logs::new(&trace);
+    let documents = logs.run("multiline-and-calm.toml").await;
+    let all = of_index(&documents, "app-logs-");
+    let found: Vec<_> = all.iter().filter(|document| document["message"].to_string().contains("Caused by")).collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["message"], trace[1..5].join("\n"));
+    assert!(found[0]["timestamp_end"].is_string());
+    assert!(all.len() < logs.lines.len(), "each file has its threshold");
+}
+
 #[test]
 fn the_shipped_configuration_and_every_example_are_without_fault() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/levada.toml");

@@ -6,10 +6,13 @@ mod peer;
 mod wait;
 
 mod arrival;
+mod control;
 mod demo;
 mod examples;
+mod faults;
 mod hold;
 mod overload;
+mod privacy;
 mod readme;
 mod refusal;
 mod reload;

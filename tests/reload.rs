@@ -121,9 +121,12 @@ async fn a_failed_reload_changes_nothing() {
     site.write("a.log", 0..100);
     let mut agent = site.start(&marked(&site, &peer.url(), 1, ""));
     peer.wait_for_all(100).await;
-    let broken = marked(&site, &other.url(), 2, "tls.ca_file = '/nowhere/ca.pem'");
+    let no_folder = site.log("a.log");
+    let broken = marked(&site, &other.url(), 2, "")
+        + &source(&site, "more", "*.txt")
+            .replace("decoding", &format!("data_dir = '{}'\ndecoding", no_folder.display()));
     let why = agent.reload(&broken).unwrap_err();
-    assert!(why.contains("out") && why.contains("/nowhere/ca.pem"), "{why}");
+    assert!(why.contains("more") && why.contains("cannot keep positions"), "{why}");
     site.write("a.log", 100..200);
     peer.wait_for_all(200).await;
     assert_eq!((peer.look(marks), other.look(World::len)), (vec![1], 0));

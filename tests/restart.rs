@@ -32,6 +32,8 @@ async fn an_end_at_once_tells_what_is_left_and_the_next_agent_brings_it() {
     peer.wait("requests", |world| world.requests.len() >= 4).await;
     let left = agent.stop(Duration::ZERO).await;
     assert!(left.components.contains(&"out".to_owned()), "{left:?}");
+    let in_hand = left.in_hand.iter().any(|(id, (records, bytes))| id == "out" && *records >= 400 && *bytes > 0);
+    assert!(in_hand, "four requests of a hundred were under way: {left:?}");
     peer.heal();
     site.write("a.log", 5_000..6_000);
     let agent = site.start(&text);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use levada::codecs::{Codec, Decoder, Piece};
+use levada::component::files::Files;
 use levada::component::meters::{Families, Label};
 use levada::component::row::{Context, Row};
 use levada::component::sink::Encoder;
@@ -110,6 +111,12 @@ fn build<B: 'static>(rows: &[Row<B>], name: &str, settings: &str) -> B {
     let table = settings.parse().expect("settings are TOML");
     let label = Label { id: name.to_owned(), kind: "bench", type_name: row.name };
     let meters = Families::default().meters(&label);
-    let context = Context { id: name.to_owned(), meters, budget: Budget::new(1 << 30), state_dir: "".into() };
+    let context = Context {
+        id: name.to_owned(),
+        meters,
+        budget: Budget::new(1 << 30),
+        state_dir: "".into(),
+        files: Files::default(),
+    };
     (row.read)(table).and_then(|settings| settings.build(context)).expect("settings are right")
 }

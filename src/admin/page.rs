@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::door::Shown;
 use crate::component::health::State;
+use crate::config::Kind;
 use crate::topology::Member;
 
 type Answer = Response<Full<Bytes>>;
@@ -81,7 +82,9 @@ struct Condition<'a> {
 
 fn health(shown: &Shown) -> Answer {
     let members = shown.roster.members();
-    let components: Vec<_> = members.iter().map(Condition::of).collect();
+    // Transforms run where their source reads: they have no state of their own.
+    let alive = members.iter().filter(|member| member.kind != Kind::Transform);
+    let components: Vec<_> = alive.map(Condition::of).collect();
     let status = ["degraded", "starting"].into_iter().find(|bad| components.iter().any(|one| one.state == *bad));
     let health = Health { status: status.unwrap_or("running"), version: env!("CARGO_PKG_VERSION"), components };
     let body = serde_json::to_vec(&health).expect("strings are JSON");

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use crate::component::meters::Meters;
@@ -22,6 +22,9 @@ pub enum WhenFull {
     DropNewest,
 }
 
+/// Is given batches on the thread that offers them.
+pub type Passage = Arc<dyn Fn(Batch) + Send + Sync>;
+
 /// A queue of batches. It belongs to the sink's id: a changed sink takes it over.
 #[derive(Debug)]
 pub struct Queue {
@@ -39,6 +42,19 @@ struct State {
     when_full: WhenFull,
     phase: Phase,
     haste: Haste,
+    passage: Opening,
+    /// How many can write to it; see [`Queue::enter`].
+    doors: usize,
+}
+
+/// What stands open for batches to pass by the queue.
+#[derive(Default)]
+struct Opening(Option<Passage>);
+
+impl std::fmt::Debug for Opening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "open" } else { "none" })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +77,16 @@ enum Phase {
 impl Queue {
     /// A queue of at most `max_size` bytes, counted as what its batches keep alive.
     pub fn new(max_size: usize, when_full: WhenFull, meters: Meters) -> Self {
-        let state =
-            State { batches: VecDeque::new(), bytes: 0, max_size, when_full, phase: Phase::Open, haste: Haste::None };
+        let state = State {
+            batches: VecDeque::new(),
+            bytes: 0,
+            max_size,
+            when_full,
+            phase: Phase::Open,
+            haste: Haste::None,
+            passage: Opening::default(),
+            doors: 0,
+        };
         meters.buffer(0, max_size);
         Self { state: Mutex::new(state), room: Waiters::default(), filled: Waiters::default(), meters }
     }
@@ -74,6 +98,32 @@ impl Queue {
         self.meters.buffer(state.bytes, state.max_size);
         drop(state);
         self.room.wake();
+    }
+
+    /// From now on what comes goes to `passage` and is not queued; `None` ends that. For a taker that does no work
+    /// worth a task's wake-up. What is queued already is still there to be taken.
+    pub fn pass_by(&self, passage: Option<Passage>) {
+        self.lock().passage = Opening(passage);
+    }
+
+    /// One more can write to it. A queue that was closed is open again; one that was abandoned stays so.
+    pub fn enter(&self) {
+        let mut state = self.lock();
+        state.doors += 1;
+        if state.phase == Phase::Closed {
+            state.phase = Phase::Open;
+        }
+    }
+
+    /// One less can write to it: the last one closes it.
+    pub fn leave(&self) {
+        let mut state = self.lock();
+        state.doors -= 1;
+        if state.doors == 0 && state.phase == Phase::Open {
+            state.phase = Phase::Closed;
+        }
+        drop(state);
+        self.filled.wake();
     }
 
     /// No more batches will come: [`take`](Self::take) ends when what is queued has been taken.
@@ -110,6 +160,11 @@ impl Queue {
         drop(batches);
         self.filled.wake();
         self.room.wake();
+    }
+
+    /// Whose it is.
+    pub fn id(&self) -> &str {
+        &self.meters.label().id
     }
 
     /// Bytes queued now.
@@ -156,12 +211,18 @@ impl Queue {
     }
 
     fn try_put(&self, batch: Batch) -> Result<(), Batch> {
-        let (weight, events) = (batch.weight(), batch.len());
         let mut state = self.lock();
         if state.phase == Phase::Abandoned {
             drop(state);
             return Ok(());
         }
+        if let Some(passage) = state.passage.0.clone() {
+            drop(state);
+            self.meters.received(batch.len(), 0);
+            passage(batch);
+            return Ok(());
+        }
+        let (weight, events) = (batch.weight(), batch.len());
         if state.bytes > 0 && state.bytes + weight > state.max_size {
             if state.when_full == WhenFull::Block {
                 return Err(batch);

@@ -2,4 +2,4 @@
 
 mod memory;
 
-pub use memory::{Queue, WhenFull};
+pub use memory::{Passage, Queue, WhenFull};

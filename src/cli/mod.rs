@@ -4,12 +4,26 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
+mod client;
+mod completions;
+mod config;
 mod demo;
+mod explain;
 mod files;
+mod generate_schema;
+mod graph;
+mod init;
+mod list;
 mod log;
+mod reload;
 mod run;
 mod screen;
+mod scrub;
+mod status;
+mod tap;
+mod test;
 mod validate;
+mod vrl;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -38,6 +52,20 @@ struct Line {
 enum Verb {
     Run(run::Run),
     Validate(validate::Validate),
+    Test(test::Test),
+    Reload(reload::Reload),
+    Status(status::Status),
+    Top(status::Top),
+    Tap(tap::Tap),
+    Init(init::Init),
+    Vrl(vrl::Vrl),
+    Scrub(scrub::Scrub),
+    List(list::List),
+    Graph(graph::Graph),
+    Config(config::Config),
+    GenerateSchema(generate_schema::GenerateSchema),
+    Explain(explain::Explain),
+    Completions(completions::Completions),
     /// Shows Levada at work on logs it makes itself: no file, server or option needed.
     Demo(demo::DemoArguments),
 }
@@ -49,6 +77,20 @@ pub fn main() -> ExitCode {
         match verb.unwrap_or(Verb::Run(run)) {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Validate(arguments) => validate::validate(&arguments),
+            Verb::Reload(arguments) => reload::reload(&arguments),
+            Verb::Status(arguments) => status::status(&arguments),
+            Verb::Top(arguments) => status::top(&arguments),
+            Verb::Tap(arguments) => tap::tap(&arguments),
+            Verb::Test(arguments) => test::test(&arguments),
+            Verb::Scrub(arguments) => scrub::scrub(&arguments),
+            Verb::Init(arguments) => init::init(&arguments),
+            Verb::Vrl(arguments) => vrl::vrl(&arguments),
+            Verb::List(arguments) => list::list(&arguments),
+            Verb::Config(arguments) => config::config(&arguments),
+            Verb::GenerateSchema(arguments) => generate_schema::generate_schema(&arguments),
+            Verb::Graph(arguments) => graph::graph(&arguments),
+            Verb::Completions(arguments) => completions::completions(&arguments),
+            Verb::Explain(arguments) => explain::explain(&arguments),
             Verb::Demo(arguments) => demo::demo(&arguments),
         }
     });

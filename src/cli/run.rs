@@ -2,17 +2,23 @@
 
 mod agent;
 mod signals;
+mod watch;
 
 use std::process::ExitCode;
 
 use tokio::runtime::Builder;
+use tokio::sync::mpsc;
 
 use super::files::Files;
 use super::log::Log;
 use super::{FAULTY, INTERNAL, USAGE};
+use crate::admin::ReloadRequest;
 use crate::config::Loaded;
 use agent::Agent;
 use signals::{Asked, Signals};
+
+/// Requests of the control socket that wait for their turn.
+const ASKS: usize = 8;
 
 /// Run the pipelines of a configuration, until SIGTERM or SIGINT; SIGHUP reads it again.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,6 +27,10 @@ pub(super) struct Run {
     pub(super) files: Files,
     #[command(flatten)]
     log: Log,
+    /// Read the configuration again whenever a file that it is made of has changed: configuration, programs,
+    /// certificates.
+    #[arg(short, long)]
+    watch_config: bool,
 }
 
 pub(super) fn run(arguments: &Run) -> ExitCode {
@@ -51,17 +61,22 @@ async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
             return ExitCode::from(INTERNAL);
         }
     };
+    let (asks, mut asked) = mpsc::channel(ASKS);
     let started = match loaded.plan.take() {
-        Some(plan) => Agent::start(&plan).await.map_err(|fault| loaded.report.push(*fault)).ok(),
+        Some(plan) => Agent::start(&plan, asks.clone()).await.map_err(|fault| loaded.report.push(*fault)).ok(),
         None => None,
     };
     arguments.log.tell(&loaded);
     let Some(mut agent) = started else { return ExitCode::from(FAULTY) };
+    if arguments.watch_config {
+        tokio::spawn(watch::watch(arguments.files.config.clone(), loaded.inputs(), asks));
+    }
     loop {
-        // Both arms are cancel-safe.
+        // All arms are cancel-safe.
         tokio::select! {
+            Some(ask) = asked.recv() => agent.answer(ask, arguments).await,
             asked = signals.next() => match asked {
-                Asked::Reload => agent.reload(arguments).await,
+                Asked::Reload => drop(agent.reload(arguments, ReloadRequest::default()).await),
                 Asked::End(_) => break,
             },
             () = agent.sources_ended() => break,

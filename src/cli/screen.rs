@@ -1,9 +1,21 @@
 //! What a terminal gets that a pipe does not.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr, stdout};
 
 use crate::config::Loaded;
-use crate::diagnostic::{Color, render_report};
+use crate::diagnostic::{Color, Diagnostic, Report, render_report, to_github, to_json};
+
+/// How faults are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people, on standard error.
+    #[default]
+    Human,
+    /// A JSON object a line, on standard output.
+    Json,
+    /// Workflow commands of GitHub, on standard output.
+    Github,
+}
 
 /// Colour for words on standard error: only on a terminal, and not where `NO_COLOR` is set (<https://no-color.org>).
 pub(super) fn color() -> Color {
@@ -11,7 +23,26 @@ pub(super) fn color() -> Color {
     if stderr().is_terminal() && !refused { Color::Always } else { Color::Never }
 }
 
-/// Prints every fault of a configuration.
+/// Writes to standard output. Whoever has read enough of it may close it: that is no fault.
+pub(super) fn say(text: &str) {
+    let _closed = stdout().write_all(text.as_bytes());
+}
+
+/// Prints every fault of a configuration, for people.
 pub(super) fn print_faults(loaded: &Loaded) {
     eprint!("{}", render_report(&loaded.report, &loaded.sources, color()));
+}
+
+/// Prints every fault of a configuration.
+pub(super) fn print_faults_as(format: Format, loaded: &Loaded) {
+    let Loaded { sources, report, .. } = loaded;
+    match format {
+        Format::Human => print_faults(loaded),
+        Format::Json => lines(report, |fault| to_json(fault, sources).to_string()),
+        Format::Github => lines(report, |fault| to_github(fault, sources)),
+    }
+}
+
+fn lines(report: &Report, line: impl Fn(&Diagnostic) -> String) {
+    report.diagnostics().iter().for_each(|fault| say(&(line(fault) + "\n")));
 }

@@ -2,27 +2,59 @@
 
 use std::process::ExitCode;
 
+use super::FAULTY;
+use super::client::runtime;
 use super::files::Files;
-use super::{FAULTY, screen};
-use crate::config::{Kind, Plan};
+use super::screen::{self, Format};
+use crate::config::{Kind, Plan, unscrubbed};
+use crate::topology::{Probed, probe};
 
-/// Check a configuration: opens no socket, reads no data.
+/// Check a configuration: opens no socket, reads no data, unless `--probe` is given.
 #[derive(Debug, clap::Args)]
 pub(super) struct Validate {
     #[command(flatten)]
     files: Files,
+    /// Ask each destination whether it is there and takes our credentials: at most 3 s, all at once, no record is sent.
+    #[arg(long)]
+    probe: bool,
+    /// How faults are printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 pub(super) fn validate(arguments: &Validate) -> ExitCode {
-    let loaded = arguments.files.load();
-    screen::print_faults(&loaded);
+    let mut loaded = arguments.files.load();
+    if let Some(plan) = &loaded.plan {
+        unscrubbed(plan).into_iter().for_each(|fault| loaded.report.push(fault));
+    }
+    screen::print_faults_as(arguments.format, &loaded);
     match &loaded.plan {
         Some(plan) => {
-            println!("valid: {}", summary(plan));
-            ExitCode::SUCCESS
+            if arguments.format == Format::Human {
+                println!("valid: {}", summary(plan));
+            }
+            if arguments.probe && !ask(plan) { ExitCode::from(FAULTY) } else { ExitCode::SUCCESS }
         }
         None => ExitCode::from(FAULTY),
     }
+}
+
+/// Asks the destinations; is every one of them there?
+fn ask(plan: &Plan) -> bool {
+    let answers = match runtime() {
+        Ok(runtime) => runtime.block_on(probe(plan)),
+        Err(why) => {
+            eprintln!("error: {why}");
+            return false;
+        }
+    };
+    for Probed { id, answer } in &answers {
+        match answer {
+            Ok(said) => println!("probe of `{id}`: {said}"),
+            Err(why) => println!("probe of `{id}` FAILED: {why}"),
+        }
+    }
+    answers.iter().all(|probed| probed.answer.is_ok())
 }
 
 fn summary(plan: &Plan) -> String {

@@ -3,13 +3,24 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-/// A value that must not be seen: it prints as `***` and cannot be serialised.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+/// A value that must not be seen: it prints as `***`, cannot be serialised, and its schema marks it.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
+
+impl JsonSchema for Secret {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Secret".into()
+    }
+
+    /// `writeOnly` is how a schema says that a value is not to be shown.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "writeOnly": true })
+    }
+}
 
 impl Secret {
     /// The value itself, for the wire.

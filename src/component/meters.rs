@@ -35,6 +35,7 @@ struct Inner {
     discarded: IntCounterVec,
     errors: IntCounterVec,
     scrubbed: IntCounterVec,
+    discarded_by_key: IntCounterVec,
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
     utilization: Utilization,
@@ -72,6 +73,11 @@ impl Default for Families {
                 &["intentional", "reason"],
             ),
             errors: counter("levada_component_errors_total", "Errors, by kind.", &["error_type"]),
+            discarded_by_key: counter(
+                "levada_events_discarded_total",
+                "Records that a throttle dropped, by key, where it is told to say so.",
+                &["key"],
+            ),
             scrubbed: counter("levada_scrubbed_values_total", "Values masked, by detector.", &["detector"]),
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
@@ -150,6 +156,13 @@ impl Meters {
         if events > 0 {
             self.0.discarded[reason as usize].inc_by(events as u64);
         }
+    }
+
+    /// Records that share `key` went no further: counted besides [`discarded`](Self::discarded). Whoever calls it bounds
+    /// the number of keys.
+    pub fn discarded_by_key(&self, key: &str, events: usize) {
+        let labels = [&self.values()[..], &[key]].concat();
+        self.0.families.0.discarded_by_key.with_label_values(&labels).inc_by(events as u64);
     }
 
     /// Something went wrong; `kind` is one of a handful of fixed words.

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod clock;
+pub mod files;
 pub mod health;
 pub mod machine;
 pub mod meters;
@@ -10,6 +11,7 @@ pub mod reason;
 pub mod row;
 pub mod signal;
 pub mod sink;
+pub mod size;
 pub mod source;
 #[cfg(test)]
 pub(crate) mod test_kit;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
+use super::signal::Stop;
 use crate::event::Batch;
 
 /// The way out of a source. Each thread or task that reads takes lanes of its own.
@@ -48,13 +50,22 @@ impl Offer {
 }
 
 impl Offer {
-    /// Waits until all of it is in the queues. Blocks the thread that `waker` unparks.
-    pub fn wait(self, waker: &Waker) {
+    /// Waits until all of it is in the queues, or the deadline of `stop` is past: what waits then is let go, unsaid.
+    /// Tells whether all of it is in. Blocks the thread that `waker` unparks.
+    pub fn wait(self, waker: &Waker, stop: &Stop) -> bool {
         let mut offer = self;
         while let Self::Waits(held) = offer {
-            std::thread::park();
+            // Left anew each time: a signal wakes whom it finds once.
+            stop.leave(waker);
+            match stop.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                None => std::thread::park(),
+                Some(Duration::ZERO) => return false,
+                Some(left) => std::thread::park_timeout(left),
+            }
+            stop.forget(waker);
             offer = held.retry(waker);
         }
+        true
     }
 }
 

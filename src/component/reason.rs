@@ -7,6 +7,12 @@ pub enum Reason {
     Filtered,
     /// A `sample` transform did not choose it.
     Sampled,
+    /// A `throttle` had let enough of its key pass.
+    Throttled,
+    /// A `dedupe` knew one like it that arrived.
+    Duplicate,
+    /// It became part of another record, which went on in its stead.
+    Merged,
     /// A program asked for it with `abort`.
     Aborted,
     /// A program failed on it and `drop_on_error` is set.
@@ -25,9 +31,12 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Filtered,
         Self::Sampled,
+        Self::Throttled,
+        Self::Duplicate,
+        Self::Merged,
         Self::Aborted,
         Self::ProgramFailed,
         Self::Unrouted,
@@ -42,6 +51,9 @@ impl Reason {
         match self {
             Self::Filtered => "filtered",
             Self::Sampled => "sampled",
+            Self::Throttled => "throttled",
+            Self::Duplicate => "duplicate",
+            Self::Merged => "merged",
             Self::Aborted => "aborted",
             Self::ProgramFailed => "program_failed",
             Self::Unrouted => "unrouted",

@@ -1,10 +1,11 @@
 //! Rows of the shelves: what the program knows of a kind of component before one is built.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::files::{Files, Named};
 use super::meters::Meters;
 use crate::event::Budget;
 
@@ -21,12 +22,29 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
         vec![None]
     }
 
+    /// Bytes of memory that it may hold at once, its buffer included: part of `memory_limit`. Of a sink that is its
+    /// `buffer.max_size`, without being told.
+    fn held_bytes(&self) -> u64 {
+        0
+    }
+
     /// Faults that the schema cannot tell. Opens nothing, reads nothing.
     fn check(&self) -> Vec<Problem> {
         Vec::new()
     }
 
-    /// Builds the component. May open files; connects to nothing.
+    /// The files that it is made of besides its settings: programs, certificates, keys. A reload builds the component
+    /// anew when what they hold has changed.
+    fn files(&self) -> Vec<Named> {
+        Vec::new()
+    }
+
+    /// Faults in what these files hold; those that cannot be read are told of elsewhere.
+    fn check_files(&self, _files: &Files) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// Builds the component. May open files, those of [`files`](Self::files) through the context; connects to nothing.
     fn build(self, context: Context) -> Result<Self::Built, String>;
 }
 
@@ -37,6 +55,8 @@ pub struct Problem {
     pub setting: String,
     /// Bytes of the setting's string that are at fault, if only a part is.
     pub within: Option<std::ops::Range<usize>>,
+    /// The file that is at fault, of those the setting names: then `within` counts its bytes.
+    pub file: Option<Box<Path>>,
     /// What is wrong: found, expected.
     pub message: String,
     /// The next step.
@@ -91,6 +111,8 @@ pub struct Context {
     pub budget: Budget,
     /// Where it may keep state: a folder of its own, made when first needed.
     pub state_dir: PathBuf,
+    /// The files of its settings, as they were checked.
+    pub files: Files,
 }
 
 /// One row of a shelf.
@@ -101,8 +123,13 @@ pub struct Row<B> {
     pub schema: fn() -> serde_json::Value,
     /// The outputs that settings give it; see [`Settings::outputs`]. None for settings that cannot be read.
     pub outputs: fn(&toml::Table) -> Vec<Option<String>>,
-    /// Faults of settings that fit the schema; see [`Settings::check`]. An error is why they cannot be read.
-    pub check: fn(&toml::Table) -> Result<Vec<Problem>, String>,
+    /// Faults of settings that fit the schema, and of the files that they name; see [`Settings::check`] and
+    /// [`Settings::check_files`]. An error is why the settings cannot be read.
+    pub check: fn(&toml::Table, &Files) -> Result<Vec<Problem>, String>,
+    /// The files that settings name; see [`Settings::files`]. None for settings that cannot be read.
+    pub files: fn(&toml::Table) -> Vec<Named>,
+    /// What settings let it hold; see [`Settings::held_bytes`]. None for settings that cannot be read.
+    pub held_bytes: fn(&toml::Table) -> u64,
     /// Reads settings that fit the schema.
     pub read: Read<B>,
 }
@@ -125,7 +152,15 @@ impl<B, S: Settings<Built = B>> Readied<B> for S {
 impl<B: 'static> Row<B> {
     /// The row of a kind.
     pub const fn of<S: Settings<Built = B>>() -> Self {
-        Self { name: S::NAME, schema: schema::<S>, outputs: outputs::<S>, check: check::<S>, read: read::<S> }
+        Self {
+            name: S::NAME,
+            schema: schema::<S>,
+            outputs: outputs::<S>,
+            check: check::<S>,
+            files: files::<S>,
+            held_bytes: held_bytes::<S>,
+            read: read::<S>,
+        }
     }
 }
 
@@ -137,8 +172,24 @@ fn outputs<S: Settings>(table: &toml::Table) -> Vec<Option<String>> {
     table.clone().try_into().map_or_else(|_| Vec::new(), |settings: S| settings.outputs())
 }
 
-fn check<S: Settings>(table: &toml::Table) -> Result<Vec<Problem>, String> {
-    Ok(settings::<S>(table.clone())?.check())
+fn check<S: Settings>(table: &toml::Table, files: &Files) -> Result<Vec<Problem>, String> {
+    let settings = settings::<S>(table.clone())?;
+    let unreadable = |named: Named| {
+        let problem = Problem::new(named.setting, files.read(&named.path).err()?);
+        Some(problem.help("name a file that is there and that the user of the agent may read"))
+    };
+    let mut problems = settings.check();
+    problems.extend(settings.files().into_iter().filter_map(unreadable));
+    problems.extend(settings.check_files(files));
+    Ok(problems)
+}
+
+fn files<S: Settings>(table: &toml::Table) -> Vec<Named> {
+    settings::<S>(table.clone()).map_or_else(|_| Vec::new(), |settings| settings.files())
+}
+
+fn held_bytes<S: Settings>(table: &toml::Table) -> u64 {
+    settings(table.clone()).map_or(0, |settings: S| settings.held_bytes())
 }
 
 fn read<S: Settings>(table: toml::Table) -> Result<Box<dyn Readied<S::Built>>, String> {

@@ -19,6 +19,11 @@ impl Waiters {
         }
     }
 
+    /// Takes `waker` back.
+    pub fn forget(&self, waker: &Waker) {
+        self.lock().retain(|other| !other.will_wake(waker));
+    }
+
     /// Wakes all who wait.
     pub fn wake(&self) {
         let waiting = std::mem::take(&mut *self.lock());
@@ -75,6 +80,11 @@ impl Stop {
         self.0.waiting.leave(waker);
     }
 
+    /// Wakes `waker` no more.
+    pub fn forget(&self, waker: &Waker) {
+        self.0.waiting.forget(waker);
+    }
+
     /// Waits until the end is asked for. Cancel-safe.
     pub async fn requested(&self) -> Instant {
         poll_fn(|cx: &mut Context<'_>| {
@@ -103,5 +113,14 @@ mod tests {
         stop.request(soon + Duration::from_secs(9));
         assert_eq!(waiter.await.unwrap(), soon);
         assert_eq!(stop.deadline(), Some(soon));
+    }
+
+    #[test]
+    fn a_waker_that_is_taken_back_is_not_kept() {
+        let (waiters, waker) = (Waiters::default(), thread_waker());
+        waiters.leave(&waker);
+        waiters.leave(&thread_waker());
+        waiters.forget(&waker);
+        assert_eq!(waiters.lock().len(), 1);
     }
 }

@@ -20,7 +20,16 @@ pub trait Sink: Send + Sync + 'static {
     fn is_ordered(&self) -> bool {
         false
     }
+
+    /// Asks the destination whether it is there and takes our credentials; sends no record. None where there is
+    /// nothing to ask.
+    fn probe(&self) -> Option<Probing<'_>> {
+        None
+    }
 }
+
+/// A question to a destination on its way: what it said, or why it cannot be used.
+pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
 
 /// A request on its way.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;

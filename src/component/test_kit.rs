@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::files::Files;
 use super::meters::{Families, Label, Meters};
 use super::outlet::{Inlet, Lane, Offer, Outlet};
 use super::row::Context;
@@ -215,7 +216,13 @@ impl Lane for Catcher {
 pub(crate) fn context(folder: &std::path::Path, memory: usize) -> (Families, Context) {
     let families = Families::default();
     let meters = families.meters(&label());
-    let context = Context { id: "it".into(), meters, budget: Budget::new(memory), state_dir: folder.to_owned() };
+    let context = Context {
+        id: "it".into(),
+        meters,
+        budget: Budget::new(memory),
+        state_dir: folder.to_owned(),
+        files: Files::default(),
+    };
     (families, context)
 }
 

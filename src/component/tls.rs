@@ -11,6 +11,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::files::{Files, Named};
 use super::row::Problem;
 
 /// TLS settings; names are Vector's.
@@ -55,40 +56,71 @@ impl TlsSettings {
         problems
     }
 
-    /// The client's configuration; reads the files.
-    pub fn client(&self) -> Result<ClientConfig, String> {
+    /// The files; `setting` is where these settings stand.
+    pub fn files(&self, setting: &str) -> Vec<Named> {
+        let named = [("ca_file", &self.ca_file), ("crt_file", &self.crt_file), ("key_file", &self.key_file)];
+        named
+            .iter()
+            .filter_map(|(name, path)| Some(Named::new(format!("{setting}.{name}"), (*path).as_ref()?)))
+            .collect()
+    }
+
+    /// Faults in what the files hold, but for those that cannot be read.
+    pub fn check_files(&self, setting: &str, files: &Files) -> Vec<Problem> {
+        let is_there = |path: &Path| files.read(path).is_ok();
+        let ca = self.ca_file.as_deref().filter(|path| is_there(path)).and_then(|_| self.roots(files).err());
+        let crt = self.crt_file.as_deref().filter(|path| is_there(path));
+        let crt = crt.and_then(|path| certificates(path, files).err());
+        let key = self.key_file.as_deref().filter(|path| is_there(path)).and_then(|path| key(path, files).err());
+        let faults = [("ca_file", ca), ("crt_file", crt), ("key_file", key)];
+        let faults = faults.into_iter().filter_map(|(name, why)| Some((name, why?)));
+        let problems: Vec<_> = faults.map(|(name, why)| Problem::new(format!("{setting}.{name}"), why)).collect();
+        if !problems.is_empty() || !self.files(setting).iter().all(|named| is_there(&named.path)) {
+            return problems;
+        }
+        // Each is fine by itself; what is left is that certificate and key do not belong together.
+        self.client(files).err().map(|why| Problem::new(format!("{setting}.key_file"), why)).into_iter().collect()
+    }
+
+    /// The client's configuration, with what the files hold.
+    pub fn client(&self, files: &Files) -> Result<ClientConfig, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
         let builder = versions.map_err(|error| error.to_string())?;
         let builder = if self.verify_certificate {
-            builder.with_root_certificates(self.roots()?)
+            builder.with_root_certificates(self.roots(files)?)
         } else {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
         };
         match (&self.crt_file, &self.key_file) {
-            (Some(certificate), Some(key)) => {
-                let key = PrivateKeyDer::from_pem_file(key).map_err(|error| at(key, &error))?;
-                builder.with_client_auth_cert(certificates(certificate)?, key).map_err(|error| error.to_string())
+            (Some(certificate), Some(secret)) => {
+                let built = builder.with_client_auth_cert(certificates(certificate, files)?, key(secret, files)?);
+                built.map_err(|error| at(secret, &error))
             }
             _ => Ok(builder.with_no_client_auth()),
         }
     }
 
-    fn roots(&self) -> Result<RootCertStore, String> {
+    fn roots(&self, files: &Files) -> Result<RootCertStore, String> {
         let mut roots = RootCertStore::empty();
         let Some(path) = &self.ca_file else {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             return Ok(roots);
         };
-        for certificate in certificates(path)? {
+        for certificate in certificates(path, files)? {
             roots.add(certificate).map_err(|error| at(path, &error))?;
         }
         Ok(roots)
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+fn key(path: &Path, files: &Files) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(&files.read(path)?).map_err(|error| at(path, &error))
+}
+
+fn certificates(path: &Path, files: &Files) -> Result<Vec<CertificateDer<'static>>, String> {
+    let contents = files.read(path)?;
+    let read = CertificateDer::pem_slice_iter(&contents).collect::<Result<Vec<_>, _>>();
     let found = read.map_err(|error| at(path, &error))?;
     if found.is_empty() { Err(format!("`{}` holds no certificate in PEM form", path.display())) } else { Ok(found) }
 }

@@ -1,4 +1,6 @@
-//! The contract of stateless transforms.
+//! The contracts of transforms: those that hold nothing, and those that do.
+
+use std::time::Instant;
 
 use crate::event::{Batch, Outcome};
 
@@ -13,6 +15,29 @@ pub trait Transform: Send {
 
     /// A copy for another lane, with scratch space of its own.
     fn fork(&self) -> Box<dyn Transform>;
+}
+
+/// A step that holds records, or something of them, between batches. It stands behind a queue of its own and is run by
+/// one thread at a time; `now` is the clock of its timers.
+///
+/// Receipts of what it holds stay open until what the records become has resolved. What is dropped with the step has
+/// failed: its source offers it again.
+pub trait Stateful: Send {
+    /// Takes a batch. What goes on leaves through `ports`: by [`Ports::send`] also to the main output, in the order of
+    /// the calls.
+    fn apply(&mut self, batch: Batch, now: Instant, ports: &mut Ports);
+
+    /// When it wants to be woken, if it does.
+    fn due(&self) -> Option<Instant>;
+
+    /// Its time has come.
+    fn wake(&mut self, now: Instant, ports: &mut Ports);
+
+    /// Gives out all that it holds: the process ends, or the step is replaced.
+    fn finish(&mut self, ports: &mut Ports);
+
+    /// One with the same settings that holds nothing, to go on with after a panic.
+    fn renew(&self) -> Box<dyn Stateful>;
 }
 
 /// Where a transform sends what does not stay in the batch.

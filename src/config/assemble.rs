@@ -4,19 +4,26 @@ use super::catalogue::{Budget, Kind};
 use super::document::{self, Document, Soundness};
 use super::draft::{self, Draft};
 use super::plan::{Component, OutputRef, Plan};
-use super::quantity::show_size;
-use super::{Rules, graph, interpolate, judge, merge};
+use super::{Rules, cases, graph, interpolate, judge, merge, privacy};
+use crate::component::files::Files;
+use crate::component::size::show_size;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
 
 /// The plan of some files; None if something is missing from it, which is then in the report.
-pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report, rules: Rules<'_>) -> Option<Plan> {
+pub(super) fn assemble(
+    (documents, files): (&[FileId], &Files),
+    sources: &mut Sources,
+    report: &mut Report,
+    rules: Rules<'_>,
+) -> Option<Plan> {
     let files_lost = report.has_errors();
-    let documents = files.iter().map(|file| document(*file, sources, report, rules)).collect();
+    let documents = documents.iter().map(|file| document(*file, sources, report, rules)).collect();
     let merged = merge::merge(documents, report)?;
     let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
     let globals = draft::section(merged.globals, rules.catalogue.globals(), judge::GLOBALS, report);
     if let Some(globals) = &globals {
-        judge::judge(globals, judge::GLOBALS, Ok(rules.catalogue.check_globals(&globals.settings)), (sources, report));
+        let found = Ok(rules.catalogue.check_globals(&globals.settings));
+        judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
     }
     let tests: Vec<_> =
         merged.tests.into_iter().map(|test| draft::section(test, rules.catalogue.tests(), "a test", report)).collect();
@@ -24,8 +31,8 @@ pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report,
         merged.components.into_iter().map(|declared| draft::draft(declared, rules.catalogue, report)).collect();
     let whole = drafts.iter().filter(|draft| draft.soundness == Soundness::Whole);
     for (draft, checked) in whole.filter_map(|draft| Some((draft, draft.checked.as_ref()?))) {
-        let found = (checked.check)(&checked.section.settings);
-        judge::judge(&checked.section, &draft.subject(), found, (sources, report));
+        let found = (checked.check)(&checked.section.settings, files);
+        judge::judge((&checked.section, &draft.subject()), found, files, (sources, report));
     }
     let inputs = graph::connect(&drafts, soundness, report);
     let components: Vec<_> = drafts.into_iter().zip(inputs).map(|(draft, inputs)| component(draft, inputs)).collect();
@@ -33,9 +40,13 @@ pub(super) fn assemble(files: &[FileId], sources: &Sources, report: &mut Report,
     let mut of_kind: Vec<_> = components.into_iter().flatten().collect();
     let sinks = of_kind.split_off(of_kind.partition_point(|component| component.kind < Kind::Sink));
     let transforms = of_kind.split_off(of_kind.partition_point(|component| component.kind < Kind::Transform));
-    let plan =
-        Plan { globals: globals?, sources: of_kind, transforms, sinks, tests: tests.into_iter().flatten().collect() };
+    let tests = tests.into_iter().flatten().collect();
+    let plan = Plan { globals: globals?, sources: of_kind, transforms, sinks, tests, files: files.clone() };
     within_budget(&plan, rules.budget, report);
+    if !gaps {
+        cases::judge(&plan, sources, report);
+        privacy::check_exempt(&plan, report);
+    }
     if !gaps && !report.has_errors() {
         judge::something_to_do(&plan, rules.catalogue, report);
     }
@@ -53,13 +64,20 @@ fn document(file: FileId, sources: &Sources, report: &mut Report, rules: Rules<'
 
 fn component(draft: Draft, inputs: Vec<OutputRef>) -> Option<Component> {
     let checked = draft.checked?;
-    Some(Component { id: draft.id, kind: draft.kind, type_name: checked.type_name, section: checked.section, inputs })
+    Some(Component {
+        id: draft.id,
+        kind: draft.kind,
+        type_name: checked.type_name,
+        section: checked.section,
+        inputs,
+        outputs: checked.outputs,
+    })
 }
 
-/// Whether the queues in front of all sinks together fit into the memory of the process.
+/// Whether all queues, and what stateful steps hold, fit into the memory of the process.
 fn within_budget(plan: &Plan, budget: &dyn Budget, report: &mut Report) {
     let limit = budget.memory_limit(&plan.globals);
-    let sizes: Vec<_> = plan.sinks.iter().map(|sink| (sink, budget.buffer_bytes(sink))).collect();
+    let sizes: Vec<_> = plan.components().map(|component| (component, budget.buffer_bytes(component))).collect();
     let sum = sizes.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
     let Some((largest, bytes)) = sizes.iter().max_by_key(|(_, bytes)| bytes).filter(|_| sum > limit) else {
         return;
@@ -67,7 +85,7 @@ fn within_budget(plan: &Plan, budget: &dyn Budget, report: &mut Report) {
     let place = |sink: &Component| sink.section.place_of("buffer.max_size").clone();
     let share = |sink: &Component, bytes: u64| format!("`{}` may hold {}", sink.id, show_size(bytes));
     let (sum, limit) = (show_size(sum), show_size(limit));
-    let message = format!("the buffers of all sinks hold up to {sum}, and `memory_limit` is {limit}");
+    let message = format!("all buffers together hold up to {sum}, and `memory_limit` is {limit}");
     let fault = Diagnostic::new(Code::BuffersTooLarge, message).at(&place(largest), share(largest, *bytes));
     let others = sizes.iter().filter(|(sink, bytes)| sink.id != largest.id && *bytes > 0);
     let fault = others.fold(fault, |fault, (sink, bytes)| fault.also(&place(sink), share(sink, *bytes)));

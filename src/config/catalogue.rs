@@ -1,6 +1,7 @@
 //! What this room must be told from outside: the component types, their settings, and what they hold in memory.
 
 use super::plan::{Component, Section};
+use crate::component::files::Files;
 use crate::component::row::Problem;
 use serde_json::Value as Json;
 
@@ -42,8 +43,8 @@ impl Kind {
 /// `ID.dead_letter` is not among them: each transform and each sink has it.
 pub type Outputs = fn(&toml::Table) -> Vec<Option<String>>;
 
-/// The faults of settings that satisfy the schema; an error is why they cannot be read.
-pub type Check = fn(&toml::Table) -> Result<Vec<Problem>, String>;
+/// The faults of settings that satisfy the schema, and of the files that they name; an error is why they cannot be read.
+pub type Check = fn(&toml::Table, &Files) -> Result<Vec<Problem>, String>;
 
 /// A row of the tables of kinds.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +80,6 @@ pub trait Budget {
     /// The limit of the whole process in bytes.
     fn memory_limit(&self, globals: &Section) -> u64;
 
-    /// The bytes that the queue in front of a sink may hold in memory.
-    fn buffer_bytes(&self, sink: &Component) -> u64;
+    /// The bytes that a component may hold in memory, the queue in front of it included.
+    fn buffer_bytes(&self, component: &Component) -> u64;
 }

@@ -1,6 +1,7 @@
-//! Finds the files that the command line names, reads them and parses them. The only file of this room that touches the disk.
+//! Finds the files that the command line names, reads them and parses them.
 
 use super::tree::{self, Node};
+use crate::component::files::Files;
 use crate::diagnostic::{Code, Diagnostic, FileId, Place, Report, Sources};
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -31,7 +32,7 @@ pub(super) struct Document {
 }
 
 /// Reads files, folders (`*.toml` directly inside) and patterns. A file that is named in two ways is read once.
-pub(super) fn read(paths: &[PathBuf], sources: &mut Sources, report: &mut Report) -> Vec<FileId> {
+pub(super) fn read(paths: &[PathBuf], (kept, sources): (&Files, &mut Sources), report: &mut Report) -> Vec<FileId> {
     let mut seen = HashSet::new();
     let mut files = Vec::new();
     for path in paths {
@@ -40,7 +41,9 @@ pub(super) fn read(paths: &[PathBuf], sources: &mut Sources, report: &mut Report
             if !seen.insert(identity) {
                 continue;
             }
-            match fs::read_to_string(&file) {
+            let text = fs::read_to_string(&file);
+            kept.put(&file, text.as_deref().ok().map(str::as_bytes));
+            match text {
                 Ok(text) => files.push(sources.add(file.display().to_string(), text)),
                 Err(error) => report.push(unreadable(&file, &error)),
             }

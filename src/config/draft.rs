@@ -182,7 +182,10 @@ fn names(node: &Node) -> Vec<Input> {
     let input = |name: &str| Input { name: name.to_owned(), place: node.place.clone() };
     match &node.value {
         Value::Text(text) if text.whole.is_some() => split_list(&text.content).map(input).collect(),
-        Value::Text(text) => vec![input(&text.content)],
+        // An empty one is a fault already.
+        Value::Text(text) => {
+            Some(&text.content).filter(|name| !name.is_empty()).map(|name| input(name)).into_iter().collect()
+        }
         Value::Array(items) => items.iter().flat_map(names).collect(),
         _ => Vec::new(),
     }

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::quantity::parse_size;
+use super::global_scrub::GlobalScrub;
 use crate::component::row::{About, Problem};
+use crate::component::size::ByteSize;
 
 /// Settings of the process.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -20,6 +21,8 @@ pub struct Globals {
     pub memory_limit: Option<ByteSize>,
     /// The door for probes and metrics.
     pub api: Option<ApiSettings>,
+    /// What every record goes through first, before any other step, queue, disk or eye.
+    pub scrub: Option<GlobalScrub>,
     /// Seconds that records in hand have to arrive after SIGTERM.
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub graceful_shutdown_limit_secs: f64,
@@ -31,6 +34,7 @@ impl Default for Globals {
             data_dir: PathBuf::from("/var/lib/levada"),
             memory_limit: None,
             api: None,
+            scrub: None,
             graceful_shutdown_limit_secs: 60.0,
         }
     }
@@ -49,7 +53,8 @@ impl Globals {
             }
             Err(_) => Some(Problem::new("api.address", "expected an IP address and a port, such as `127.0.0.1:8686`")),
         });
-        problem.into_iter().collect()
+        let scrub = settings.get("scrub").cloned().map(toml::Value::try_into::<GlobalScrub>);
+        problem.into_iter().chain(scrub.and_then(Result::ok).iter().flat_map(GlobalScrub::check)).collect()
     }
 }
 
@@ -69,30 +74,4 @@ pub struct ApiSettings {
     /// Address and port to listen on.
     #[schemars(with = "String")]
     pub address: SocketAddr,
-}
-
-/// A number of bytes: a whole number, or text such as `"64MiB"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ByteSize(pub u64);
-
-impl<'de> Deserialize<'de> for ByteSize {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = toml::Value::deserialize(deserializer)?;
-        let size = match &value {
-            toml::Value::Integer(bytes) => u64::try_from(*bytes).ok(),
-            toml::Value::String(text) => parse_size(text),
-            _ => None,
-        };
-        size.map(Self).ok_or_else(|| serde::de::Error::custom("expected a number of bytes or a size such as `64MiB`"))
-    }
-}
-
-impl JsonSchema for ByteSize {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ByteSize".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["integer", "string"], "format": "byte-size", "minimum": 1 })
-    }
 }

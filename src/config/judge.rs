@@ -2,26 +2,45 @@
 
 use super::catalogue::{Catalogue, Kind};
 use super::plan::{Plan, Section};
+use crate::component::files::Files;
 use crate::component::row::{About, Problem};
-use crate::diagnostic::{Code, Diagnostic, Report, Sources};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, Sources};
 
 /// What messages call the root table.
 pub(super) const GLOBALS: &str = "the global settings";
 
 /// Reports what a check `found` in the settings of `subject`.
 pub(super) fn judge(
-    section: &Section,
-    subject: &str,
+    (section, subject): (&Section, &str),
     found: Result<Vec<Problem>, String>,
-    (sources, report): (&Sources, &mut Report),
+    files: &Files,
+    (sources, report): (&mut Sources, &mut Report),
 ) {
     match found {
-        Ok(problems) => problems.iter().for_each(|problem| report.push(fault(section, subject, problem, sources))),
+        Ok(problems) => {
+            for problem in &problems {
+                let places = places(section, problem, files, sources);
+                report.push(fault((section, subject), problem, places));
+            }
+        }
         Err(refusal) => report.push(section.refused(&refusal)),
     }
 }
 
-fn fault(section: &Section, subject: &str, problem: &Problem, sources: &Sources) -> Diagnostic {
+/// Where the fault is; and where the file is named, if it is in a file of its own.
+fn places(section: &Section, problem: &Problem, files: &Files, sources: &mut Sources) -> (Place, Option<Place>) {
+    let named = section.place_of(&problem.setting).clone();
+    match (&problem.file, problem.within.clone()) {
+        (Some(path), Some(span)) if let Ok(text) = files.text(path) => {
+            let file = sources.add_once(path.display().to_string(), text);
+            (Place { file, span }, Some(named))
+        }
+        (None, Some(span)) => (section.place_in(&problem.setting, span, sources), None),
+        _ => (named, None),
+    }
+}
+
+fn fault((section, subject): (&Section, &str), problem: &Problem, places: (Place, Option<Place>)) -> Diagnostic {
     let (code, verdict) = match (problem.about, problem.is_warning) {
         (About::Door, _) => (Code::OpenDoor, "is open to the network"),
         (_, true) => (Code::DoubtfulValue, "may not do what was meant"),
@@ -32,11 +51,9 @@ fn fault(section: &Section, subject: &str, problem: &Problem, sources: &Sources)
         "" => format!("{subject} {verdict}"),
         setting => format!("`{setting}` in {subject} {verdict}"),
     };
-    let place = match &problem.within {
-        Some(stretch) => section.place_in(&problem.setting, stretch.clone(), sources),
-        None => section.place_of(&problem.setting).clone(),
-    };
+    let (place, named) = places;
     let fault = Diagnostic::new(code, message).at(&place, section.without_variables(&problem.message));
+    let fault = named.iter().fold(fault, |fault, named| fault.also(named, "the file is named here"));
     problem
         .help
         .iter()

@@ -4,14 +4,18 @@
 //! read -> parse -> interpolate -> merge -> check against schemas -> judge -> connect -> plan
 //! ```
 //!
-//! No phase stops at a fault: it reports, leaves a gap, and the later ones pass over the gap. Only `document` touches the disk; the
-//! environment, the component types and the memory budget are passed in.
+//! No phase stops at a fault: it reports, leaves a gap, and the later ones pass over the gap. Only `document` touches the disk, and the
+//! component types' checks for the files that settings name (all are kept in [`Files`]); the environment, the component types and the
+//! memory budget are passed in.
 
 mod assemble;
+mod cases;
 mod catalogue;
 mod check;
+mod describe;
 mod document;
 mod draft;
+mod global_scrub;
 mod globals;
 mod graph;
 mod interpolate;
@@ -19,17 +23,29 @@ mod judge;
 mod literal;
 mod merge;
 mod plan;
+mod privacy;
 mod quantity;
+mod resolved;
 mod schema;
 mod shelves;
 mod tree;
+mod whole;
 
+pub use cases::{Case, CaseInput, CaseOutput};
 pub use catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
-pub use globals::{ApiSettings, ByteSize, Globals};
+pub use describe::{Description, Setting, describe, describe_globals};
+pub use global_scrub::GlobalScrub;
+pub use globals::{ApiSettings, Globals};
 pub use interpolate::Environment;
 pub use plan::{Component, OutputRef, Plan, Section};
-pub use quantity::{parse_duration, parse_size, show_size};
+pub use privacy::unscrubbed;
+pub use quantity::parse_duration;
+pub use resolved::{Origin, Resolved, resolved};
 pub use shelves::{Memory, Shelves};
+pub use whole::whole_schema;
+
+pub use crate::component::files::{Digest, Files, Input};
+pub use crate::component::size::{ByteSize, parse_size, show_size};
 
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
 use std::path::PathBuf;
@@ -54,32 +70,55 @@ pub struct Loaded {
     pub report: Report,
     /// None exactly if the report has errors.
     pub plan: Option<Plan>,
+    files: Files,
+}
+
+impl Loaded {
+    /// Every file that was looked at, with what it held: configuration, programs, certificates. Also where a fault
+    /// leaves no plan, so that whoever watches them sees the repair.
+    pub fn inputs(&self) -> Vec<Input> {
+        self.files.inputs()
+    }
 }
 
 /// Reads files, folders and patterns, and makes a plan of them.
 pub fn load(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
     let mut sources = Sources::default();
     let mut report = Report::default();
-    let files = document::read(paths, &mut sources, &mut report);
-    plan_files(&files, sources, report, rules)
+    let files = Files::default();
+    let documents = document::read(paths, (&files, &mut sources), &mut report);
+    plan_files((&documents, files), sources, report, rules)
+}
+
+/// The files that `paths` name now, with what they hold.
+pub fn documents(paths: &[PathBuf]) -> Vec<Input> {
+    let files = Files::default();
+    document::read(paths, (&files, &mut Sources::default()), &mut Report::default());
+    files.inputs()
 }
 
 /// Makes a plan of texts, each with the name to show for it.
 pub fn load_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>, rules: Rules<'_>) -> Loaded {
     let mut sources = Sources::default();
     let files: Vec<_> = texts.into_iter().map(|(name, text)| sources.add(name, text)).collect();
-    plan_files(&files, sources, Report::default(), rules)
+    plan_files((&files, Files::default()), sources, Report::default(), rules)
 }
 
-fn plan_files(files: &[FileId], sources: Sources, mut report: Report, rules: Rules<'_>) -> Loaded {
-    if files.is_empty() && !report.has_errors() {
+fn plan_files(
+    (documents, files): (&[FileId], Files),
+    mut sources: Sources,
+    mut report: Report,
+    rules: Rules<'_>,
+) -> Loaded {
+    if documents.is_empty() && !report.has_errors() {
         report.push(
             Diagnostic::new(Code::NoFile, "no configuration file is given").help("name a file, a folder or a pattern"),
         );
     }
-    let plan = assemble::assemble(files, &sources, &mut report, rules).filter(|_| !report.has_errors());
+    let plan = assemble::assemble((documents, &files), &mut sources, &mut report, rules);
+    let plan = plan.filter(|_| !report.has_errors());
     report.sort();
-    Loaded { sources, report, plan }
+    Loaded { sources, report, plan, files }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::catalogue::Kind;
 use super::literal;
 use super::tree::{Node, Value};
+use crate::component::files::Files;
 use crate::diagnostic::{Code, Diagnostic, Place, Sources};
 use serde::de::DeserializeOwned;
 use std::ops::Range;
@@ -101,6 +102,8 @@ pub struct Component {
     pub section: Section,
     /// What it reads, in the order written; a pattern stands for its matches in the order of the plan. Empty for a source.
     pub inputs: Vec<OutputRef>,
+    /// Its outputs, those for refused records among them; None is the main one.
+    pub outputs: Vec<Option<String>>,
 }
 
 /// A configuration without faults.
@@ -116,6 +119,8 @@ pub struct Plan {
     pub sinks: Vec<Component>,
     /// The entries of `[[tests]]`, in the order of the files.
     pub tests: Vec<Section>,
+    /// The files that it was made of, as they were checked; [`Files::inputs`] lists them.
+    pub files: Files,
 }
 
 impl Plan {

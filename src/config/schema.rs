@@ -70,6 +70,14 @@ impl<'s> Schema<'s> {
             .collect()
     }
 
+    /// The choice itself, where `null` is the only other.
+    pub(super) fn without_null(&self) -> Self {
+        match self.alternatives().as_slice() {
+            [only] => only.without_null(),
+            _ => self.clone(),
+        }
+    }
+
     /// The only values allowed, if they are listed.
     pub(super) fn constants(&self) -> Option<Vec<&'s Json>> {
         if let Some(constant) = self.first("const") {
@@ -120,6 +128,21 @@ impl<'s> Schema<'s> {
     /// The first line of what the setting's author says about it.
     pub(super) fn description(&self) -> Option<&'s str> {
         self.first("description")?.as_str()?.lines().next()
+    }
+
+    /// All that the setting's author says about it.
+    pub(super) fn description_whole(&self) -> Option<&'s str> {
+        self.first("description")?.as_str()
+    }
+
+    /// The value of a setting that is not given.
+    pub(super) fn default_value(&self) -> Option<&'s Json> {
+        self.first("default")
+    }
+
+    /// Must the value not be seen?
+    pub(super) fn is_secret(&self) -> bool {
+        self.first("writeOnly") == Some(&Json::Bool(true))
     }
 
     /// The property that tells the alternatives apart, if each alternative is a table with a constant of that name.

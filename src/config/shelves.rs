@@ -4,10 +4,13 @@ use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
+use super::cases::Case;
 use super::catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
 use super::globals::Globals;
 use super::plan::{Component, Section};
 use crate::component::row::{Problem, Row};
+use crate::component::size::ByteSize;
+use crate::delivery::settings::BufferSettings;
 use crate::{sinks, sources, transforms};
 
 /// Everything on the shelves.
@@ -19,12 +22,14 @@ struct Known {
     name: &'static str,
     schema: Json,
     outputs: Outputs,
+    held_bytes: fn(&toml::Table) -> u64,
     check: Check,
 }
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let mut known = rows(Kind::Source, sources::ROWS);
     known.extend(rows(Kind::Transform, transforms::ROWS));
+    known.extend(rows(Kind::Transform, transforms::STATEFUL));
     // The main output of a sink is the destination.
     known.extend(rows(Kind::Sink, sinks::ROWS).into_iter().map(|known| Known { outputs: |_| Vec::new(), ..known }));
     known
@@ -32,12 +37,17 @@ static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
 
 static GLOBALS: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(Globals).to_value());
 
-/// The runner of tests reads them; to a pipeline at work they mean nothing.
-static TESTS: LazyLock<Json> = LazyLock::new(|| serde_json::json!({ "type": "object", "additionalProperties": true }));
+static TESTS: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(Case).to_value());
 
 fn rows<B>(kind: Kind, rows: &[Row<B>]) -> Vec<Known> {
-    let known =
-        |row: &Row<B>| Known { kind, name: row.name, schema: (row.schema)(), outputs: row.outputs, check: row.check };
+    let known = |row: &Row<B>| Known {
+        kind,
+        name: row.name,
+        schema: (row.schema)(),
+        outputs: row.outputs,
+        held_bytes: row.held_bytes,
+        check: row.check,
+    };
     rows.iter().map(known).collect()
 }
 
@@ -80,10 +90,14 @@ impl Budget for Memory {
             .map_or(self.default_limit, |limit| limit.0)
     }
 
-    fn buffer_bytes(&self, sink: &Component) -> u64 {
-        let written = sink.section.settings.get("buffer").and_then(|buffer| buffer.get("max_size")?.as_integer());
-        let default = || crate::delivery::settings::BufferSettings::default().max_size as u64;
-        written.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_else(default)
+    fn buffer_bytes(&self, component: &Component) -> u64 {
+        if component.kind != Kind::Sink {
+            let is_it = |known: &&Known| known.kind == component.kind && known.name == component.type_name;
+            return KNOWN.iter().find(is_it).map_or(0, |known| (known.held_bytes)(&component.section.settings));
+        }
+        let written = component.section.settings.get("buffer").and_then(|buffer| buffer.get("max_size"));
+        let size = written.and_then(|size| size.clone().try_into::<ByteSize>().ok());
+        size.map_or_else(|| BufferSettings::default().max_size as u64, |size| size.0)
     }
 }
 

@@ -4,6 +4,7 @@ mod file_faults;
 mod graph_faults;
 mod judge_faults;
 pub(in crate::config) mod kit;
+mod named_files;
 mod setting_faults;
 
 use super::{Kind, OutputRef, Plan, Rules, load};
@@ -56,8 +57,12 @@ bulk.index = "logs"
 
 [[tests]]
 name = "one"
+input = { insert_at = "work", value = "{}" }
+no_outputs_from = ["work.dead_letter"]
 [[tests]]
 name = "two"
+input = { insert_at = "where", value = "x" }
+outputs = [{ extract_from = "where", conditions = ['.env == "prod"'] }]
 "#;
 
 #[test]

@@ -28,18 +28,23 @@ pub fn address(setting: &str, text: &str) -> Result<Uri, Problem> {
 
 /// Reads additional headers from `setting`.
 pub fn headers(setting: &str, settings: &BTreeMap<String, String>) -> Result<HeaderMap, Problem> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in settings {
-        let at = || format!("{setting}.{name}");
-        let read = HeaderName::try_from(name).map_err(|_| Problem::new(at(), format!("`{name}` is no header name")))?;
-        if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(&read) {
-            return Err(Problem::new(at(), format!("`{name}` is set by the request itself")));
-        }
-        let value = HeaderValue::try_from(value)
-            .map_err(|_| Problem::new(at(), format!("`{name}` holds characters that no header may carry")))?;
-        headers.insert(read, value);
+    settings.iter().map(|pair| header(setting, pair)).collect()
+}
+
+/// The faults of all additional headers of `setting`.
+pub fn header_problems(setting: &str, settings: &BTreeMap<String, String>) -> Vec<Problem> {
+    settings.iter().filter_map(|pair| header(setting, pair).err()).collect()
+}
+
+fn header(setting: &str, (name, value): (&String, &String)) -> Result<(HeaderName, HeaderValue), Problem> {
+    let at = || format!("{setting}.{name}");
+    let read = HeaderName::try_from(name).map_err(|_| Problem::new(at(), format!("`{name}` is no header name")))?;
+    if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(&read) {
+        return Err(Problem::new(at(), format!("`{name}` is set by the request itself")));
     }
-    Ok(headers)
+    let value = HeaderValue::try_from(value)
+        .map_err(|_| Problem::new(at(), format!("`{name}` holds characters that no header may carry")))?;
+    Ok((read, value))
 }
 
 /// Escapes text for a part of an URI (RFC 3986, clause 2.1).
@@ -56,6 +61,11 @@ pub struct Endpoints<T> {
 }
 
 impl<T> Endpoints<T> {
+    /// All of them.
+    pub fn all(&self) -> &[T] {
+        &self.all
+    }
+
     /// `all` must not be empty.
     pub fn new(all: Vec<T>) -> Self {
         Self { all, current: AtomicUsize::new(0) }

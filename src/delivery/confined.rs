@@ -106,13 +106,19 @@ pub struct Allow(Vec<Pattern>);
 impl Allow {
     /// Reads the globs that stand in `setting`.
     pub fn parse(setting: &str, globs: &[String]) -> Result<Self, Problem> {
-        let pattern = |(at, glob): (usize, &String)| {
-            Pattern::new(glob).map_err(|error| {
-                let message = format!("`{glob}` is no glob: {}", error.msg);
-                Problem { within: Some(error.pos..glob.len()), ..Problem::new(format!("{setting}[{at}]"), message) }
-            })
-        };
-        globs.iter().enumerate().map(pattern).collect::<Result<_, _>>().map(Self)
+        globs.iter().enumerate().map(|glob| Self::pattern(setting, glob)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The faults of all globs that stand in `setting`.
+    pub fn problems(setting: &str, globs: &[String]) -> Vec<Problem> {
+        globs.iter().enumerate().filter_map(|glob| Self::pattern(setting, glob).err()).collect()
+    }
+
+    fn pattern(setting: &str, (at, glob): (usize, &String)) -> Result<Pattern, Problem> {
+        Pattern::new(glob).map_err(|error| {
+            let message = format!("`{glob}` is no glob: {}", error.msg);
+            Problem { within: Some(error.pos..glob.len()), ..Problem::new(format!("{setting}[{at}]"), message) }
+        })
     }
 
     /// Is there a list?

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::backoff::Backoff;
 use super::body::Bodies;
 use super::cutter::{Cut, Cutter, Limits};
+use super::in_hand::InHand;
 use super::refusals::Refusals;
 use super::request::{Load, Request};
 use super::sorted::{Sorted, Told, Why};
@@ -40,6 +41,7 @@ pub(crate) struct Courier {
     pub(crate) meters: Meters,
     pub(crate) health: Health,
     pub(crate) refusals: Refusals,
+    pub(crate) in_hand: InHand,
     /// Where bodies come from.
     pub(crate) bodies: Bodies,
     /// Bytes that held records keep alive.

@@ -75,8 +75,24 @@ fn explain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         cause = inner.source();
     }
-    text
+    match HINTS.iter().find(|(sign, _)| text.contains(sign)) {
+        Some((_, hint)) => format!("{text}; {hint}"),
+        None => text,
+    }
 }
+
+/// What to do about faults whose words do not tell: how rustls names them, and the next step.
+const HINTS: [(&str, &str); 2] = [
+    (
+        "CaUsedAsEndEntity",
+        "the server shows a certificate that is marked as an authority's (CA:TRUE), as `openssl req -x509` makes it: give \
+         the server one that is signed by it, or make it anew with `basicConstraints=CA:FALSE`, and name that in `tls.ca_file`",
+    ),
+    (
+        "UnknownIssuer",
+        "nothing that is trusted here signed the server's certificate: name its authority in `tls.ca_file`",
+    ),
+];
 
 impl Reply {
     /// What the status means, by itself (RFC 9110, clause 15; RFC 6585 for 429). The answer's text is not quoted:
@@ -96,6 +112,15 @@ impl Reply {
         }
     }
 
+    /// What the status says of a question that carried no record.
+    pub fn probed(&self) -> Result<String, String> {
+        match self.status.as_u16() {
+            401 | 403 | 407 => Err(format!("it answers {}: it does not take these credentials", self.status)),
+            500..=599 => Err(format!("it answers {}", self.status)),
+            _ => Ok(format!("it answers {}", self.status)),
+        }
+    }
+
     /// The status and the beginning of the answer, for a dead letter.
     fn quote(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
@@ -112,5 +137,42 @@ impl Reply {
         let at = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
         let now = Duration::from_nanos(crate::component::clock::now().unsigned_abs());
         Some(at.saturating_sub(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::files::Files;
+    use crate::component::tls::TlsSettings;
+    use crate::delivery::test_peer::Peer;
+    use crate::delivery::test_tls::{SelfSigned, self_signed};
+
+    /// What comes of a request to a server with this certificate, which is trusted.
+    async fn asked(of: &SelfSigned) -> Result<StatusCode, String> {
+        let peer = Peer::with_tls(of.server(), |_| (200, String::new())).await;
+        let tls = TlsSettings { ca_file: Some(of.file()), ..TlsSettings::default() };
+        let client = Client::new(tls.client(&Files::default()).unwrap());
+        let uri = format!("https://localhost:{}/", peer.address.port());
+        let request = Request::get(uri).body(Full::new(Bytes::new())).unwrap();
+        client.send(request).await.map(|reply| reply.status)
+    }
+
+    #[tokio::test]
+    async fn a_self_signed_certificate_that_is_an_authority_is_refused_with_the_next_step() {
+        let why = asked(&self_signed(true)).await.unwrap_err();
+        assert!(why.contains("CaUsedAsEndEntity") && why.contains("basicConstraints=CA:FALSE"), "{why}");
+        assert_eq!(asked(&self_signed(false)).await, Ok(StatusCode::OK), "the advice helps");
+    }
+
+    #[tokio::test]
+    async fn a_server_of_an_unknown_authority_is_refused_with_the_next_step() {
+        let (one, other) = (self_signed(false), self_signed(false));
+        let peer = Peer::with_tls(one.server(), |_| (200, String::new())).await;
+        let tls = TlsSettings { ca_file: Some(other.file()), ..TlsSettings::default() };
+        let client = Client::new(tls.client(&Files::default()).unwrap());
+        let request = Request::get(format!("https://localhost:{}/", peer.address.port()));
+        let why = client.send(request.body(Full::new(Bytes::new())).unwrap()).await.unwrap_err();
+        assert!(why.contains("name its authority in `tls.ca_file`"), "{why}");
     }
 }

@@ -11,6 +11,7 @@ mod courier;
 mod cutter;
 mod dead_letter;
 pub mod http;
+mod in_hand;
 mod pump;
 mod refusals;
 mod request;
@@ -35,7 +36,7 @@ use crate::codecs::Compression;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::signal::Stop;
-use crate::component::sink::{Encoder, Sink};
+use crate::component::sink::{Encoder, Probing, Sink};
 use crate::component::source::Running;
 
 use backoff::Backoff;
@@ -44,6 +45,7 @@ use cutter::Limits;
 use pump::{Pace, Pump};
 
 pub use dead_letter::DeadLetters;
+pub use in_hand::{Hold, InHand};
 pub use refusals::Refusals;
 
 /// A sink as its settings make it: the destination and how records are delivered to it.
@@ -96,6 +98,8 @@ pub struct Bench {
     pub health: Health,
     /// Where refused records go.
     pub refusals: Refusals,
+    /// What is taken from the queue and not settled.
+    pub in_hand: InHand,
 }
 
 /// What takes records out of a sink's queue.
@@ -111,6 +115,11 @@ pub trait Drain: Send {
 
     /// What stands before it.
     fn buffer(&self) -> &settings::BufferSettings;
+
+    /// Asks the destination whether it is there; see [`Sink::probe`].
+    fn probe(&self) -> Option<Probing<'_>> {
+        None
+    }
 
     /// An encoder as its requests are made with, where it makes any: for what measures or shows them.
     fn encoder(&self) -> Option<Box<dyn Encoder>> {
@@ -129,6 +138,10 @@ impl Drain for Delivery {
 
     fn buffer(&self) -> &settings::BufferSettings {
         &self.plan.buffer
+    }
+
+    fn probe(&self) -> Option<Probing<'_>> {
+        self.sink.probe()
     }
 
     fn encoder(&self) -> Option<Box<dyn Encoder>> {
@@ -153,13 +166,14 @@ impl Delivery {
             max_held_bytes: plan.buffer.max_size / 4,
         };
         let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
-        let Bench { queue, meters, health, refusals } = bench;
+        let Bench { queue, meters, health, refusals, in_hand } = bench;
         let courier = Courier {
             sink,
             attempts,
             meters,
             health,
             refusals,
+            in_hand,
             bodies: body::Bodies::default(),
             held: AtomicUsize::new(0),
         };

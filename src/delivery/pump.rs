@@ -117,12 +117,13 @@ impl Pump {
 
     /// Encoding does not run on the threads that serve sockets.
     async fn cut(&mut self, batches: Vec<Batch>) {
+        let in_hand = self.courier.in_hand.clone();
         self.with_cutter(move |cutter, cut| {
             for batch in batches {
                 if batch.is_empty() {
                     batch.close();
                 } else {
-                    cutter.push(&Share::new(batch), cut);
+                    cutter.push(&Share::held(batch, &in_hand), cut);
                 }
             }
         })

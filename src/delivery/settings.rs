@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::buffer::WhenFull;
+use crate::component::size::{ByteSize, in_memory};
 
 /// When a request is closed and sent.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -62,8 +63,9 @@ impl Default for RequestSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BufferSettings {
-    /// Bytes of memory it may hold.
-    #[schemars(range(min = 1))]
+    /// Bytes of memory it may hold: a number, or a size such as `"64MiB"`.
+    #[serde(deserialize_with = "in_memory")]
+    #[schemars(with = "ByteSize")]
     pub max_size: usize,
     /// What happens to records that find it full.
     pub when_full: WhenFull,

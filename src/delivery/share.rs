@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::in_hand::{Hold, InHand};
 use crate::event::{Batch, Outcome, View};
 
 /// A batch in delivery. When the last of its records has an outcome its receipts are closed; a share that goes
@@ -11,22 +12,30 @@ use crate::event::{Batch, Outcome, View};
 pub(crate) struct Share {
     batch: Option<Batch>,
     left: AtomicUsize,
+    hold: Hold,
 }
 
 impl Share {
+    /// A share that nobody counts as in hand.
+    #[cfg(test)]
     pub(crate) fn new(batch: Batch) -> Arc<Self> {
-        Arc::new(Self { left: AtomicUsize::new(batch.len()), batch: Some(batch) })
+        Self::held(batch, &InHand::default())
+    }
+
+    pub(crate) fn held(batch: Batch, in_hand: &InHand) -> Arc<Self> {
+        let hold = in_hand.hold(std::slice::from_ref(&batch));
+        Arc::new(Self { left: AtomicUsize::new(batch.len()), batch: Some(batch), hold })
     }
 
     /// A share of its own for some records of `share`, in this order, which hold its block no longer.
     pub(crate) fn detach(share: &Arc<Self>, records: impl Iterator<Item = u32>) -> Arc<Self> {
-        Self::new(share.withdraw(records))
+        Self::held(share.withdraw(records), share.hold.of())
     }
 
     /// Some of its records as a batch that answers for them from now on and holds their block no longer.
     pub(crate) fn withdraw(&self, records: impl Iterator<Item = u32>) -> Batch {
         let own = self.batch().pick(records).compact();
-        self.left.fetch_sub(own.len(), Ordering::AcqRel);
+        self.less(own.len());
         own
     }
 
@@ -49,7 +58,12 @@ impl Share {
     /// `count` of its records met `outcome`.
     pub(crate) fn note(&self, outcome: Outcome, count: usize) {
         self.batch().note(outcome, count);
-        self.left.fetch_sub(count, Ordering::AcqRel);
+        self.less(count);
+    }
+
+    fn less(&self, records: usize) {
+        self.left.fetch_sub(records, Ordering::AcqRel);
+        self.hold.settled(records);
     }
 }
 

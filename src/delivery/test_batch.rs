@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use bytes::Bytes;
 
-use super::{Bench, DeadLetters};
+use super::{Bench, DeadLetters, InHand};
 use crate::buffer::{Queue, WhenFull};
 use crate::component::health::Health;
 use crate::component::meters::{Families, Label};
@@ -65,5 +65,6 @@ pub(crate) fn queue_bench(folder: &std::path::Path) -> Bench {
         meters,
         health: Health::default(),
         refusals: Arc::new(DeadLetters::new(folder.join("dead_letters"))).into(),
+        in_hand: InHand::default(),
     }
 }

@@ -1,9 +1,10 @@
 //! For tests of sinks: an authority, a server's certificate for `localhost`, a client's certificate.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
@@ -51,5 +52,39 @@ impl Pki {
         let (certificate, key) = self.server.clone();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key));
         builder.with_client_cert_verifier(clients).with_single_cert(vec![certificate], key).unwrap()
+    }
+}
+
+/// A certificate for `localhost` that signed itself, in a PEM file.
+pub(crate) struct SelfSigned {
+    folder: TempDir,
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+/// Makes one; marked as an authority's or not.
+pub(crate) fn self_signed(is_authority: bool) -> SelfSigned {
+    let folder = tempfile::tempdir().unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    // Two of one name would be taken for each other's authority.
+    params.distinguished_name.push(DnType::CommonName, format!("it {}", fastrand::u64(..)));
+    params.is_ca = if is_authority { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
+    let certificate = params.self_signed(&key).unwrap();
+    fs::write(folder.path().join("it.pem"), certificate.pem()).unwrap();
+    SelfSigned { folder, certificate: certificate.der().clone(), key: key.serialize_der() }
+}
+
+impl SelfSigned {
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("it.pem")
+    }
+
+    /// A server that shows it and asks for none.
+    pub(crate) fn server(&self) -> ServerConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.clone()));
+        builder.with_no_client_auth().with_single_cert(vec![self.certificate.clone()], key).unwrap()
     }
 }

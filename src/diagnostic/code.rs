@@ -61,7 +61,7 @@ codes! {
     NoInputs         "E019" Error "a transform or a sink has no inputs"
     UnexpectedInputs "E020" Error "a source has inputs"
     Cycle            "E021" Error "components feed each other in a circle"
-    BuffersTooLarge  "E022" Error "the buffers of all sinks exceed the memory limit"
+    BuffersTooLarge  "E022" Error "all buffers together exceed the memory limit"
     InputTwice       "E023" Error "an output is listed twice as input of one component"
     BadValue         "E024" Error "a component cannot work with a value"
     BadProgram       "E025" Error "a program or a condition does not compile"
@@ -72,6 +72,8 @@ codes! {
     UnusedOutput     "W001" Warning "nobody takes what a component sends out"
     DoubtfulValue    "W002" Warning "a setting probably does not do what was meant"
     OpenDoor         "W003" Warning "an address is open to the network without authentication"
+    PlainSecret      "W004" Warning "a secret stands in the configuration as plain text"
+    Unscrubbed       "W005" Warning "records reach a sink without a scrub"
 }
 
 impl fmt::Display for Code {

@@ -4,11 +4,14 @@
 //! sees every fault of every file at once. Files stay in [`Sources`]; a [`Place`] points into them; [`render()`] draws the result.
 
 mod code;
+mod explain;
+mod machine;
 mod place;
 mod render;
 mod report;
 
 pub use code::{Code, Severity};
+pub use machine::{to_github, to_json};
 pub use place::{FileId, Place, Position, SourceFile, Sources};
 pub use render::{Color, render, render_report};
 pub use report::{Diagnostic, Label, Report, closest};

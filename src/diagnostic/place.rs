@@ -49,6 +49,12 @@ impl Sources {
         id
     }
 
+    /// The number of a file of this name and text; keeps it if it is new.
+    pub fn add_once(&mut self, name: String, text: String) -> FileId {
+        let known = self.files.iter().position(|file| file.name == name && file.text == text);
+        known.map_or_else(|| self.add(name, text), |at| FileId(at as u32))
+    }
+
     /// The file with this number.
     ///
     /// # Panics

@@ -47,6 +47,15 @@ impl Batch {
         self
     }
 
+    /// An empty batch over tables, with the receipts that its records will answer to.
+    pub(super) fn over(tables: Tables, receipts: Vec<Receipt>) -> Self {
+        Self { records: vec![], tables: Arc::new(tables), receipts }
+    }
+
+    pub(super) fn receipts(&self) -> &[Receipt] {
+        &self.receipts
+    }
+
     /// Opens the batch for a source that fills it.
     pub fn fill(&mut self) -> Filler<'_> {
         Filler { records: &mut self.records, tables: Arc::make_mut(&mut self.tables) }

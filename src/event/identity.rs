@@ -40,6 +40,19 @@ impl Identity {
         }
     }
 
+    /// A hash of all its parts, the same in every build: FNV-1a of 128 bits (with its published offset
+    /// and prime), then a finish that spreads it, so that sums of such hashes are as good.
+    pub fn hash(&self) -> u128 {
+        let (stream, position) = (self.stream.0.to_le_bytes(), self.position.to_le_bytes());
+        let (sub, path) = (self.sub.to_le_bytes(), self.path.to_le_bytes());
+        let bytes = stream.into_iter().chain(position).chain(sub).chain(path);
+        let hash = bytes.fold(0x6C62_272E_07BB_0142_62B8_2175_6295_C58D_u128, |hash, byte| {
+            (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013B)
+        });
+        let mixed = (hash ^ (hash >> 67)).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+        mixed ^ (mixed >> 61)
+    }
+
     /// The whole id as text.
     pub fn id(&self) -> String {
         let mut id = self.prefix().to_vec();

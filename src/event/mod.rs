@@ -4,6 +4,7 @@
 //! (the overlay), `write` (splicing it all out), [`Origin`] (what records share), [`Receipt`] (what the source
 //! learns), [`Budget`] (what it all may weigh). Nothing here does I/O, reads a clock or is async.
 
+mod alone;
 mod batch;
 mod block;
 mod compact;
@@ -22,7 +23,9 @@ pub(crate) mod test_kit;
 mod tests;
 mod time;
 mod tracker;
+mod union;
 mod view;
+mod watch;
 mod write;
 
 pub use batch::{Batch, Filler, Seen, hash32, mix};
@@ -35,4 +38,5 @@ pub use path::{BadPath, Path};
 pub use receipt::{Outcome, Receipt, Resolution, Resolve};
 pub use record::{Form, Record};
 pub use tracker::Tracker;
+pub use union::{Owed, Union};
 pub use view::View;

@@ -96,6 +96,13 @@ impl Origin {
         derived.with(members)
     }
 
+    /// The metadata, and the names of members that tell the time, for records of another stream.
+    #[must_use]
+    pub(super) fn in_stream(&self, stream: StreamKey) -> Self {
+        let (metadata, timestamp_keys) = (self.metadata.clone(), self.timestamp_keys.clone());
+        Self { metadata, timestamp_keys, ..Self::new(stream) }
+    }
+
     fn render(&mut self) {
         self.rendered.clear();
         self.keys = 0;

@@ -79,6 +79,16 @@ impl Receipt {
         self.state.counts[outcome as usize].fetch_add(count, Ordering::AcqRel);
     }
 
+    /// Do both hold the same receipt?
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+
+    /// Equal for holders of one receipt, while there are any.
+    pub(super) fn place(&self) -> usize {
+        Arc::as_ptr(&self.state).addr()
+    }
+
     /// This holder has said what became of all its records.
     pub fn close(mut self) {
         self.said = true;

@@ -1,6 +1,7 @@
 //! From source text to a program that can run on records.
 
 use std::sync::LazyLock;
+use std::thread;
 
 use vrl::compiler::{self, CompilationResult, CompileConfig, Compiler, Function, TimeZone, TypeState};
 use vrl::parser as ast;
@@ -8,6 +9,7 @@ use vrl::path::{OwnedSegment, OwnedTargetPath};
 use vrl::value::KeyString;
 
 use super::constant::{self, Constant};
+use super::depth;
 use super::fault::{self, Fault};
 use super::fields::Side;
 use super::shortcut;
@@ -54,15 +56,34 @@ impl Condition {
     }
 }
 
+/// Stack of the thread that compiles, in bytes. The compiler takes many times more for a level than a program that runs;
+/// what is not touched costs nothing.
+const STACK: usize = 64 << 20;
+
+/// Does `work`, which compiles `source`, on a thread with room for the deepest program; a deeper one is a fault.
+fn apart<T: Send>(source: &str, work: impl FnOnce() -> Result<T, Vec<Fault>> + Send) -> Result<T, Vec<Fault>> {
+    depth::check(source).map_err(|fault| vec![fault])?;
+    let failed = |why: &str| Err(vec![Fault::whole(source, why)]);
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("levada-compile".to_owned()).stack_size(STACK);
+        match builder.spawn_scoped(scope, work) {
+            Ok(worker) => worker.join().unwrap_or_else(|_| failed("the compiler ended by an internal error")),
+            Err(error) => failed(&format!("cannot start a thread to compile it: {error}")),
+        }
+    })
+}
+
 /// Compiles a program. `timezone` is what timestamps without an offset are read in.
 ///
 /// # Errors
 ///
-/// Every fault that the compiler found.
+/// Every fault that the compiler found; or that the program nests too deeply.
 pub fn compile(source: &str, timezone: TimeZone) -> Result<Program, Vec<Fault>> {
-    let (full, warnings) = compile_body(source, CompileConfig::default())?;
-    let full = parse(source).and_then(|program| lean(source, program, &TypeState::default())).unwrap_or(full);
-    Ok(Program { full, rest: compile_rest(source), timezone, warnings })
+    apart(source, || {
+        let (full, warnings) = compile_body(source, CompileConfig::default())?;
+        let full = parse(source).and_then(|program| lean(source, program, &TypeState::default())).unwrap_or(full);
+        Ok(Program { full, rest: compile_rest(source), timezone, warnings })
+    })
 }
 
 /// Compiles a condition. As in Vector it may not assign or delete, and its type must be boolean whatever the record holds.
@@ -71,15 +92,17 @@ pub fn compile(source: &str, timezone: TimeZone) -> Result<Program, Vec<Fault>> 
 ///
 /// Every fault that the compiler found, or one about the type.
 pub fn compile_condition(source: &str, timezone: TimeZone) -> Result<Condition, Vec<Fault>> {
-    let mut config = CompileConfig::default();
-    config.set_read_only();
-    let (body, warnings) = compile_body(source, config)?;
-    let result = body.program.final_type_info().result;
-    if !result.is_boolean() {
-        let message = format!("a condition must give a boolean, this one gives {}", result.kind());
-        return Err(vec![Fault::whole(source, &message)]);
-    }
-    Ok(Condition { body, timezone, warnings })
+    apart(source, || {
+        let mut config = CompileConfig::default();
+        config.set_read_only();
+        let (body, warnings) = compile_body(source, config)?;
+        let result = body.program.final_type_info().result;
+        if !result.is_boolean() {
+            let message = format!("a condition must give a boolean, this one gives {}", result.kind());
+            return Err(vec![Fault::whole(source, &message)]);
+        }
+        Ok(Condition { body, timezone, warnings })
+    })
 }
 
 fn compile_body(source: &str, config: CompileConfig) -> Result<(Body, Vec<Fault>), Vec<Fault>> {

@@ -5,6 +5,7 @@
 
 mod compile;
 mod constant;
+mod depth;
 mod dropped;
 mod fault;
 mod fields;

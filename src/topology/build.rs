@@ -5,12 +5,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::compile::BuiltStep;
+use super::tap::Taps;
+use crate::component::files::{Files, Input, Named};
 use crate::component::meters::{Families, Label};
 use crate::component::row::{Context, Row};
 use crate::component::source::Source;
 use crate::config::{Component, Kind};
 use crate::delivery::Drain;
 use crate::event::Budget;
+use crate::transforms::Keeping;
 use crate::{sinks, sources, transforms};
 
 /// Why a component cannot be built.
@@ -31,22 +34,38 @@ pub(super) struct Ground {
     pub(super) families: Families,
     pub(super) budget: Budget,
     pub(super) data_dir: Arc<Path>,
+    pub(super) taps: Taps,
 }
 
 impl Ground {
-    pub(super) fn source(&self, component: &Component) -> Result<Box<dyn Source>, BuildError> {
-        self.build(component, sources::ROWS)
+    pub(super) fn source(&self, component: &Component, files: &Files) -> Result<Box<dyn Source>, BuildError> {
+        self.build((component, files), sources::ROWS)
     }
 
-    pub(super) fn sink(&self, component: &Component) -> Result<Box<dyn Drain>, BuildError> {
-        self.build(component, sinks::ROWS)
+    pub(super) fn sink(&self, component: &Component, files: &Files) -> Result<Box<dyn Drain>, BuildError> {
+        self.build((component, files), sinks::ROWS)
     }
 
-    pub(super) fn transform(&self, component: &Component) -> Result<BuiltStep, BuildError> {
-        let transform = self.build(component, transforms::ROWS)?;
+    pub(super) fn transform(&self, component: &Component, files: &Files) -> Result<BuiltStep, BuildError> {
+        let transform = self.build((component, files), transforms::ROWS)?;
         let outputs = named(transforms::ROWS, &component.type_name)
             .map_or_else(Vec::new, |row| (row.outputs)(&component.section.settings));
         Ok(BuiltStep { transform: Arc::new(Mutex::new(transform)), meters: self.context(component).meters, outputs })
+    }
+
+    /// Does it hold records, and so stand behind a queue?
+    pub(super) fn is_stateful(component: &Component) -> bool {
+        component.kind == Kind::Transform && named(transforms::STATEFUL, &component.type_name).is_some()
+    }
+
+    pub(super) fn keeper(&self, component: &Component, files: &Files) -> Result<Keeping, BuildError> {
+        self.build((component, files), transforms::STATEFUL)
+    }
+
+    /// The outputs of a stateful step.
+    pub(super) fn outputs(component: &Component) -> Vec<Option<String>> {
+        named(transforms::STATEFUL, &component.type_name)
+            .map_or_else(Vec::new, |row| (row.outputs)(&component.section.settings))
     }
 
     pub(super) fn context(&self, component: &Component) -> Context {
@@ -56,17 +75,52 @@ impl Ground {
             meters: self.families.meters(&label),
             budget: self.budget.clone(),
             state_dir: self.data_dir.join(component.kind.section()).join(&component.id),
+            files: Files::default(),
         }
     }
 
-    fn build<B: 'static>(&self, component: &Component, rows: &'static [Row<B>]) -> Result<B, BuildError> {
+    fn build<B: 'static>(
+        &self,
+        (component, files): (&Component, &Files),
+        rows: &'static [Row<B>],
+    ) -> Result<B, BuildError> {
         let failed = |why| BuildError { kind: component.kind.noun(), id: component.id.clone(), why };
         let row = named(rows, &component.type_name)
             .ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
         let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
         // A panic here must not end a process in which other components work.
-        let built = catch_unwind(AssertUnwindSafe(|| settings.build(self.context(component))));
+        let context = Context { files: files.clone(), ..self.context(component) };
+        let built = catch_unwind(AssertUnwindSafe(|| settings.build(context)));
         built.unwrap_or_else(|_| Err("an internal error, see the log".to_owned())).map_err(failed)
+    }
+}
+
+/// What a component is made of: its settings, and what the files hold that they name.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) component: Component,
+    inputs: Vec<Input>,
+}
+
+impl Made {
+    pub(super) fn of(component: &Component, files: &Files) -> Self {
+        let (name, settings) = (&component.type_name, &component.section.settings);
+        let named = match component.kind {
+            Kind::Source => named(sources::ROWS, name).map(|row| (row.files)(settings)),
+            Kind::Transform => named(transforms::ROWS, name)
+                .map(|row| (row.files)(settings))
+                .or_else(|| named(transforms::STATEFUL, name).map(|row| (row.files)(settings))),
+            Kind::Sink => named(sinks::ROWS, name).map(|row| (row.files)(settings)),
+        };
+        let input = |named: Named| files.input(&named.path);
+        let inputs = named.unwrap_or_default().into_iter().map(input).collect();
+        Self { component: component.clone(), inputs }
+    }
+
+    /// Would building the other give the same?
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let (one, two) = (&self.component, &other.component);
+        one.type_name == two.type_name && one.section.settings == two.section.settings && self.inputs == other.inputs
     }
 }
 
@@ -75,7 +129,10 @@ fn type_name(component: &Component) -> &'static str {
     let name = &component.type_name;
     let found = match component.kind {
         Kind::Source => named(sources::ROWS, name).map(|row| row.name),
-        Kind::Transform => named(transforms::ROWS, name).map(|row| row.name),
+        Kind::Transform => {
+            let stateless = named(transforms::ROWS, name).map(|row| row.name);
+            stateless.or_else(|| named(transforms::STATEFUL, name).map(|row| row.name))
+        }
         Kind::Sink => named(sinks::ROWS, name).map(|row| row.name),
     };
     found.unwrap_or("unknown")

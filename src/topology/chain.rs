@@ -9,7 +9,10 @@ use std::task::Waker;
 
 use arc_swap::ArcSwap;
 
+use super::guard::leaving;
+use super::keeper::panic_text;
 use super::suspect::{Excuse, Suspects, span};
+use super::tap::{Side, Taps};
 use crate::component::meters::Meters;
 use crate::component::outlet::{Inlet, Lane, Offer, Outlet};
 use crate::component::reason::Reason;
@@ -39,32 +42,63 @@ pub(crate) struct Step {
     pub(crate) meters: Meters,
     /// What reads each output, in the order the component names them.
     pub(crate) outputs: Vec<Edges>,
+    /// The names of the outputs; the main one has none.
+    pub(crate) ports: Vec<Option<String>>,
     /// Which of them is the main one.
     pub(crate) main: Option<usize>,
     /// What reads `ID.dead_letter`.
     pub(crate) rejects: Edges,
+    /// What refused records go through, where a scrub is still ahead of them.
+    pub(crate) exit: Option<Shared>,
 }
 
 /// What the plan makes of everything behind one source.
 pub(crate) struct Chain {
     pub(crate) steps: Vec<Step>,
     pub(crate) entry: Edges,
+    /// The output of the component before it; the main one has no name.
+    pub(crate) port: Option<String>,
     /// Meters of the component before it.
     pub(crate) source: Meters,
-    /// Is that a source? Then what enters the chain is what it sent; else it is what a sink refused.
-    pub(crate) is_source: bool,
+    pub(crate) front: Front,
+    /// What records go through before anything else.
+    pub(crate) guard: Option<Shared>,
+    /// What a record goes through that makes a step panic, where there is a scrub among the steps.
+    pub(crate) exit: Option<Shared>,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) taps: Taps,
+}
+
+/// What enters a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// What a source sends.
+    Source,
+    /// What a stateful step sends. It may not make the same batch again: one that makes a step panic is run again,
+    /// record by record, there and then.
+    Held,
+    /// What a sink or a stateful step refused.
+    Refused,
 }
 
 impl Chain {
     /// The chain behind an output that nothing reads.
     pub(crate) fn unread(source: Meters, dead_letters: Arc<DeadLetters>) -> Self {
-        Self { steps: Vec::new(), entry: Edges::from([]), source, is_source: false, dead_letters }
+        let (entry, taps) = (Edges::from([]), Taps::default());
+        let (guard, exit) = (None, None);
+        Self { steps: Vec::new(), entry, port: None, source, front: Front::Refused, guard, exit, dead_letters, taps }
     }
 
-    /// Lets go of records that nothing reads. What a sink refused is kept: its reader went with a reload just now.
+    /// Shows a batch to whoever looks at this edge.
+    fn show(&self, (of, port): (&Meters, Option<&str>), side: Side, batch: &Batch) {
+        if self.taps.is_open() {
+            self.taps.see((&of.label().id, port), side, batch);
+        }
+    }
+
+    /// Lets go of records that nothing reads. What was refused is kept: its reader went with a reload just now.
     fn leave_unread(&self, batch: Batch) {
-        if self.is_source {
+        if self.front != Front::Refused {
             self.source.discarded(Reason::Unrouted, batch.len());
             return batch.settle(Outcome::Dropped);
         }
@@ -79,7 +113,7 @@ pub(crate) struct ChainOutlet(pub(crate) Arc<ArcSwap<Chain>>);
 impl Outlet for ChainOutlet {
     fn lane(&self) -> Box<dyn Lane> {
         let (current, suspects) = (self.0.clone(), Suspects::default());
-        Box::new(ChainLane { current, known: Weak::new(), steps: Vec::new(), suspects })
+        Box::new(ChainLane { current, known: Weak::new(), guard: None, steps: Vec::new(), suspects })
     }
 
     fn is_read(&self) -> bool {
@@ -92,6 +126,7 @@ struct ChainLane {
     /// The chain that `steps` are a copy of. Between batches a lane holds no chain: one that a reload replaced goes
     /// with the last batch in it, and with it the doors to sinks that were removed.
     known: Weak<Chain>,
+    guard: Option<Box<dyn Transform>>,
     steps: Vec<Copy>,
     suspects: Suspects,
 }
@@ -101,18 +136,22 @@ struct ChainLane {
 type Outputs = Vec<(Arc<dyn Inlet>, Batch)>;
 
 impl Lane for ChainLane {
-    fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer {
+    fn offer(&mut self, mut batch: Batch, waker: &Waker) -> Offer {
         let chain = self.current.load_full();
         if !std::ptr::eq(self.known.as_ptr(), &raw const *chain) {
-            self.known = Arc::downgrade(&chain);
-            let mut before = std::mem::take(&mut self.steps);
-            self.steps = chain.steps.iter().map(|step| step.copy(&mut before)).collect();
+            self.follow(&chain);
         }
-        if chain.is_source {
+        if let Some(guard) = &mut self.guard {
+            guard.apply(&mut batch, &mut Ports::default());
+        }
+        if chain.front != Front::Refused {
             chain.source.sent(batch.len(), 0);
+            chain.show((&chain.source, chain.port.as_deref()), Side::Out, &batch);
         }
         let mut run = Run { chain: &chain, steps: &mut self.steps, outputs: Outputs::new() };
-        if self.suspects.has(&batch) {
+        if chain.front == Front::Held {
+            run.at_once(batch);
+        } else if self.suspects.has(&batch) {
             run.each(&batch);
             self.suspects.remove(&batch);
             batch.close();
@@ -127,6 +166,20 @@ impl Lane for ChainLane {
         }
         offer(run.outputs, waker)
     }
+}
+
+impl ChainLane {
+    /// Takes copies of what a new chain is made of.
+    fn follow(&mut self, chain: &Arc<Chain>) {
+        self.known = Arc::downgrade(chain);
+        self.guard = chain.guard.as_ref().map(fork);
+        let mut before = std::mem::take(&mut self.steps);
+        self.steps = chain.steps.iter().map(|step| step.copy(&mut before)).collect();
+    }
+}
+
+fn fork(transform: &Shared) -> Box<dyn Transform> {
+    transform.lock().unwrap_or_else(PoisonError::into_inner).fork()
 }
 
 /// A lane's own copy of a step, with the step that it is a copy of.
@@ -144,8 +197,7 @@ impl Step {
     }
 
     fn fork(&self) -> Copy {
-        let transform = self.transform.lock().unwrap_or_else(PoisonError::into_inner).fork();
-        Copy { of: self.transform.clone(), transform, _seat: self.meters.seat() }
+        Copy { of: self.transform.clone(), transform: fork(&self.transform), _seat: self.meters.seat() }
     }
 }
 
@@ -169,6 +221,20 @@ impl Run<'_> {
         })
     }
 
+    /// Runs `batch`, and if a step panics, each of its records.
+    fn at_once(&mut self, mut batch: Batch) {
+        let spare = batch.clone();
+        let excuse = Excuse::put(&mut batch);
+        if self.guarded(batch).is_ok() {
+            excuse.not_needed();
+        } else {
+            excuse.accepted();
+            tracing::error!("a step panicked; its batch runs again, record by record");
+            self.each(&spare);
+        }
+        spare.close();
+    }
+
     /// Runs each record alone; one that makes a step panic becomes a dead letter.
     fn each(&mut self, batch: &Batch) {
         for at in 0..batch.len() {
@@ -183,7 +249,10 @@ impl Run<'_> {
                 Err(panic) => {
                     excuse.accepted();
                     self.chain.source.error("panic");
-                    let outcome = self.chain.dead_letters.write(&spare, ("panic", &panic), &self.chain.source);
+                    let spare = leaving(self.chain.exit.as_ref(), spare);
+                    // What a panic says may hold a part of the record.
+                    let why = if self.chain.exit.is_some() { "a step panicked" } else { &panic };
+                    let outcome = self.chain.dead_letters.write(&spare, ("panic", why), &self.chain.source);
                     spare.settle(outcome);
                 }
             }
@@ -215,12 +284,14 @@ impl Run<'_> {
         let chain = self.chain;
         let step = &chain.steps[number];
         step.meters.received(batch.len(), 0);
+        chain.show((&step.meters, None), Side::In, &batch);
         let mut ports = Ports::default();
         let at_work = step.meters.at_work();
         self.steps[number].transform.apply(&mut batch, &mut ports);
         drop(at_work);
         for (port, batch) in ports.take_named() {
             step.meters.sent(batch.len(), 0);
+            chain.show((&step.meters, step.ports[port].as_deref()), Side::Out, &batch);
             self.follow_all(batch, &step.outputs[port]);
         }
         for (batch, why) in ports.take_rejected() {
@@ -231,6 +302,7 @@ impl Run<'_> {
             return;
         }
         step.meters.sent(batch.len(), 0);
+        chain.show((&step.meters, None), Side::Out, &batch);
         match step.main {
             Some(main) => self.follow_all(batch, &step.outputs[main]),
             // A step without a main output that leaves records behind has no reader for them.
@@ -239,6 +311,8 @@ impl Run<'_> {
     }
 
     fn reject(&mut self, step: &Step, batch: Batch, why: &str) {
+        let batch = leaving(step.exit.as_ref(), batch);
+        self.chain.show((&step.meters, Some("dead_letter")), Side::Out, &batch);
         if !step.rejects.is_empty() {
             step.meters.sent(batch.len(), 0);
             self.follow_all(batch, &step.rejects);
@@ -259,11 +333,6 @@ fn offer(outputs: Outputs, waker: &Waker) -> Offer {
         waiting.extend(refused.map(|batch| (inlet, batch)));
     }
     Offer::of(waiting)
-}
-
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a step panicked".to_owned())
 }
 
 #[cfg(test)]

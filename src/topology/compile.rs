@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use super::chain::{Chain, Edge, Edges, Step};
+use super::chain::{Chain, Edge, Edges, Front, Shared, Step};
+use super::guard::Guards;
+use super::tap::Taps;
 use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
 use crate::component::transform::Transform;
@@ -25,27 +27,43 @@ pub(super) struct Compiler<'a> {
     pub(super) steps: &'a HashMap<String, BuiltStep>,
     pub(super) doors: &'a HashMap<String, Arc<dyn Inlet>>,
     pub(super) dead_letters: &'a Arc<DeadLetters>,
+    pub(super) taps: &'a Taps,
+    pub(super) guards: &'a Guards,
 }
 
 const DEAD_LETTER: &str = "dead_letter";
+/// The type of steps that scrub.
+const SCRUB: &str = "scrub";
 
 impl Compiler<'_> {
     /// The chain behind the source `id`.
     pub(super) fn chain(&self, id: &str, meters: Meters) -> Chain {
-        Chain { is_source: true, ..self.behind((id, None), meters) }
+        let guard = self.guards.of_source(id, &meters);
+        Chain { front: Front::Source, ..self.behind((id, None), (meters, guard)) }
     }
 
-    /// The chain behind the output `dead_letter` of the sink `id`.
+    /// The chain behind an output of the stateful step `id`.
+    pub(super) fn exit(&self, id: &str, port: Option<&str>, meters: Meters) -> Chain {
+        Chain { front: Front::Held, ..self.behind((id, port), (meters, None)) }
+    }
+
+    /// The chain behind the output `dead_letter` of the sink or the stateful step `id`.
     pub(super) fn rejects(&self, id: &str, meters: Meters) -> Chain {
-        self.behind((id, Some(DEAD_LETTER)), meters)
+        self.behind((id, Some(DEAD_LETTER)), (meters, None))
     }
 
-    fn behind(&self, (id, port): (&str, Option<&str>), meters: Meters) -> Chain {
+    fn behind(&self, (id, port): (&str, Option<&str>), (meters, guard): (Meters, Option<Shared>)) -> Chain {
         let reached = self.reached(id, port);
         let numbers = reached.iter().enumerate().map(|(number, step)| (*step, number)).collect();
-        let steps = reached.iter().filter_map(|step| self.step(step, &numbers)).collect();
+        let is_guarded = guard.is_some();
+        let steps: Vec<Step> = reached
+            .iter()
+            .filter_map(|step| Some(Step { exit: self.way_out(step, is_guarded), ..self.step(step, &numbers)? }))
+            .collect();
+        let exit = steps.iter().find_map(|step| step.exit.clone());
         let entry = self.edges(id, port, &numbers);
-        Chain { steps, entry, source: meters, is_source: false, dead_letters: self.dead_letters.clone() }
+        let (dead_letters, taps, port) = (self.dead_letters.clone(), self.taps.clone(), port.map(str::to_owned));
+        Chain { steps, entry, port, source: meters, front: Front::Refused, guard, exit, dead_letters, taps }
     }
 
     /// The transforms that records of an output can come to. Others stay out of its chain: their edges would hold open
@@ -74,8 +92,31 @@ impl Compiler<'_> {
             meters: built.meters,
             outputs,
             main: built.outputs.iter().position(Option::is_none),
+            ports: built.outputs.clone(),
             rejects: self.edges(id, Some(DEAD_LETTER), numbers),
+            exit: None,
         })
+    }
+
+    /// What records go through that the step `id` refuses: a scrub, if one is still ahead of them and none was at the
+    /// head of the chain.
+    fn way_out(&self, id: &str, is_guarded: bool) -> Option<Shared> {
+        (!is_guarded && self.leads_to_scrub(id)).then(|| self.guards.exit())
+    }
+
+    /// Is the step a scrub, or can its records come to one?
+    fn leads_to_scrub(&self, id: &str) -> bool {
+        let (mut seen, mut open) = (HashSet::from([id]), vec![id]);
+        while let Some(id) = open.pop() {
+            let step = self.plan.transforms.iter().find(|step| step.id == id);
+            if step.is_some_and(|step| step.type_name == SCRUB) {
+                return true;
+            }
+            let readers =
+                self.plan.transforms.iter().filter(|reader| reader.inputs.iter().any(|input| input.component == id));
+            open.extend(readers.map(|reader| reader.id.as_str()).filter(|id| seen.insert(*id)));
+        }
+        false
     }
 
     /// What reads an output, each with the way to it.

@@ -1,14 +1,23 @@
 //! From a checked plan to running tasks: `build` makes components, `compile` joins the stateless ones into chains,
-//! `running` starts, swaps and ends them. Only this room knows ids and edges, and only it starts components.
+//! `running` starts, swaps and ends them; `keepers` does so for stateful steps, each of which is a `keeper`. Only this room knows ids and edges, and only it starts components.
 
 mod alive;
 mod build;
 mod chain;
+mod changes;
 mod compile;
 mod door;
+mod guard;
+mod keeper;
+mod keepers;
+mod leftover;
+mod probe;
+mod retired;
 mod roster;
 mod running;
 mod suspect;
+mod tap;
+mod trial;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -20,8 +29,13 @@ use crate::delivery::DeadLetters;
 use crate::event::Budget;
 
 pub use build::BuildError;
+pub use changes::{Change, What};
+pub use leftover::Leftover;
+pub use probe::{Probed, probe};
 pub use roster::{Member, Roster};
-pub use running::{Leftover, Topology};
+pub use running::{Guest, Topology};
+pub use tap::{Side, Tapped, Taps, Wanted};
+pub use trial::{Emitted, Trial};
 
 /// The folder that is this process's alone.
 #[derive(Debug)]
@@ -66,6 +80,9 @@ impl Topology {
     /// Nothing runs yet; [`apply`](Self::apply) starts a plan.
     pub fn idle(data_dir: &DataDir, families: Families, budget: Budget) -> Self {
         let dead_letters = Arc::new(DeadLetters::new(data_dir.path.join("dead_letters")));
-        Self::new(build::Ground { families, budget, data_dir: data_dir.path.clone() }, dead_letters)
+        Self::new(
+            build::Ground { families, budget, data_dir: data_dir.path.clone(), taps: Taps::default() },
+            dead_letters,
+        )
     }
 }

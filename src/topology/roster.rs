@@ -5,18 +5,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::component::health::{Health, State};
-use crate::config::Kind;
+use crate::config::{Component, Kind};
 
 /// The components that run; a clone tells of the same. A reload replaces the list as a whole.
 #[derive(Clone, Debug, Default)]
 pub struct Roster(Arc<ArcSwap<Vec<Member>>>);
 
-/// A source or a sink. Transforms have no life of their own: they run where their source reads.
+/// A component. Transforms that hold nothing have no life of their own: they run where their source reads.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Its name.
     pub id: String,
-    /// Source or sink.
+    /// The part it plays.
     pub kind: Kind,
     /// Its type.
     pub type_name: String,
@@ -24,8 +24,15 @@ pub struct Member {
     pub health: Health,
 }
 
+impl Member {
+    pub(super) fn of(made_of: &Component, health: &Health) -> Self {
+        let Component { id, kind, type_name, .. } = made_of;
+        Self { id: id.clone(), kind: *kind, type_name: type_name.clone(), health: health.clone() }
+    }
+}
+
 impl Roster {
-    /// All of them as they are now: sources, then sinks, by name.
+    /// All of them as they are now: sources, transforms, sinks, by name.
     pub fn members(&self) -> Arc<Vec<Member>> {
         self.0.load_full()
     }

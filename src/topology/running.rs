@@ -3,28 +3,32 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 
 use super::alive::Alive;
-use super::build::{BuildError, Ground};
+use super::build::{BuildError, Ground, Made};
 use super::chain::{Chain, ChainOutlet};
+use super::changes::{self, Change};
 use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
+use super::guard::Guards;
+use super::keepers::{self, Keepers};
+use super::leftover::Leftover;
+use super::retired::{HAND_OVER, Retired};
 use super::roster::{Member, Roster};
+use super::tap::Taps;
 use crate::buffer::Queue;
 use crate::component::health::Health;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
 use crate::config::{Component, Plan};
-use crate::delivery::{Bench, DeadLetters, Drain, Refusals};
-
-/// How long a component that is replaced or removed may finish what it has in hand.
-const HAND_OVER: Duration = Duration::from_secs(10);
+use crate::delivery::settings::BufferSettings;
+use crate::delivery::{Bench, DeadLetters, Drain, InHand, Refusals};
 
 /// Everything that runs.
 pub struct Topology {
@@ -32,13 +36,15 @@ pub struct Topology {
     dead_letters: Arc<DeadLetters>,
     sources: HashMap<String, RunningSource>,
     steps: HashMap<String, RunningStep>,
+    keepers: Keepers,
     sinks: HashMap<String, RunningSink>,
+    retired: Retired,
     alive: Alive,
     roster: Roster,
 }
 
 struct RunningSource {
-    made_of: Component,
+    made_of: Made,
     health: Health,
     chain: Arc<ArcSwap<Chain>>,
     stop: Stop,
@@ -46,12 +52,13 @@ struct RunningSource {
 }
 
 struct RunningStep {
-    made_of: Component,
+    made_of: Made,
     built: BuiltStep,
 }
 
 struct RunningSink {
-    made_of: Component,
+    made_of: Made,
+    in_hand: InHand,
     queue: Arc<Queue>,
     door: Arc<Door>,
     /// What reads its output `dead_letter`.
@@ -63,19 +70,15 @@ struct RunningSink {
 
 /// What was built for a new plan, before anything is swapped. `None`: unchanged, what runs stays.
 struct Built {
-    sources: Vec<(Component, Option<Box<dyn Source>>)>,
+    sources: Vec<(Made, Option<Box<dyn Source>>)>,
     steps: HashMap<String, RunningStep>,
-    sinks: Vec<(Component, Option<Box<dyn Drain>>)>,
+    keepers: keepers::Built,
+    sinks: Vec<(Made, Option<Box<dyn Drain>>)>,
+    guards: Guards,
 }
 
-/// What was still there when the time was over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leftover {
-    /// Components that had not ended.
-    pub components: Vec<String>,
-    /// Bytes in the queue of each sink that has some.
-    pub queued_bytes: Vec<(String, usize)>,
-}
+/// Takes the place of a sink, and gets it as it was built, to pass records on to or to let go.
+pub type Guest = Box<dyn FnOnce(Box<dyn Drain>) -> Box<dyn Drain>>;
 
 impl Topology {
     pub(super) fn new(ground: Ground, dead_letters: Arc<DeadLetters>) -> Self {
@@ -84,7 +87,9 @@ impl Topology {
             dead_letters,
             sources: HashMap::new(),
             steps: HashMap::new(),
+            keepers: Keepers::default(),
             sinks: HashMap::new(),
+            retired: Retired::default(),
             alive: Alive::default(),
             roster: Roster::default(),
         }
@@ -95,11 +100,25 @@ impl Topology {
         self.apply_with(plan, &mut HashMap::new())
     }
 
-    /// The same, with drains of the caller's, by id, in the place of sinks: for a program that wants the records.
-    pub fn apply_with(&mut self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<(), BuildError> {
+    /// The same, with guests, by id, in the place of sinks: for a program that wants the records.
+    pub fn apply_with(&mut self, plan: &Plan, guests: &mut HashMap<String, Guest>) -> Result<(), BuildError> {
         let built = self.build(plan, guests)?;
         self.swap(plan, built);
         Ok(())
+    }
+
+    /// What `plan` would change.
+    pub fn changes(&self, plan: &Plan) -> Vec<Change> {
+        let sources = self.sources.values().map(|source| &source.made_of);
+        let steps = self.steps.values().map(|step| &step.made_of);
+        let steps = steps.chain(self.keepers.made());
+        let all = sources.chain(steps).chain(self.sinks.values().map(|sink| &sink.made_of));
+        changes::changes(&all.map(|made| (made.component.id.as_str(), made)).collect(), plan)
+    }
+
+    /// Where records can be looked at.
+    pub fn taps(&self) -> Taps {
+        self.ground.taps.clone()
     }
 
     /// Who runs, and how each is.
@@ -112,82 +131,112 @@ impl Topology {
         self.alive.ended()
     }
 
-    fn build(&self, plan: &Plan, guests: &mut HashMap<String, Box<dyn Drain>>) -> Result<Built, BuildError> {
-        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), sinks: Vec::new() };
+    fn build(&self, plan: &Plan, guests: &mut HashMap<String, Guest>) -> Result<Built, BuildError> {
+        let keepers = self.keepers.build(plan, &self.ground)?;
+        let guards = Guards::of(plan)?;
+        let mut built = Built { sources: Vec::new(), steps: HashMap::new(), keepers, sinks: Vec::new(), guards };
+        let files = &plan.files;
         for component in &plan.sinks {
-            let runs = self.sinks.get(&component.id).is_some_and(|sink| is_same(&sink.made_of, component));
+            let made_of = Made::of(component, files);
+            let runs = self.sinks.get(&component.id).is_some_and(|sink| sink.made_of.is_same(&made_of));
             let sink = match guests.remove(&component.id) {
-                Some(guest) => Some(guest),
+                Some(guest) => Some(guest(self.ground.sink(component, files)?)),
                 None if runs => None,
-                None => Some(self.ground.sink(component)?),
+                None => Some(self.ground.sink(component, files)?),
             };
-            built.sinks.push((component.clone(), sink));
+            built.sinks.push((made_of, sink));
         }
-        for component in &plan.transforms {
-            let step = match self.steps.get(&component.id).filter(|step| is_same(&step.made_of, component)) {
+        for component in plan.transforms.iter().filter(|component| !Ground::is_stateful(component)) {
+            let made_of = Made::of(component, files);
+            let step = match self.steps.get(&component.id).filter(|step| step.made_of.is_same(&made_of)) {
                 Some(step) => step.built.clone(),
-                None => self.ground.transform(component)?,
+                None => self.ground.transform(component, files)?,
             };
-            built.steps.insert(component.id.clone(), RunningStep { made_of: component.clone(), built: step });
+            built.steps.insert(component.id.clone(), RunningStep { made_of, built: step });
         }
         for component in &plan.sources {
-            let runs = self.sources.get(&component.id).is_some_and(|source| is_same(&source.made_of, component));
-            let source = if runs { None } else { Some(self.ground.source(component)?) };
-            built.sources.push((component.clone(), source));
+            let made_of = Made::of(component, files);
+            let runs = self.sources.get(&component.id).is_some_and(|source| source.made_of.is_same(&made_of));
+            let source = if runs { None } else { Some(self.ground.source(component, files)?) };
+            built.sources.push((made_of, source));
         }
         Ok(built)
     }
 
     fn swap(&mut self, plan: &Plan, built: Built) {
-        let retired = self.swap_sinks(built.sinks);
+        self.retired.sweep();
+        let removed = self.swap_sinks(built.sinks);
         self.steps = built.steps;
-        self.swap_sources(plan, built.sources);
+        let mut keepers = self.keepers.swap(built.keepers, &self.ground, &self.dead_letters);
+        self.swap_sources((plan, &built.guards), built.sources, || keepers.start());
         self.roster.replace(self.members());
+        keepers.retire();
         // The doors of removed sinks go last: their queues close when no chain leads there any more.
-        retired.into_iter().for_each(RunningSink::retire);
+        for (id, sink) in removed {
+            let ClosedSink { queue, stop, task, .. } = sink.close();
+            self.retired.sink(id, (queue, stop), task);
+        }
     }
 
     fn members(&self) -> Vec<Member> {
-        let member = |made_of: &Component, health: &Health| Member {
-            id: made_of.id.clone(),
-            kind: made_of.kind,
-            type_name: made_of.type_name.clone(),
-            health: health.clone(),
-        };
-        let sources = self.sources.values().map(|source| member(&source.made_of, &source.health));
-        sources.chain(self.sinks.values().map(|sink| member(&sink.made_of, &sink.health))).collect()
+        let sources = self.sources.values().map(|source| Member::of(&source.made_of.component, &source.health));
+        let steps = self.steps.values().map(|step| Member::of(&step.made_of.component, &running()));
+        let sinks = self.sinks.values().map(|sink| Member::of(&sink.made_of.component, &sink.health));
+        sources.chain(steps).chain(self.keepers.members()).chain(sinks).collect()
     }
 
-    fn swap_sinks(&mut self, sinks: Vec<(Component, Option<Box<dyn Drain>>)>) -> Vec<RunningSink> {
+    fn swap_sinks(&mut self, sinks: Vec<(Made, Option<Box<dyn Drain>>)>) -> HashMap<String, RunningSink> {
         let mut before = std::mem::take(&mut self.sinks);
-        for (component, drain) in sinks {
-            let running = match (before.remove(&component.id), drain) {
+        for (made_of, drain) in sinks {
+            let id = made_of.component.id.clone();
+            let running = match (before.remove(&id), drain) {
                 (Some(running), None) => running,
-                (old, Some(drain)) => self.start_sink(component.clone(), drain, old),
+                (old, Some(drain)) => self.start_sink(made_of, drain, old),
                 (None, None) => continue,
             };
-            self.sinks.insert(component.id, running);
+            self.sinks.insert(id, running);
         }
-        before.into_values().collect()
+        before
     }
 
-    /// Starts a sink; one of the same id that runs hands its queue over and finishes its requests.
-    fn start_sink(&self, made_of: Component, drain: Box<dyn Drain>, old: Option<RunningSink>) -> RunningSink {
-        let meters = self.ground.context(&made_of).meters;
-        let buffer = drain.buffer().clone();
+    /// The queue of a sink, with its door. One of the same id that runs, or has not ended, hands it over and finishes
+    /// its requests: its end comes with it.
+    fn queue(
+        &mut self,
+        made_of: &Made,
+        buffer: &BufferSettings,
+        old: Option<RunningSink>,
+    ) -> (Arc<Queue>, Arc<Door>, Option<JoinHandle<()>>) {
         let (queue, door, before) = if let Some(old) = old {
-            old.queue.configure(buffer.max_size, buffer.when_full);
             old.stop.request(Instant::now() + HAND_OVER);
             (old.queue, old.door, Some(old.task))
+        } else if let Some((queue, end)) = self.retired.take_sink(&made_of.component.id) {
+            let door = self.door(&made_of.component, queue.clone());
+            (queue, door, Some(end))
         } else {
-            let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters.clone()));
-            (queue.clone(), Arc::new(Door(queue)), None)
+            let meters = self.ground.context(&made_of.component).meters;
+            let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters));
+            let door = self.door(&made_of.component, queue.clone());
+            return (queue, door, None);
         };
+        queue.configure(buffer.max_size, buffer.when_full);
+        (queue, door, before)
+    }
+
+    fn door(&self, component: &Component, queue: Arc<Queue>) -> Arc<Door> {
+        Arc::new(Door::new(queue, &component.id, self.ground.taps.clone()))
+    }
+
+    fn start_sink(&mut self, made_of: Made, drain: Box<dyn Drain>, old: Option<RunningSink>) -> RunningSink {
+        let meters = self.ground.context(&made_of.component).meters;
+        let (queue, door, before) = self.queue(&made_of, drain.buffer(), old);
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
         let rejects = Arc::new(ArcSwap::from_pointee(unread));
-        let refusals = Refusals::new(self.dead_letters.clone(), Arc::new(ChainOutlet(rejects.clone())));
-        let bench = Bench { queue: queue.clone(), meters, health: Health::default(), refusals };
-        let stop = Stop::default();
+        let (stop, in_hand) = (Stop::default(), InHand::default());
+        let outlet = Arc::new(ChainOutlet(rejects.clone()));
+        let refusals = Refusals::new(self.dead_letters.clone(), outlet, stop.clone());
+        let health = Health::default();
+        let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone() };
         let wait_for = before.filter(|_| drain.is_ordered());
         let work = drain.run(bench.clone(), stop.clone());
         let task = tokio::spawn(async move {
@@ -196,37 +245,50 @@ impl Topology {
             }
             work.await;
         });
-        RunningSink { made_of, queue, door, rejects, health: bench.health, stop, task }
+        RunningSink { made_of, in_hand, queue, door, rejects, health: bench.health, stop, task }
     }
 
-    fn swap_sources(&mut self, plan: &Plan, sources: Vec<(Component, Option<Box<dyn Source>>)>) {
+    /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
+    /// any source writes to those.
+    fn swap_sources(
+        &mut self,
+        (plan, guards): (&Plan, &Guards),
+        sources: Vec<(Made, Option<Box<dyn Source>>)>,
+        connected: impl FnOnce(),
+    ) {
         let steps = self.steps.iter().map(|(id, step)| (id.clone(), step.built.clone())).collect();
-        let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>)).collect();
+        let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>));
+        let doors = doors.chain(self.keepers.doors()).collect();
         let dead_letters = self.dead_letters.clone();
-        let compiler = Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters };
+        let taps = self.ground.taps.clone();
+        let compiler =
+            Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters, taps: &taps, guards };
         for (id, sink) in &self.sinks {
-            let meters = self.ground.context(&sink.made_of).meters;
+            let meters = self.ground.context(&sink.made_of.component).meters;
             sink.rejects.store(Arc::new(compiler.rejects(id, meters)));
         }
+        self.keepers.connect(&compiler, &self.ground);
+        connected();
         let mut before = std::mem::take(&mut self.sources);
-        for (component, source) in sources {
-            let meters = self.ground.context(&component).meters;
-            let chain = Arc::new(compiler.chain(&component.id, meters));
-            let running = match (before.remove(&component.id), source) {
+        for (made_of, source) in sources {
+            let id = made_of.component.id.clone();
+            let meters = self.ground.context(&made_of.component).meters;
+            let chain = Arc::new(compiler.chain(&id, meters));
+            let running = match (before.remove(&id), source) {
                 (Some(running), None) => {
                     running.chain.store(chain);
                     running
                 }
                 (old, Some(source)) => {
-                    let new = NewSource { made_of: component.clone(), chain, source };
-                    new.start(old, &self.alive)
+                    let old = old.map(RunningSource::hand_over).or_else(|| self.retired.take_source(&id));
+                    NewSource { made_of, chain, source }.start(old, &self.alive)
                 }
                 (None, None) => continue,
             };
-            self.sources.insert(component.id, running);
+            self.sources.insert(id, running);
         }
-        for removed in before.into_values() {
-            removed.stop.request(Instant::now() + HAND_OVER);
+        for (id, removed) in before {
+            self.retired.source(id, removed.stop, removed.task);
         }
     }
 
@@ -236,9 +298,11 @@ impl Topology {
         for source in self.sources.values() {
             source.stop.request(deadline);
         }
+        self.keepers.hurry();
         for sink in self.sinks.values() {
             sink.queue.hurry();
         }
+        self.retired.hurry(deadline);
         let at = tokio::time::Instant::from_std(deadline);
         for (id, mut source) in self.sources.drain() {
             if timeout_at(at, &mut source.task).await.is_err() {
@@ -246,46 +310,49 @@ impl Topology {
                 left.components.push(id);
             }
         }
+        left.components.extend(self.retired.sources_end(deadline).await);
+        self.keepers.shut_down(deadline, &mut left).await;
         // All doors at once: a sink that cannot deliver does not keep the others from ending, and one that another
         // sends its refused records to ends after it.
         let sinks: Vec<_> = self.sinks.drain().map(|(id, sink)| (id, sink.close())).collect();
         for (id, mut sink) in sinks {
             if timeout_at(at, &mut sink.task).await.is_err() {
+                left.queued_bytes.push((id.clone(), sink.queue.bytes()));
+                left.in_hand.push((id.clone(), sink.in_hand.sum()));
                 sink.stop.request(deadline);
                 sink.task.abort();
-                left.queued_bytes.push((id.clone(), sink.queue.bytes()));
                 left.components.push(id);
             }
         }
-        left.queued_bytes.retain(|(_, bytes)| *bytes > 0);
-        left.queued_bytes.sort();
-        left.components.sort();
+        for (id, bytes) in self.retired.sinks_end(deadline).await {
+            left.queued_bytes.push((id.clone(), bytes));
+            left.components.push(id);
+        }
+        left.tidy();
         left
     }
 }
 
 /// A source that was built and does not run yet.
 struct NewSource {
-    made_of: Component,
+    made_of: Made,
     chain: Arc<Chain>,
     source: Box<dyn Source>,
 }
 
 impl NewSource {
-    fn start(self, old: Option<RunningSource>, alive: &Alive) -> RunningSource {
+    /// Starts it after the end of `old`.
+    fn start(self, old: Option<JoinHandle<()>>, alive: &Alive) -> RunningSource {
         let Self { made_of, chain, source } = self;
         let chain = Arc::new(ArcSwap::new(chain));
         let (outlet, stop, health) = (Arc::new(ChainOutlet(chain.clone())), Stop::default(), Health::default());
-        if let Some(old) = &old {
-            old.stop.request(Instant::now() + HAND_OVER);
-        }
-        let (id, ending, state) = (made_of.id.clone(), stop.clone(), health.clone());
+        let (id, ending, state) = (made_of.component.id.clone(), stop.clone(), health.clone());
         let pulse = alive.begin(&id, &health, &stop);
         let task = tokio::spawn(async move {
             let _at_work = pulse;
             // Positions and ports pass from the one to the other.
             if let Some(old) = old {
-                let _ended = old.task.await;
+                let _ended = old.await;
             }
             state.succeeded(&id);
             source.run(outlet, ending).await;
@@ -294,35 +361,34 @@ impl NewSource {
     }
 }
 
+impl RunningSource {
+    /// Another takes its place when it has ended.
+    fn hand_over(self) -> JoinHandle<()> {
+        self.stop.request(Instant::now() + HAND_OVER);
+        self.task
+    }
+}
+
 /// A sink whose queue nothing of ours writes to any more.
 struct ClosedSink {
     queue: Arc<Queue>,
+    in_hand: InHand,
     stop: Stop,
     task: JoinHandle<()>,
 }
 
 impl RunningSink {
     fn close(self) -> ClosedSink {
-        let Self { queue, stop, task, .. } = self;
-        ClosedSink { queue, stop, task }
-    }
-
-    /// Lets a removed sink deliver what its queue holds, for a while.
-    fn retire(self) {
-        let ClosedSink { queue, stop, mut task } = self.close();
-        tokio::spawn(async move {
-            if timeout(HAND_OVER, &mut task).await.is_err() {
-                stop.request(Instant::now());
-                let _ended = task.await;
-            }
-            queue.abandon();
-        });
+        let Self { queue, in_hand, stop, task, .. } = self;
+        ClosedSink { queue, in_hand, stop, task }
     }
 }
 
-/// Would building it again give the same?
-fn is_same(one: &Component, other: &Component) -> bool {
-    one.type_name == other.type_name && one.section.settings == other.section.settings
+/// How a step is: it runs where its source reads.
+fn running() -> Health {
+    let health = Health::default();
+    health.succeeded("");
+    health
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::event::{Batch, Outcome, Receipt, Resolution, Resolve, StreamKey};
+use crate::event::{Batch, Receipt, Resolution, Resolve, StreamKey};
 
 /// Stretches of streams that are remembered at once; the oldest goes first.
 const MOST: usize = 256;
@@ -99,18 +99,6 @@ impl Resolve for Between {
         if self.is_excused.load(Ordering::Acquire) {
             return real.close();
         }
-        let Resolution { worst, delivered, dropped, dead_lettered, failed } = resolution;
-        let counts = [
-            (Outcome::Delivered, delivered),
-            (Outcome::Dropped, dropped),
-            (Outcome::DeadLettered, dead_lettered),
-            (Outcome::Failed, failed),
-        ];
-        for (outcome, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-            real.note(outcome, count as usize);
-        }
-        if worst != Outcome::Failed {
-            real.close();
-        }
+        real.pass_on(resolution);
     }
 }

@@ -10,7 +10,7 @@ use crate::lang::{self, Condition, Runner, TimeZone};
 
 /// A condition as written: `".level == \"debug\""` or `{ type = "vrl", source = "..." }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ConditionText {
+pub struct ConditionText {
     source: String,
     /// Where the program stands below the setting.
     at: &'static str,
@@ -56,8 +56,18 @@ impl JsonSchema for ConditionText {
 }
 
 impl ConditionText {
+    /// The condition of this text.
+    pub fn new(source: &str) -> Self {
+        Self { source: source.to_owned(), at: "" }
+    }
+
+    /// The program.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The faults of the condition in `setting`.
-    pub(super) fn check(&self, setting: &str) -> Vec<Problem> {
+    pub fn check(&self, setting: &str) -> Vec<Problem> {
         let setting = format!("{setting}{}", self.at);
         match lang::compile_condition(&self.source, TimeZone::default()) {
             Ok(condition) => program::problems(&setting, condition.warnings(), Weight::Warning),
@@ -65,7 +75,8 @@ impl ConditionText {
         }
     }
 
-    pub(super) fn compile(&self) -> Result<Condition, String> {
+    /// The condition, ready to be asked; an error is a picture of its faults.
+    pub fn compile(&self) -> Result<Condition, String> {
         lang::compile_condition(&self.source, TimeZone::default())
             .map_err(|faults| program::pictures("condition", &faults))
     }

@@ -1,26 +1,48 @@
 //! The shelf of transforms: one row each.
 
 mod condition;
+mod dedupe;
 mod enrich;
 mod filter;
+mod key;
 mod notice;
 mod program;
+mod protection;
+mod reduce;
 mod remap;
 mod route;
 mod sample;
 pub mod scrub;
 #[cfg(test)]
 mod test_kit;
+mod throttle;
 
 use crate::component::row::Row;
-use crate::component::transform::Transform;
+use crate::component::transform::{Stateful, Transform};
+use crate::delivery::settings::BufferSettings;
 
-/// Every kind of transform.
+pub use condition::ConditionText;
+pub use protection::protection;
+
+/// A stateful transform as its settings make it.
+pub struct Keeping {
+    /// What it does.
+    pub step: Box<dyn Stateful>,
+    /// What stands before it.
+    pub buffer: BufferSettings,
+}
+
+/// Every kind of transform that holds records between batches.
+pub const STATEFUL: &[Row<Keeping>] = &[Row::of::<reduce::ReduceSettings>()];
+
+/// Every other kind.
 pub const ROWS: &[Row<Box<dyn Transform>>] = &[
+    Row::of::<dedupe::DedupeSettings>(),
     Row::of::<enrich::EnrichSettings>(),
     Row::of::<filter::FilterSettings>(),
     Row::of::<remap::RemapSettings>(),
     Row::of::<route::RouteSettings>(),
     Row::of::<sample::SampleSettings>(),
     Row::of::<scrub::ScrubSettings>(),
+    Row::of::<throttle::ThrottleSettings>(),
 ];

@@ -1,7 +1,8 @@
 //! What transforms with programs share: where the text stands, and how its faults are told.
 
-use std::path::PathBuf;
+use std::ops::Range;
 
+use crate::component::files::{Files, Named};
 use crate::component::row::{About, Problem};
 use crate::lang::{Fault, TimeZone};
 
@@ -10,23 +11,59 @@ pub(super) enum Written<'a> {
     /// In the configuration.
     Here(&'a str),
     /// In files, one after another.
-    Files(&'a [PathBuf]),
+    Files(Vec<Named>),
+}
+
+/// A program's text, and where its parts come from.
+pub(super) struct Text {
+    pub(super) source: String,
+    /// The bytes of each part that is a file; none if the text stands in the setting `source`.
+    parts: Vec<(Range<usize>, Named)>,
 }
 
 impl Written<'_> {
-    /// A name for messages, and the text.
-    pub(super) fn read(&self) -> Result<(String, String), String> {
-        let files = match self {
-            Self::Here(source) => return Ok(("source".to_owned(), (*source).to_owned())),
-            Self::Files(files) => files,
+    /// The text; the problem is a file that is no text, or cannot be read.
+    pub(super) fn read(&self, files: &Files) -> Result<Text, Problem> {
+        let named = match self {
+            Self::Here(source) => return Ok(Text { source: (*source).to_owned(), parts: Vec::new() }),
+            Self::Files(named) => named,
         };
-        let mut texts = Vec::new();
-        for file in *files {
-            let text = std::fs::read_to_string(file);
-            texts.push(text.map_err(|error| format!("cannot read the program `{}`: {error}", file.display()))?);
+        let mut text = Text { source: String::new(), parts: Vec::new() };
+        for named in named {
+            let part = files.text(&named.path).map_err(|why| Problem::new(&named.setting, why))?;
+            if !text.parts.is_empty() {
+                text.source.push('\n');
+            }
+            let start = text.source.len();
+            text.source.push_str(&part);
+            text.parts.push((start..text.source.len(), named.clone()));
         }
-        let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-        Ok((names.join("`, `"), texts.join("\n")))
+        Ok(text)
+    }
+}
+
+impl Text {
+    /// A name for messages.
+    pub(super) fn name(&self) -> String {
+        let names: Vec<String> = self.parts.iter().map(|(_, named)| named.path.display().to_string()).collect();
+        if names.is_empty() { "source".to_owned() } else { names.join("`, `") }
+    }
+
+    /// The faults of the program, each at its place: in the configuration, or in the file it begins in.
+    pub(super) fn problems(&self, faults: &[Fault], weight: Weight) -> Vec<Problem> {
+        let mut problems = problems("source", faults, weight);
+        for problem in &mut problems {
+            let Some(span) = problem.within.clone() else { continue };
+            // One at the very end may stand behind the last byte.
+            let part = self.parts.iter().rev().find(|(part, _)| part.start <= span.start);
+            if let Some((part, named)) = part {
+                let inside = |at: usize| at.clamp(part.start, part.end) - part.start;
+                problem.within = Some(inside(span.start)..inside(span.end));
+                problem.setting.clone_from(&named.setting);
+                problem.file = Some(named.path.as_path().into());
+            }
+        }
+        problems
     }
 }
 
@@ -48,6 +85,7 @@ pub(super) fn problems(setting: &str, faults: &[Fault], weight: Weight) -> Vec<P
         help: help(fault),
         is_warning: weight == Weight::Warning,
         about: About::Program,
+        file: None,
     };
     faults.iter().map(problem).collect()
 }

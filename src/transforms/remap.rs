@@ -23,7 +23,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::notice::Notice;
-use super::program::{self, Written};
+use super::program::{self, Weight, Written};
+use crate::component::files::{Files, Named};
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
 use crate::component::row::{Context, Problem, Settings};
@@ -68,8 +69,11 @@ impl RemapSettings {
     fn written(&self) -> Result<Written<'_>, Problem> {
         match (&self.source, &self.file, &self.files) {
             (Some(source), None, None) => Ok(Written::Here(source)),
-            (None, Some(file), None) => Ok(Written::Files(std::slice::from_ref(file))),
-            (None, None, Some(files)) if !files.is_empty() => Ok(Written::Files(files)),
+            (None, Some(file), None) => Ok(Written::Files(vec![Named::new("file", file)])),
+            (None, None, Some(files)) if !files.is_empty() => {
+                let named = |(at, file): (usize, &PathBuf)| Named::new(format!("files[{at}]"), file);
+                Ok(Written::Files(files.iter().enumerate().map(named).collect()))
+            }
             (None, None, None | Some(_)) => {
                 Err(Problem::new("", "no program: expected one of `source`, `file` and `files`"))
             }
@@ -81,11 +85,23 @@ impl RemapSettings {
         program::timezone(self.timezone.as_deref())
     }
 
-    fn program(&self) -> Result<Program, String> {
+    fn program(&self, files: &Files) -> Result<Program, String> {
         let message = |problem: Problem| problem.message;
         let timezone = self.timezone().map_err(message)?;
-        let (name, text) = self.written().map_err(message)?.read()?;
-        lang::compile(&text, timezone).map_err(|faults| program::pictures(&name, &faults))
+        let text = self.written().and_then(|written| written.read(files)).map_err(message)?;
+        lang::compile(&text.source, timezone).map_err(|faults| program::pictures(&text.name(), &faults))
+    }
+
+    /// What the compiler says of the program; of one that cannot be read it says nothing.
+    fn faults(&self, written: &Written<'_>, files: &Files) -> Vec<Problem> {
+        let text = match written.read(files) {
+            Ok(text) => text,
+            Err(problem) => return vec![problem],
+        };
+        match lang::compile(&text.source, self.timezone().unwrap_or_default()) {
+            Ok(program) => text.problems(program.warnings(), Weight::Warning),
+            Err(faults) => text.problems(&faults, Weight::Error),
+        }
     }
 }
 
@@ -102,21 +118,29 @@ impl Settings for RemapSettings {
         let mut problems: Vec<Problem> = self.timezone().err().into_iter().collect();
         match self.written() {
             Err(problem) => problems.push(problem),
-            // Reading a file is left to `build`.
             Ok(Written::Files(_)) => {}
-            Ok(Written::Here(source)) => {
-                let timezone = self.timezone().unwrap_or_default();
-                problems.extend(match lang::compile(source, timezone) {
-                    Ok(program) => program::problems("source", program.warnings(), program::Weight::Warning),
-                    Err(faults) => program::problems("source", &faults, program::Weight::Error),
-                });
-            }
+            Ok(here) => problems.extend(self.faults(&here, &Files::default())),
         }
         problems
     }
 
+    fn files(&self) -> Vec<Named> {
+        match self.written() {
+            Ok(Written::Files(named)) => named,
+            _ => Vec::new(),
+        }
+    }
+
+    fn check_files(&self, files: &Files) -> Vec<Problem> {
+        let are_read = self.files().iter().all(|named| files.read(&named.path).is_ok());
+        match self.written() {
+            Ok(written @ Written::Files(_)) if are_read => self.faults(&written, files),
+            _ => Vec::new(),
+        }
+    }
+
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let program = Arc::new(self.program()?);
+        let program = Arc::new(self.program(&context.files)?);
         let policy = Policy {
             drops_failed: self.drop_on_error,
             drops_aborted: self.drop_on_abort,

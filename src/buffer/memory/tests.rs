@@ -126,3 +126,41 @@ fn an_abandoned_queue_holds_nobody() {
     assert!(offer(&queue, back));
     assert_eq!(ledger.worst(), [(0, Outcome::Failed), (1, Outcome::Failed)], "their sources offer them again");
 }
+
+#[tokio::test]
+async fn what_passes_by_is_not_queued() {
+    let ledger = Arc::new(Ledger::default());
+    let queue = for_two(WhenFull::Block, &ledger);
+    assert!(offer(&queue, batch(&ledger, &["a"])));
+    queue.pass_by(Some(Arc::new(|batch: Batch| batch.settle(Outcome::Delivered))));
+    for _ in 0..5 {
+        assert!(offer(&queue, batch(&ledger, &["b"])), "there is always room");
+    }
+    let delivered = ledger.worst().into_iter().filter(|(_, worst)| *worst == Outcome::Delivered);
+    assert_eq!((delivered.count(), queue.bytes() > 0), (5, true), "what was queued before stays");
+    assert_eq!(lines(&queue.take(usize::MAX).await.unwrap()), ["a"]);
+    queue.pass_by(None);
+    assert!(offer(&queue, batch(&ledger, &["c"])));
+    assert_eq!(lines(&queue.take(usize::MAX).await.unwrap()), ["c"]);
+}
+
+#[tokio::test]
+async fn the_last_door_closes_a_queue_and_a_new_one_opens_it_again() {
+    let queue = Queue::new(1 << 20, WhenFull::Block, meters());
+    queue.enter();
+    queue.enter();
+    queue.leave();
+    queue.enter();
+    queue.leave();
+    assert!(offer(&queue, batch(&Arc::new(Ledger::default()), &["a"])), "one is left");
+    queue.leave();
+    assert_eq!(queue.take(1).await.unwrap().len(), 1);
+    assert!(queue.take(1).await.is_none(), "closed and empty");
+    queue.enter();
+    assert!(offer(&queue, batch(&Arc::new(Ledger::default()), &["b"])));
+    assert_eq!(lines(&queue.take(1).await.unwrap()), ["b"]);
+    queue.leave();
+    queue.abandon();
+    queue.enter();
+    assert!(queue.take(1).await.is_none(), "nobody takes from it for good");
+}

@@ -1,7 +1,7 @@
 //! `levada demo`: the shipped pipeline at work on logs that it makes itself, with no file, server or option.
 //!
-//! Services write into a temporary folder (`services`); `config/levada.toml` runs on it, with the [`Window`] in the place
-//! of its sink; `card` shows a record before and after, `ticker` a live line, `tally` what became of all records.
+//! Services write into a temporary folder (`services`); `config/levada.toml` runs on it, with the `window` in the place
+//! of its sink, or in front of one of the user's; `card` shows a record before and after, `ticker` a live line, `tally` what became of all records.
 
 mod card;
 mod change;
@@ -28,7 +28,7 @@ pub(super) struct DemoArguments {
     /// How long it runs, unless Ctrl-C ends it before.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
-    /// Send to this Elasticsearch or OpenSearch too, into the index `levada-demo`.
+    /// Send to this Elasticsearch or OpenSearch, into the index `levada-demo`, instead of letting the records go.
     #[arg(long, value_name = "http://HOST:9200", value_parser = endpoint)]
     to: Option<String>,
 }

@@ -1,5 +1,6 @@
-//! The pipeline of the demonstration: the shipped configuration, and a sink of the user's besides.
+//! The pipeline of the demonstration: the shipped configuration, with a sink of the user's instead of its own.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::component::machine;
@@ -11,10 +12,13 @@ const SHIPPED: &str = include_str!("../../../config/levada.toml");
 /// Its source and its sink.
 pub(super) const SOURCE: &str = "app";
 pub(super) const SINK: &str = "out";
-/// Whose records a sink of the user's gets.
-const LAST_STEP: &str = "few_health_checks";
+
 /// The user's sink.
-pub(super) const USERS_SINK: &str = "to";
+const USERS_SINK: &str = r#"
+type = "elasticsearch"
+endpoints = ["${LEVADA_DEMO_TO}"]
+bulk.index = "levada-demo"
+"#;
 
 /// Where the pipeline reads and keeps its state.
 pub(super) struct Paths {
@@ -33,9 +37,8 @@ pub(super) fn plan(paths: &Paths, to: Option<&str>) -> Result<Plan, String> {
     let memory = Memory { default_limit: machine::default_memory_limit() };
     let environment = |name: &str| variable(paths, to, name);
     let rules = Rules { catalogue: &Shelves, environment: &environment, budget: &memory };
-    let more = to.map(|_| users_sink());
-    let texts = [("config/levada.toml", SHIPPED)].into_iter();
-    let loaded = config::load_texts(texts.chain(more.as_deref().map(|text| ("--to", text))), rules);
+    let text = if to.is_some() { Cow::Owned(with_users_sink()?) } else { Cow::Borrowed(SHIPPED) };
+    let loaded = config::load_texts([("config/levada.toml", &*text)], rules);
     let faults = render_report(&loaded.report, &loaded.sources, Color::Never);
     loaded.plan.ok_or(faults)
 }
@@ -52,16 +55,16 @@ fn variable(paths: &Paths, to: Option<&str>, name: &str) -> Option<String> {
     }
 }
 
-fn users_sink() -> String {
-    format!(
-        r#"
-        [sinks.{USERS_SINK}]
-        type = "elasticsearch"
-        inputs = ["{LAST_STEP}"]
-        endpoints = ["${{LEVADA_DEMO_TO}}"]
-        bulk.index = "levada-demo"
-        "#
-    )
+/// The shipped configuration whose sink is the user's: of the same name, with the same inputs.
+fn with_users_sink() -> Result<String, String> {
+    let told = |error: toml::de::Error| error.to_string();
+    let mut shipped: toml::Table = SHIPPED.parse().map_err(told)?;
+    let mut sink: toml::Table = USERS_SINK.parse().map_err(told)?;
+    let sinks = shipped.get_mut("sinks").and_then(toml::Value::as_table_mut).ok_or("no sinks")?;
+    let own = sinks.remove(SINK).ok_or("no sink")?;
+    sink.extend(own.get("inputs").map(|inputs| ("inputs".to_owned(), inputs.clone())));
+    sinks.insert(SINK.to_owned(), toml::Value::Table(sink));
+    Ok(shipped.to_string())
 }
 
 #[cfg(test)]
@@ -70,10 +73,14 @@ mod tests {
 
     #[test]
     fn the_shipped_configuration_has_the_ids_that_are_used_here() {
-        let plan = plan(&Paths::within(Path::new("/x")), Some("http://localhost:9200")).unwrap();
-        let ids: Vec<&str> = plan.sources.iter().chain(&plan.sinks).map(|component| component.id.as_str()).collect();
-        assert_eq!(ids, [SOURCE, SINK, USERS_SINK]);
-        assert_eq!(plan.sinks[0].inputs, plan.sinks[1].inputs);
+        let plan = |to| plan(&Paths::within(Path::new("/x")), to).unwrap();
+        let (own, users) = (plan(None), plan(Some("http://localhost:9200")));
+        for (plan, type_name) in [(&own, "console"), (&users, "elasticsearch")] {
+            let ends = plan.sources.iter().chain(&plan.sinks);
+            let ends: Vec<_> = ends.map(|end| (end.id.as_str(), end.type_name.as_str())).collect();
+            assert_eq!(ends, [(SOURCE, "file"), (SINK, type_name)], "the user's is there instead, not besides");
+        }
+        assert_eq!(own.sinks[0].inputs, users.sinks[0].inputs);
     }
 
     #[test]

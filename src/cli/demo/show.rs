@@ -13,7 +13,7 @@ use super::card::card;
 use super::figures::Figures;
 use super::folder::Folder;
 use super::paint::{Paint, Style};
-use super::pipeline::{self, Paths, SINK, SOURCE, USERS_SINK};
+use super::pipeline::{self, Paths, SINK, SOURCE};
 use super::services::Services;
 use super::tally::Tally;
 use super::ticker::Ticker;
@@ -21,9 +21,8 @@ use super::window::{Found, Window};
 use crate::component::health::State;
 use crate::component::machine;
 use crate::component::meters::{Families, Label, Meters};
-use crate::delivery::Drain;
 use crate::event::Budget;
-use crate::topology::{DataDir, Topology};
+use crate::topology::{DataDir, Guest, Topology};
 
 /// How often the screen is brought up to date.
 const REFRESH: Duration = Duration::from_millis(100);
@@ -82,8 +81,6 @@ struct Show {
     topology: Topology,
     families: Families,
     read: Meters,
-    /// The sink whose deliveries count.
-    sink: &'static str,
     to: Option<String>,
     screen: Screen,
     _data_dir: DataDir,
@@ -112,11 +109,12 @@ impl Show {
         let budget = Budget::new(machine::default_memory_limit() as usize);
         let mut topology = Topology::idle(&data_dir, families.clone(), budget);
         let (window, found) = Window::new();
-        let mut guests = HashMap::from([(SINK.to_owned(), Box::new(window) as Box<dyn Drain>)]);
+        let is_passed_on = to.is_some();
+        let guest: Guest = Box::new(move |sink| Box::new(window.before(is_passed_on.then_some(sink))));
+        let mut guests = HashMap::from([(SINK.to_owned(), guest)]);
         topology.apply_with(&plan, &mut guests).map_err(|error| io::Error::other(format!("{error}: {}", error.why)))?;
         let begin = Instant::now();
         let screen = Screen { found, cards: 0, ticker: Ticker::new(begin), refreshes: 0, trouble: None };
-        let sink = if to.is_some() { USERS_SINK } else { SINK };
         Ok(Self {
             paint,
             begin,
@@ -124,7 +122,6 @@ impl Show {
             topology,
             families,
             read,
-            sink,
             to: arguments.to.clone(),
             screen,
             _data_dir: data_dir,
@@ -132,7 +129,7 @@ impl Show {
     }
 
     fn figures(&self) -> Figures {
-        Figures::read(&self.families, SOURCE, self.sink)
+        Figures::read(&self.families, SOURCE, SINK)
     }
 
     /// Shows new cards, what goes wrong, and the live line.
@@ -156,7 +153,7 @@ impl Show {
     }
 
     fn new_trouble(&mut self) -> Option<String> {
-        let state = self.topology.roster().health(self.sink);
+        let state = self.topology.roster().health(SINK);
         let why = if let Some(State::Degraded { why, .. }) = state { Some(why) } else { None };
         if why == self.screen.trouble {
             return None;
@@ -189,7 +186,7 @@ impl Show {
             rotations,
             elapsed,
             arrived: self.to.map_or_else(|| "delivered".to_owned(), |to| format!("delivered to {to}")),
-            figures: Figures::read(&self.families, SOURCE, self.sink),
+            figures: Figures::read(&self.families, SOURCE, SINK),
         };
         if self.paint.is_live {
             print_live(&[], "")?;

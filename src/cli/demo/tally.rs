@@ -100,9 +100,9 @@ fn plural(detector: &str) -> &str {
     match detector {
         "email" => "e-mail addresses",
         "payment_card" => "card numbers",
-        "bearer_token" => "tokens",
+        "bearer_token" | "jwt" => "tokens",
         "key_name" => "values by their name",
-        "pattern" => "telephone numbers",
+        "phone" => "telephone numbers",
         other => other,
     }
 }

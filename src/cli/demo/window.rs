@@ -1,12 +1,18 @@
-//! The window: an end of the pipeline that keeps a few records as they came and as they left, and settles all.
+//! The window: an end of the pipeline that keeps a few records as they came and as they left, and settles all, or passes
+//! them on to a sink.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
+use crate::buffer::{Queue, WhenFull};
+use crate::component::meters::Families;
+use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
 use crate::component::source::Running;
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, Drain};
-use crate::event::{Outcome, View};
+use crate::event::{Batch, Outcome, View};
 
 /// Bytes taken from the queue at once.
 const TAKE: usize = 1 << 20;
@@ -39,6 +45,8 @@ pub(super) type Sight = (&'static str, fn(View<'_>, &str) -> bool);
 pub(super) struct Window {
     found: Found,
     buffer: BufferSettings,
+    /// The sink behind it.
+    sink: Option<Box<dyn Drain>>,
 }
 
 /// The records that were found.
@@ -61,17 +69,30 @@ impl Found {
 impl Window {
     pub(super) fn new() -> (Self, Found) {
         let found = Found::default();
-        (Self { found: found.clone(), buffer: BufferSettings::default() }, found)
+        (Self { found: found.clone(), buffer: BufferSettings::default(), sink: None }, found)
+    }
+
+    /// The window in front of `sink`; without one it settles all itself.
+    pub(super) fn before(self, sink: Option<Box<dyn Drain>>) -> Self {
+        let buffer = sink.as_ref().map_or(self.buffer, |sink| sink.buffer().clone());
+        Self { buffer, sink, ..self }
     }
 }
 
 impl Drain for Window {
     fn run(self: Box<Self>, bench: Bench, stop: Stop) -> Running {
+        let Self { found, buffer, sink } = *self;
         Box::pin(async move {
-            tokio::select! {
-                () = self.look(&bench) => {}
-                _ = stop.requested() => {}
-            }
+            let Some(sink) = sink else { return found.look(&bench, None, &stop).await };
+            // What the queue in front of the window counts is not counted twice.
+            let unseen = Families::default().meters(bench.meters.label());
+            let queue = Arc::new(Queue::new(buffer.max_size, WhenFull::Block, unseen));
+            let behind = Bench { queue: queue.clone(), ..bench.clone() };
+            let passed = async {
+                found.look(&bench, Some(&queue), &stop).await;
+                queue.close();
+            };
+            tokio::join!(passed, sink.run(behind, stop.clone()));
         })
     }
 
@@ -80,16 +101,30 @@ impl Drain for Window {
     }
 }
 
-impl Window {
-    async fn look(&self, bench: &Bench) {
+impl Found {
+    async fn look(&self, bench: &Bench, sink: Option<&Queue>, stop: &Stop) {
+        tokio::select! {
+            () = self.look_at_all(bench, sink) => {}
+            _ = stop.requested() => {}
+        }
+    }
+
+    async fn look_at_all(&self, bench: &Bench, sink: Option<&Queue>) {
         let mut wanted: Vec<usize> = (0..SIGHTS.len()).collect();
         while let Some(batches) = bench.queue.take(TAKE).await {
+            if let Some(sink) = sink.filter(|_| bench.queue.is_hurried()) {
+                sink.hurry();
+            }
             for batch in batches {
                 if !wanted.is_empty() {
                     batch.iter().for_each(|record| self.show(record, &mut wanted));
                 }
-                bench.meters.sent(batch.len(), 0);
-                batch.settle(Outcome::Delivered);
+                if let Some(sink) = sink {
+                    pass(batch, sink).await;
+                } else {
+                    bench.meters.sent(batch.len(), 0);
+                    batch.settle(Outcome::Delivered);
+                }
             }
         }
     }
@@ -101,6 +136,17 @@ impl Window {
         let mut after = Vec::new();
         record.write_json(&mut after);
         let after = String::from_utf8_lossy(&after).into_owned();
-        self.found.push(Pair { sight, before: line.to_owned(), after });
+        self.push(Pair { sight, before: line.to_owned(), after });
     }
+}
+
+/// Waits until `sink` has room for `batch`.
+async fn pass(batch: Batch, sink: &Queue) {
+    let mut waiting = Some(batch);
+    poll_fn(|cx| {
+        let refused = waiting.take().and_then(|batch| sink.offer(batch, cx.waker()).err());
+        waiting = refused;
+        if waiting.is_none() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

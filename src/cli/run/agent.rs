@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
+
 use super::Run;
-use crate::admin::{Door, Figures, Shown};
+use crate::admin::{Ask, Control, Controls, Door, Figures, ReloadRequest, Reloaded, Shown};
 use crate::component::machine;
 use crate::component::meters::Families;
-use crate::config::{Component, Globals, Plan, show_size};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::config::{Component, Globals, Plan, Shelves, resolved, show_size};
+use crate::diagnostic::{Code, Color, Diagnostic, render_report};
 use crate::event::Budget;
 use crate::topology::{BuildError, DataDir, Topology};
 
@@ -17,6 +19,9 @@ pub(super) struct Agent {
     shown: Shown,
     door: Option<Door>,
     topology: Topology,
+    /// What runs, setting by setting, as [`Ask::Config`] tells it.
+    settings: Vec<(String, String)>,
+    _control: Option<Control>,
     /// Holds the lock.
     _data_dir: DataDir,
 }
@@ -26,7 +31,7 @@ type Fault = Box<Diagnostic>;
 
 impl Agent {
     /// Starts what `plan` says.
-    pub(super) async fn start(plan: &Plan) -> Result<Self, Fault> {
+    pub(super) async fn start(plan: &Plan, asks: mpsc::Sender<Ask>) -> Result<Self, Fault> {
         let globals: Globals = plan.globals.read()?;
         let limit = globals.memory_limit.map_or_else(machine::default_memory_limit, |limit| limit.0);
         let data_dir = DataDir::open(&globals.data_dir).map_err(|why| bad_data_dir(plan, why))?;
@@ -36,24 +41,46 @@ impl Agent {
         let shown = Shown { roster: topology.roster(), families, figures };
         let door = open_door(plan, &globals, &shown).await?;
         topology.apply(plan).map_err(|error| not_built(plan, error))?;
-        let agent = Self { globals, shown, door, topology, _data_dir: data_dir };
+        let controls = Controls { shown: shown.clone(), taps: topology.taps(), asks };
+        let control = open_control(&data_dir, controls);
+        let settings = settings(plan);
+        let agent = Self { globals, shown, door, topology, settings, _control: control, _data_dir: data_dir };
         agent.announce(plan, "runs");
         tracing::info!(data_dir = %agent.globals.data_dir.display(), memory_limit = show_size(limit), "limits");
         Ok(agent)
     }
 
+    /// Answers what came through the control socket.
+    pub(super) async fn answer(&mut self, ask: Ask, arguments: &Run) {
+        // Whoever asked may have gone.
+        match ask {
+            Ask::Reload(request, to) => drop(to.send(self.reload(arguments, request).await)),
+            Ask::Config(to) => drop(to.send(self.settings.clone())),
+        }
+    }
+
     /// Reads the configuration again and becomes what it says; where it has a fault, nothing changes.
-    pub(super) async fn reload(&mut self, arguments: &Run) {
+    pub(super) async fn reload(&mut self, arguments: &Run, request: ReloadRequest) -> Reloaded {
         let files = arguments.files.clone();
         let Ok(mut loaded) = tokio::task::spawn_blocking(move || files.load()).await else {
-            return self.refuse();
+            self.refuse();
+            return Reloaded::default();
         };
-        let changed = match loaded.plan.take() {
-            Some(plan) => self.turn_into(&plan).await.map_err(|fault| loaded.report.push(*fault)).is_ok(),
-            None => false,
-        };
-        arguments.log.tell(&loaded);
-        if changed { self.shown.figures.reloaded() } else { self.refuse() }
+        let inputs = loaded.inputs();
+        let plan = loaded.plan.take();
+        let mut done = Reloaded { inputs, is_good: plan.is_some(), ..Reloaded::default() };
+        if let Some(plan) = &plan {
+            done.changes = self.topology.changes(plan).iter().map(ToString::to_string).collect();
+            if !request.dry_run {
+                done.is_good = self.turn_into(plan).await.map_err(|fault| loaded.report.push(*fault)).is_ok();
+            }
+        }
+        done.faults = render_report(&loaded.report, &loaded.sources, Color::Never);
+        if !request.dry_run {
+            arguments.log.tell(&loaded);
+            if done.is_good { self.shown.figures.reloaded() } else { self.refuse() }
+        }
+        done
     }
 
     fn refuse(&self) {
@@ -66,6 +93,7 @@ impl Agent {
         // What can fail comes first: after the swap there is no way back.
         let has_moved = globals.api != self.globals.api;
         let door = if has_moved { Some(open_door(plan, &globals, &self.shown).await?) } else { None };
+        let changes: Vec<_> = self.topology.changes(plan).iter().map(ToString::to_string).collect();
         self.topology.apply(plan).map_err(|error| not_built(plan, error))?;
         if let Some(door) = door {
             self.door = door;
@@ -73,7 +101,8 @@ impl Agent {
         for setting in self.globals.fixed_changes(&globals) {
             tracing::warn!("`{setting}` has changed: that takes effect with the next start");
         }
-        self.globals = globals;
+        (self.globals, self.settings) = (globals, settings(plan));
+        tracing::info!(changes = changes.join("; "), "what the reload changed");
         self.announce(plan, "reloaded");
         Ok(())
     }
@@ -93,9 +122,13 @@ impl Agent {
             return;
         }
         let queued: Vec<_> = left.queued_bytes.iter().map(|(id, bytes)| format!("{id}: {bytes} bytes")).collect();
+        let in_hand =
+            left.in_hand.iter().map(|(id, (records, bytes))| format!("{id}: {records} records, {bytes} bytes"));
+        let in_hand: Vec<_> = in_hand.collect();
         tracing::warn!(
             unfinished = left.components.join(", "),
             queued = queued.join(", "),
+            in_hand = in_hand.join(", "),
             "ended at the deadline; what was not delivered is read again at the next start, where the source can"
         );
     }
@@ -114,6 +147,17 @@ impl Agent {
             env!("CARGO_PKG_VERSION"),
         );
     }
+}
+
+/// Every setting of a plan, secrets masked.
+fn settings(plan: &Plan) -> Vec<(String, String)> {
+    resolved(plan, &Shelves).into_iter().map(|setting| (setting.path, setting.value)).collect()
+}
+
+/// Without the socket everything runs all the same.
+fn open_control(data_dir: &DataDir, controls: Controls) -> Option<Control> {
+    let opened = Control::open(data_dir.path(), controls);
+    opened.map_err(|error| tracing::warn!(%error, "cannot open the control socket: no `levada status`, `tap`")).ok()
 }
 
 async fn open_door(plan: &Plan, globals: &Globals, shown: &Shown) -> Result<Option<Door>, Fault> {

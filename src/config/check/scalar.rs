@@ -1,7 +1,8 @@
 //! Strings, numbers and truth values; and the variables that become them.
 
 use super::{Schema, Walk, allows, found, listed, split_list};
-use crate::config::quantity::{parse_duration, parse_size};
+use crate::component::size::parse_size;
+use crate::config::quantity::parse_duration;
 use crate::config::tree::{Node, Text, Value};
 use crate::diagnostic::{Code, Diagnostic};
 use serde_json::Value as Json;
@@ -27,6 +28,13 @@ impl Walk<'_> {
             Value::Datetime(_) if types.is_empty() => node.to_toml(),
             _ => self.wrong_type(node, &schema.expected()),
         }
+    }
+
+    /// Whoever can read the file, its history or a copy of it has the secret.
+    fn plain_secret(&mut self, node: &Node) {
+        let message = format!("`{}` in {} is a secret in plain text", self.name(), self.subject);
+        let fault = Diagnostic::new(Code::PlainSecret, message).at(&node.place, "anyone who reads this file has it");
+        self.report.push(fault.help("take it from a variable of the environment: `\"${NAME}\"`"));
     }
 
     /// A string that is one variable: read it as the type of the setting.
@@ -61,6 +69,9 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, node: &Node, text: &Text, schema: &Schema<'_>) -> Option<toml::Value> {
+        if schema.is_secret() && text.splices.is_empty() && !text.content.is_empty() {
+            self.plain_secret(node);
+        }
         let length = text.content.chars().count() as f64;
         if schema.number("minLength").is_some_and(|least| length < least) {
             if length == 0.0 {
@@ -72,7 +83,13 @@ impl Walk<'_> {
             return self.bad_text(node, "a shorter text");
         }
         let well_formed = match schema.format() {
-            Some("byte-size") => parse_size(&text.content).is_some(),
+            Some("byte-size") => match parse_size(&text.content) {
+                Some(bytes) => {
+                    self.range(node, bytes as f64, schema)?;
+                    true
+                }
+                None => false,
+            },
             Some("duration") => parse_duration(&text.content).is_some(),
             _ => true,
         };

@@ -1,7 +1,7 @@
 //! Every row of every shelf: its name, its example, the words on its settings.
 
 use super::{KNOWN, Kind, Known, Memory, Shelves};
-use crate::config::{Rules, load_texts};
+use crate::config::{Budget, Rules, load_texts};
 use crate::diagnostic::{Color, render_report};
 use serde_json::Value as Json;
 use std::collections::HashSet;
@@ -87,6 +87,41 @@ fn undescribed(schema: &Json, path: &str, found: &mut Vec<String>) {
     }
 }
 
+/// The settings that need not be given, cannot be absent either, and whose default nobody can read. A table that is not
+/// given has the defaults of its settings.
+fn without_default((schema, root): (&Json, &Json), path: &str, found: &mut Vec<String>) {
+    let Json::Object(members) = schema else { return };
+    let is_table = |property: &Json| {
+        let target = property.get("$ref").and_then(Json::as_str).and_then(|path| root.pointer(&path[1..]));
+        target.is_some_and(|target| target.get("properties").is_some())
+    };
+    let required = members.get("required").and_then(Json::as_array).cloned().unwrap_or_default();
+    for (name, property) in members.get("properties").and_then(Json::as_object).into_iter().flatten() {
+        let is_given = required.contains(&Json::from(name.as_str())) || property.get("const").is_some();
+        if !is_given
+            && !is_table(property)
+            && property.get("default").is_none()
+            && !property.to_string().contains("\"null\"")
+        {
+            found.push(format!("{path}.{name}"));
+        }
+    }
+    members.iter().for_each(|(key, value)| match value {
+        Json::Array(items) => items.iter().for_each(|item| without_default((item, root), path, found)),
+        _ => without_default((value, root), &format!("{path}/{key}"), found),
+    });
+}
+
+#[test]
+fn each_default_can_be_read() {
+    let mut found = Vec::new();
+    for known in KNOWN.iter() {
+        without_default((&known.schema, &known.schema), known.name, &mut found);
+    }
+    without_default((&super::GLOBALS, &super::GLOBALS), "globals", &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 /// The paths of numbers with a fraction that have no largest value, anywhere in a schema.
 fn unbounded(schema: &Json, path: &str, found: &mut Vec<String>) {
     match schema {
@@ -133,5 +168,26 @@ fn seconds_that_no_clock_can_count_are_told_of() {
         let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
         assert_eq!(shown.matches("is out of range").count(), faults, "{seconds}: {shown}");
         assert_eq!(loaded.plan.is_none(), faults > 0, "{seconds}: {shown}");
+    }
+}
+
+#[test]
+fn the_size_of_a_buffer_may_have_a_unit() {
+    let memory = Memory { default_limit: 64 << 20 };
+    let load = |size: &str| {
+        let text = format!(
+            "[sources.in]\ntype = 'stdin'\n[sinks.out]\ntype = 'blackhole'\ninputs = ['in']\nbuffer.max_size = {size}\n"
+        );
+        let rules = Rules { catalogue: &Shelves, environment: &|_| Some("2MiB".to_owned()), budget: &memory };
+        let loaded = load_texts([("levada.toml", text.as_str())], rules);
+        let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
+        loaded.plan.map(|plan| memory.buffer_bytes(&plan.sinks[0])).ok_or(shown)
+    };
+    for (size, bytes) in [("4096", 4096), ("'64MiB'", 64 << 20), ("'10kB'", 10_000), ("'${SIZE}'", 2 << 20)] {
+        assert_eq!(load(size), Ok(bytes), "{size}");
+    }
+    for (size, code) in [("'65MiB'", "E022"), ("'some'", "E014"), ("'0'", "E011"), ("0", "E011"), ("true", "E009")] {
+        let shown = load(size).unwrap_err();
+        assert!(shown.contains(code), "{size}: {shown}");
     }
 }

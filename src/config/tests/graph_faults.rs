@@ -190,7 +190,7 @@ type = 'blackhole'
 inputs = ['in']
 ";
     assert_snapshot!(faults(text), @r#"
-    error[E022]: the buffers of all sinks hold up to 17 MiB, and `memory_limit` is 16 MiB
+    error[E022]: all buffers together hold up to 17 MiB, and `memory_limit` is 16 MiB
       --> levada.toml:11:19
        |
     11 | buffer.max_size = '16MiB'

@@ -1,5 +1,6 @@
 //! A toy catalogue, made as the real one is: settings types with schemas.
 
+use crate::component::files::Files;
 use crate::component::row::{About, Problem};
 use crate::config::{
     Budget, Catalogue, Check, Component, ComponentType, Globals, Kind, Loaded, Outputs, Rules, Section, load_texts,
@@ -135,7 +136,6 @@ struct Row {
 pub(in crate::config) struct Toys {
     rows: Vec<Row>,
     globals: Json,
-    tests: Json,
 }
 
 fn main_output(_: &toml::Table) -> Vec<Option<String>> {
@@ -160,12 +160,12 @@ fn routes(settings: &toml::Table) -> Vec<Option<String>> {
 }
 
 fn row<T: JsonSchema>(kind: Kind, name: &'static str, outputs: Outputs) -> Row {
-    Row { kind, name, schema: schemars::schema_for!(T).to_value(), outputs, check: |_| Ok(Vec::new()) }
+    Row { kind, name, schema: schemars::schema_for!(T).to_value(), outputs, check: |_, _| Ok(Vec::new()) }
 }
 
 /// The word that this toy's compiler does not know.
 #[expect(clippy::unnecessary_wraps, reason = "the type of a check")]
-fn check_program(settings: &toml::Table) -> Result<Vec<Problem>, String> {
+fn check_program(settings: &toml::Table, _: &Files) -> Result<Vec<Problem>, String> {
     let program = settings["source"].as_str().expect("fits the schema");
     let found = program.find("broken");
     Ok(found.map(unknown_word).into_iter().collect())
@@ -177,7 +177,7 @@ fn unknown_word(at: usize) -> Problem {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of a check")]
-fn check_addresses(settings: &toml::Table) -> Result<Vec<Problem>, String> {
+fn check_addresses(settings: &toml::Table, _: &Files) -> Result<Vec<Problem>, String> {
     let written = settings["endpoints"].as_array().expect("fits the schema").iter().filter_map(toml::Value::as_str);
     let of = |(at, text): (usize, &str)| {
         let problem = |message: &str| Problem::new(format!("endpoints[{at}]"), format!("`{text}` {message}"));
@@ -206,7 +206,6 @@ impl Default for Toys {
                 Row { check: check_addresses, ..row::<Elasticsearch>(Kind::Sink, "elasticsearch", no_outputs) },
             ],
             globals: schemars::schema_for!(Root).to_value(),
-            tests: schemars::schema_for!(Case).to_value(),
         }
     }
 }
@@ -230,7 +229,7 @@ impl Catalogue for Toys {
     }
 
     fn tests(&self) -> &Json {
-        &self.tests
+        super::super::Shelves.tests()
     }
 }
 
@@ -244,6 +243,9 @@ impl Budget for Toys {
     }
 
     fn buffer_bytes(&self, sink: &Component) -> u64 {
+        if sink.kind != Kind::Sink {
+            return 0;
+        }
         bytes(sink.section.settings.get("buffer").and_then(|buffer| buffer.get("max_size"))).unwrap_or(1 << 20)
     }
 }

@@ -19,7 +19,7 @@ use crate::delivery::courier::{Attempts, Courier};
 use crate::delivery::cutter::{Cut, Cutter, Limits};
 use crate::delivery::request::Request;
 use crate::delivery::share::Share;
-use crate::delivery::{Bench, DeadLetters};
+use crate::delivery::{Bench, DeadLetters, InHand};
 use crate::event::{Batch, View};
 
 /// What the destination does with a request.
@@ -135,6 +135,7 @@ impl Stage {
             meters: meters(),
             health: Health::default(),
             refusals: Arc::new(DeadLetters::new(folder.path().join("dead_letters"))).into(),
+            in_hand: InHand::default(),
         };
         Self { script: Arc::new(script), bench, folder }
     }
@@ -152,6 +153,7 @@ impl Stage {
             meters: self.bench.meters.clone(),
             health: self.bench.health.clone(),
             refusals: self.bench.refusals.clone(),
+            in_hand: self.bench.in_hand.clone(),
             bodies: Bodies::default(),
             held: AtomicUsize::new(0),
         }

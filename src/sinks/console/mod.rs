@@ -19,7 +19,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -29,9 +29,8 @@ use crate::component::signal::Stop;
 use crate::component::source::Running;
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, Drain};
-use crate::event::Batch;
 
-use writer::Writer;
+use writer::{Work, Writer};
 
 /// Writes records to the terminal, or whatever stands there.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -49,7 +48,7 @@ pub(super) struct ConsoleSettings {
 }
 
 /// An output of the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Target {
     /// Standard output.
@@ -118,14 +117,15 @@ async fn run(out: Box<dyn Write + Send>, codec: TextCodec, bench: Bench, stop: S
 }
 
 /// Gives the thread one batch after the other; ends when it has ended.
-async fn feed(batches: SyncSender<Vec<Batch>>, mut is_idle: mpsc::Receiver<()>, bench: &Bench, stop: &Stop) {
+async fn feed(batches: SyncSender<Work>, mut is_idle: mpsc::Receiver<()>, bench: &Bench, stop: &Stop) {
     while is_idle.recv().await.is_some() {
         let taken = tokio::select! {
             taken = bench.queue.take(TAKE) => taken,
             _ = stop.requested() => None,
         };
         let Some(taken) = taken else { break };
-        if batches.try_send(taken).is_err() {
+        let in_hand = bench.in_hand.hold(&taken);
+        if batches.try_send((taken, in_hand)).is_err() {
             return;
         }
     }

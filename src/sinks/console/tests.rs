@@ -10,6 +10,42 @@ use crate::component::reason::Reason;
 use crate::delivery::test_batch::{json_watched, queue_bench};
 use crate::event::Outcome;
 
+/// Panics once, and then writes.
+struct Panics(bool, UnixStream);
+
+impl Write for Panics {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        assert!(std::mem::replace(&mut self.0, true), "as the test wants it");
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_records_and_the_writer_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = queue_bench(folder.path());
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let (out, stop) = (Box::new(Panics(false, ours)), Stop::default());
+    let running = tokio::spawn(run(out, TextCodec::Json, bench.clone(), stop));
+    let (first, failed) = json_watched(&[r#"{"a":1}"#]);
+    bench.queue.offer(first, Waker::noop()).unwrap();
+    let failed = tokio::task::spawn_blocking(move || failed.recv().unwrap());
+    assert_eq!(failed.await.unwrap().worst, Outcome::Failed);
+    let (second, delivered) = json_watched(&[r#"{"b":2}"#]);
+    bench.queue.offer(second, Waker::noop()).unwrap();
+    bench.queue.close();
+    running.await.unwrap();
+    assert_eq!(delivered.recv().unwrap().worst, Outcome::Delivered);
+    let mut text = String::new();
+    theirs.read_to_string(&mut text).unwrap();
+    assert_eq!((text.as_str(), bench.meters.sent_events()), ("{\"b\":2}\n", 1));
+    assert_eq!((bench.meters.error_count("panic"), bench.in_hand.sum()), (1, (0, 0)));
+}
+
 /// Counts calls, and fails as told.
 struct Faulty(Vec<io::ErrorKind>, UnixStream);
 

@@ -1,6 +1,7 @@
 //! The thread of a console: encodes batches and writes them, whole lines at a time.
 
 use std::io::{self, ErrorKind, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -10,11 +11,14 @@ use crate::codecs::TextCodec;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
-use crate::delivery::Bench;
+use crate::delivery::{Bench, Hold};
 use crate::event::{Batch, Outcome};
 
 /// How long to wait before a write that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Batches, and what counts them as in hand.
+pub(super) type Work = (Vec<Batch>, Hold);
 
 pub(super) struct Writer {
     out: Box<dyn Write + Send>,
@@ -32,13 +36,23 @@ impl Writer {
     }
 
     /// Works until no more comes; says through `idle` when it can take the next.
-    pub(super) fn run(mut self, work: &Receiver<Vec<Batch>>, idle: &Sender<()>) {
+    pub(super) fn run(mut self, work: &Receiver<Work>, idle: &Sender<()>) {
         while idle.blocking_send(()).is_ok() {
-            let Ok(batches) = work.recv() else { return };
+            let Ok((batches, _in_hand)) = work.recv() else { return };
             let _at_work = self.meters.at_work();
             for batch in batches {
-                self.write(batch);
+                self.write_guarded(batch);
             }
+        }
+    }
+
+    /// What a panic leaves behind counts as failed: its source offers it again. The thread goes on.
+    fn write_guarded(&mut self, batch: Batch) {
+        if catch_unwind(AssertUnwindSafe(|| self.write(batch))).is_err() {
+            let id = &self.meters.label().id;
+            self.meters.error("panic");
+            tracing::error!(component_id = id, "writing ended early; the records will be offered again");
+            self.health.troubled(id, "an internal error; its records are tried again");
         }
     }
 

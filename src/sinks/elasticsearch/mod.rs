@@ -42,15 +42,17 @@ use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codecs::Compression;
 use crate::component::auth::Auth;
+use crate::component::files::{Files, Named};
 use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem, Settings};
-use crate::component::sink::{Answer, Encoder, Payload, Sending, Sink};
+use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address::{self, Endpoints, escape};
+use crate::delivery::confined::Allow;
 use crate::delivery::http::{Client, Reply};
 use crate::delivery::settings::{BatchSettings, BufferSettings, RequestSettings};
 use crate::delivery::{Delivery, DeliveryPlan, Drain};
@@ -111,7 +113,7 @@ pub(super) struct ElasticsearchSettings {
 }
 
 /// Who makes the `_id`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum IdSource {
     /// Levada, from the record's identity: each record once.
@@ -171,6 +173,18 @@ impl ElasticsearchSettings {
         self.endpoints.iter().enumerate().map(addresses).collect()
     }
 
+    /// Of all endpoints, and of the query that they share.
+    fn addresses_problems(&self) -> Vec<Problem> {
+        let base = |(at, endpoint): (usize, &String)| address::address(&format!("endpoints[{at}]"), endpoint).err();
+        let mut problems: Vec<Problem> = self.endpoints.iter().enumerate().filter_map(base).collect();
+        if !problems.is_empty() {
+            problems.extend(self.bulk_query().err());
+        } else if let Ok(target) = self.target() {
+            problems.extend(self.addresses(&target).err());
+        }
+        problems
+    }
+
     fn sink(&self, context: &Context) -> Result<Elasticsearch, Problem> {
         let target = self.target()?;
         let mut headers = address::headers("request.headers", &self.request.headers)?;
@@ -182,7 +196,7 @@ impl ElasticsearchSettings {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         Ok(Elasticsearch {
-            client: Client::new(self.tls.client().map_err(|why| Problem::new("tls", why))?),
+            client: Client::new(self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?),
             endpoints: Endpoints::new(self.addresses(&target)?),
             headers,
             compression: self.compression,
@@ -205,12 +219,27 @@ impl Settings for ElasticsearchSettings {
     const NAME: &'static str = "elasticsearch";
 
     fn check(&self) -> Vec<Problem> {
-        let target = self.target();
-        let addresses = target.as_ref().ok().and_then(|target| self.addresses(target).err());
-        let auth = self.auth.as_ref().and_then(|auth| auth.header().err()).map(|why| Problem::new("auth", why));
-        let headers = address::headers("request.headers", &self.request.headers).err();
-        let problems = target.err().into_iter().chain(addresses).chain(auth).chain(headers);
-        problems.chain(self.id_key().err()).chain(self.tls.check("tls")).collect()
+        let (allow, globs) = match self.mode {
+            Mode::Bulk => ("bulk.allow", &self.bulk.allow),
+            Mode::DataStream => ("data_stream.allow", &self.data_stream.allow),
+        };
+        let mut problems = Allow::problems(allow, globs);
+        problems.extend(self.target().err().filter(|problem| !problem.setting.starts_with(allow)));
+        problems.extend(self.addresses_problems());
+        let auth = self.auth.as_ref().and_then(|auth| auth.header().err());
+        problems.extend(auth.map(|why| Problem::new("auth", why)));
+        problems.extend(address::header_problems("request.headers", &self.request.headers));
+        problems.extend(self.id_key().err());
+        problems.extend(self.tls.check("tls"));
+        problems
+    }
+
+    fn files(&self) -> Vec<Named> {
+        self.tls.files("tls")
+    }
+
+    fn check_files(&self, files: &Files) -> Vec<Problem> {
+        self.tls.check_files("tls", files)
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
@@ -265,11 +294,27 @@ impl Elasticsearch {
         if !self.asks {
             return Build::Unknown;
         }
+        self.server.build(&self.client, self.question(addresses)).await
+    }
+
+    /// What asks a server what it is.
+    fn question(&self, addresses: &Addresses) -> Request<Full<Bytes>> {
         let mut question = self.request(&addresses.root, Bytes::new());
         *question.method_mut() = Method::GET;
         question.headers_mut().remove(CONTENT_TYPE);
         question.headers_mut().remove(CONTENT_ENCODING);
-        self.server.build(&self.client, question).await
+        question
+    }
+
+    /// Asks every endpoint.
+    async fn ask_all(&self) -> Result<String, String> {
+        let mut answers = Vec::new();
+        for addresses in self.endpoints.all() {
+            let root = &addresses.root;
+            let reply = self.client.send(self.question(addresses)).await.map_err(|why| format!("{root}: {why}"))?;
+            answers.push(format!("{root}: {}", reply.probed().map_err(|why| format!("{root}: {why}"))?));
+        }
+        Ok(answers.join(", "))
     }
 
     async fn deliver(&self, payload: Payload) -> Answer {
@@ -310,5 +355,9 @@ impl Sink for Elasticsearch {
 
     fn send(&self, payload: Payload) -> Sending<'_> {
         Box::pin(self.deliver(payload))
+    }
+
+    fn probe(&self) -> Option<Probing<'_>> {
+        Some(Box::pin(self.ask_all()))
     }
 }

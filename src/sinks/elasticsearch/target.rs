@@ -1,7 +1,7 @@
 //! Where documents go: an index, or a data stream.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::name;
 use super::stream::{DataStreamSettings, Stream};
@@ -11,7 +11,7 @@ use crate::delivery::confined::{Allow, Confined, Live, refusal};
 use crate::event::{View, hash32};
 
 /// Plain indices, or data streams.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Mode {
     /// An index, named by `bulk.index`.
@@ -41,7 +41,7 @@ impl Default for BulkSettings {
 }
 
 /// The bulk action.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Action {
     /// Stores a document once: one with its `_id` is left as it is.

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use super::*;
+use crate::component::files::Files;
 use crate::component::meters::{Families, Label};
 use crate::delivery::test_batch::{json, text};
 use crate::delivery::test_peer::{Came, Peer};
@@ -13,7 +14,8 @@ const STORED: &str = r#"{"errors":false,"items":[]}"#;
 
 fn context() -> Context {
     let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name: "elasticsearch" });
-    Context { id: "logs".into(), meters, budget: Budget::new(1 << 20), state_dir: "unused".into() }
+    let files = Files::default();
+    Context { id: "logs".into(), meters, budget: Budget::new(1 << 20), state_dir: "unused".into(), files }
 }
 
 fn settings(text: &str) -> ElasticsearchSettings {

@@ -29,12 +29,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codecs::{Compression, Encoding};
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
+use crate::delivery::confined::Allow;
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, Drain};
 
@@ -71,7 +72,7 @@ pub(super) struct FileSettings {
 }
 
 /// When what was written is forced to disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Fsync {
     /// Before records count as delivered: they survive a power cut.
@@ -90,7 +91,9 @@ impl Settings for FileSettings {
     const NAME: &'static str = "file";
 
     fn check(&self) -> Vec<Problem> {
-        self.template().err().into_iter().collect()
+        let mut problems = Allow::problems("allow", &self.allow);
+        problems.extend(self.template().err().filter(|problem| !problem.setting.starts_with("allow")));
+        problems
     }
 
     fn build(self, _: Context) -> Result<Self::Built, String> {

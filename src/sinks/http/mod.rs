@@ -24,16 +24,18 @@ mod tests;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Request, Uri};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codecs::{Compression, Encoding};
 use crate::component::auth::Auth;
+use crate::component::files::{Files, Named};
 use crate::component::row::{Context, Problem, Settings};
-use crate::component::sink::{Answer, Encoder, Payload, Sending, Sink};
+use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address;
 use crate::delivery::http::Client;
@@ -85,7 +87,7 @@ pub(super) struct HttpSettings {
 }
 
 /// A method that carries a body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Method {
     /// `POST`.
@@ -127,9 +129,9 @@ impl HttpSettings {
         Ok(headers)
     }
 
-    fn sink(&self) -> Result<Http, Problem> {
+    fn sink(&self, files: &Files) -> Result<Http, Problem> {
         Ok(Http {
-            client: Client::new(self.tls.client().map_err(|why| Problem::new("tls", why))?),
+            client: Client::new(self.tls.client(files).map_err(|why| Problem::new("tls", why))?),
             uri: address::address("uri", &self.uri)?,
             method: self.method.as_hyper(),
             headers: self.headers()?,
@@ -143,12 +145,25 @@ impl Settings for HttpSettings {
     const NAME: &'static str = "http";
 
     fn check(&self) -> Vec<Problem> {
-        let found = address::address("uri", &self.uri).err().into_iter().chain(self.headers().err());
-        found.chain(self.tls.check("tls")).collect()
+        let mut problems: Vec<Problem> = address::address("uri", &self.uri).err().into_iter().collect();
+        problems.extend(self.shape().err());
+        problems.extend(address::header_problems("request.headers", &self.request.headers));
+        let auth = self.auth.as_ref().and_then(|auth| auth.header().err());
+        problems.extend(auth.map(|why| Problem::new("auth", why)));
+        problems.extend(self.tls.check("tls"));
+        problems
     }
 
-    fn build(self, _: Context) -> Result<Self::Built, String> {
-        let sink = self.sink().map_err(|problem| format!("{}: {}", problem.setting, problem.message))?;
+    fn files(&self) -> Vec<Named> {
+        self.tls.files("tls")
+    }
+
+    fn check_files(&self, files: &Files) -> Vec<Problem> {
+        self.tls.check_files("tls", files)
+    }
+
+    fn build(self, context: Context) -> Result<Self::Built, String> {
+        let sink = self.sink(&context.files).map_err(|problem| format!("{}: {}", problem.setting, problem.message))?;
         let plan = DeliveryPlan {
             compression: self.compression,
             request: self.request,
@@ -183,5 +198,16 @@ impl Sink for Http {
                 Err(why) => Answer::Retry { why: format!("cannot reach the destination: {why}"), after: None },
             }
         })
+    }
+
+    /// OPTIONS changes nothing at the destination (RFC 9110, clause 9.3.7).
+    fn probe(&self) -> Option<Probing<'_>> {
+        Some(Box::pin(async move {
+            let mut request = Request::new(Full::new(Bytes::new()));
+            *request.method_mut() = hyper::Method::OPTIONS;
+            *request.uri_mut() = self.uri.clone();
+            *request.headers_mut() = self.headers.clone();
+            self.client.send(request).await.and_then(|reply| reply.probed())
+        }))
     }
 }

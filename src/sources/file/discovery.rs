@@ -43,6 +43,8 @@ pub(super) struct Discovery {
     /// How long to rest after a look, so that looking takes a small share of the time.
     rest: Duration,
     saved: Instant,
+    /// Was it told that positions cannot be saved?
+    is_unsaved: bool,
 }
 
 /// A file that a lane follows.
@@ -75,6 +77,7 @@ impl Discovery {
             scanned: None,
             rest: SHORTEST_REST,
             saved: Instant::now(),
+            is_unsaved: false,
         }
     }
 
@@ -140,10 +143,17 @@ impl Discovery {
         self.saved = Instant::now();
         self.job.positions.expire(clock::now());
         match self.job.positions.save() {
-            Ok(()) => self.hand_out(),
+            Ok(()) => {
+                if std::mem::take(&mut self.is_unsaved) {
+                    tracing::info!("positions are saved again");
+                }
+                self.hand_out();
+            }
             Err(error) => {
                 self.job.meters.error("positions_not_saved");
-                tracing::error!(%error, "cannot save positions, new files wait for it");
+                if !std::mem::replace(&mut self.is_unsaved, true) {
+                    tracing::error!(%error, "cannot save positions, new files wait for it; trying again every second");
+                }
             }
         }
     }
@@ -165,10 +175,11 @@ impl Discovery {
         let began = Instant::now();
         self.is_asked = false;
         // Watched before it is listed: what comes in between is told of.
-        if self.watch.folders(&self.globs.folders()) > 0 {
+        let folders = self.globs.folders();
+        if self.watch.folders(&folders) > 0 {
             self.job.meters.error("watch_failed");
         }
-        let (paths, mut faults) = self.globs.find();
+        let (paths, mut faults) = self.globs.find(&folders);
         let (mut shown, mut found) = (HashSet::new(), Vec::new());
         for path in paths {
             match self.look(&path, &mut shown) {
@@ -295,4 +306,64 @@ fn has_left(path: &Path, was: Node) -> bool {
 
 fn node(about: &Metadata) -> Node {
     Node { device: about.dev(), inode: about.ino() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+    use crate::component::test_kit::context;
+    use crate::sources::file::settings::FileSettings;
+    use crate::sources::file::tests::QUICK;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn entry(inode: u64) -> Entry {
+        let node = Node { device: 0, inode };
+        Entry { path: "x".into(), node, key: StreamKey(1), at: Checkpoint::default(), left: None }
+    }
+
+    #[test]
+    fn a_disk_that_takes_no_positions_is_told_of_once_and_counted_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let settings: FileSettings = toml::from_str("include = ['/nowhere/*.log']").unwrap();
+        let (_, context) = context(&state, 1 << 20);
+        let job = Arc::new(Job::new(settings, &context, QUICK));
+        let mut discovery = Discovery::new(job.clone(), vec![Arc::default()]);
+        let log = Log::default();
+        let written = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || written.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let mut save = |inode: u64| {
+                job.positions.add(entry(inode));
+                discovery.saved = Instant::now().checked_sub(SAVE_EVERY).unwrap();
+                discovery.save();
+            };
+            // There is no folder to write to.
+            (0..3).for_each(&mut save);
+            fs::create_dir(&state).unwrap();
+            (3..5).for_each(&mut save);
+            fs::remove_dir_all(&state).unwrap();
+            save(5);
+        });
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches("cannot save positions").count(), 2, "{text}");
+        assert_eq!(text.matches("positions are saved again").count(), 1, "{text}");
+        assert_eq!(context.meters.error_count("positions_not_saved"), 4);
+    }
 }

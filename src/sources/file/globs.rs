@@ -1,6 +1,7 @@
 //! Globs: which paths are meant.
 
 use std::collections::HashSet;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,18 +16,33 @@ const OPTIONS: MatchOptions =
 pub(super) struct Globs {
     include: Vec<String>,
     exclude: Vec<Pattern>,
+    /// The same as `include`, for names that are not UTF-8.
+    wanted: Vec<Pattern>,
+    /// Patterns of the folders on the way.
+    levels: Vec<Pattern>,
 }
 
 impl Globs {
     /// From patterns that have been checked; a relative one counts from the working directory.
     pub(super) fn new(include: &[String], exclude: &[String]) -> Self {
-        let exclude = exclude.iter().filter_map(|pattern| Pattern::new(&absolute(pattern)).ok());
-        Self { include: include.iter().map(|pattern| absolute(pattern)).collect(), exclude: exclude.collect() }
+        let include: Vec<String> = include.iter().map(|pattern| absolute(pattern)).collect();
+        let parse = |pattern: &String| Pattern::new(pattern).ok();
+        Self {
+            exclude: exclude.iter().map(|pattern| absolute(pattern)).filter_map(|pattern| parse(&pattern)).collect(),
+            wanted: include.iter().filter_map(parse).collect(),
+            levels: include.iter().flat_map(|pattern| levels(pattern)).filter_map(|level| parse(&level)).collect(),
+            include,
+        }
     }
 
-    /// All paths that are meant and exist, and what could not be listed.
-    pub(super) fn find(&self) -> (Vec<PathBuf>, Vec<(PathBuf, io::Error)>) {
+    /// All paths that are meant and exist, and what could not be listed. `folders` are those of [`folders`](Self::folders).
+    pub(super) fn find(&self, folders: &HashSet<PathBuf>) -> (Vec<PathBuf>, Vec<(PathBuf, io::Error)>) {
         let (mut found, mut faults) = (Vec::new(), Vec::new());
+        for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
+            if entry.file_name().to_str().is_none() {
+                self.find_odd(entry.path(), &mut found, &mut faults);
+            }
+        }
         for pattern in &self.include {
             let Ok(paths) = glob::glob_with(pattern, OPTIONS) else { continue };
             for path in paths {
@@ -40,6 +56,23 @@ impl Globs {
         (found, faults)
     }
 
+    /// A name that is not UTF-8, which the patterns' own search passes over: it is compared as it is shown. What lies in
+    /// a folder of such a name is not found.
+    fn find_odd(&self, path: PathBuf, found: &mut Vec<PathBuf>, faults: &mut Vec<(PathBuf, io::Error)>) {
+        let fits = |patterns: &[Pattern]| {
+            let shown = path.to_string_lossy();
+            patterns.iter().any(|pattern| pattern.matches_with(&shown, OPTIONS))
+        };
+        if path.is_dir() {
+            if fits(&self.levels) {
+                let why = "the name of this folder is not UTF-8, its files are not found; rename it";
+                faults.push((path, io::Error::other(why)));
+            }
+        } else if fits(&self.wanted) && !self.is_excluded(&path) {
+            found.push(path);
+        }
+    }
+
     /// The folders in which files that are meant may appear, and those in which such folders may.
     pub(super) fn folders(&self) -> HashSet<PathBuf> {
         let levels = self.include.iter().flat_map(|pattern| levels(pattern));
@@ -48,7 +81,7 @@ impl Globs {
     }
 
     fn is_excluded(&self, path: &Path) -> bool {
-        self.exclude.iter().any(|pattern| pattern.matches_path_with(path, OPTIONS))
+        self.exclude.iter().any(|pattern| pattern.matches_with(&path.to_string_lossy(), OPTIONS))
     }
 }
 
@@ -87,7 +120,7 @@ mod tests {
         }
         let pattern = |tail: &str| root.join(tail).display().to_string();
         let globs = Globs::new(&[pattern("**/*.log")], &[pattern("**/not.*")]);
-        let mut found = globs.find().0;
+        let mut found = globs.find(&globs.folders()).0;
         found.sort();
         assert_eq!(found, ["a/b/low.log", "a/mid.log", "top.log"].map(|name| root.join(name)));
         let folders = globs.folders();
@@ -95,5 +128,24 @@ mod tests {
             ["", "a", "a/b"].iter().all(|name| folders.iter().any(|folder| folder == &root.join(name))),
             "{folders:?}"
         );
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_are_compared_as_they_are_shown() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let odd = |bytes: &[u8]| root.join(std::ffi::OsStr::from_bytes(bytes));
+        for name in [&b"caf\xe9.log"[..], b"caf\xe9.gz", b"not\xe9.log"] {
+            std::fs::write(odd(name), "").unwrap();
+        }
+        std::fs::create_dir(odd(b"r\xe9sum\xe9")).unwrap();
+        let pattern = |tail: &str| root.join(tail).display().to_string();
+        let globs = Globs::new(&[pattern("*.log"), pattern("*/x.log")], &[pattern("not*")]);
+        let (found, faults) = globs.find(&globs.folders());
+        assert_eq!(found, [odd(b"caf\xe9.log")]);
+        let faults: Vec<_> = faults.iter().map(|(path, error)| (path.clone(), error.to_string())).collect();
+        assert!(matches!(&faults[..], [(path, why)] if *path == odd(b"r\xe9sum\xe9") && why.contains("not UTF-8")));
     }
 }

@@ -272,3 +272,18 @@ fn faulty_settings_are_all_told() {
     assert!(toml::from_str::<FileSettings>("include = []\nincludes = []").is_err());
     assert_eq!(toml::from_str::<FileSettings>("include = []").unwrap().check().len(), 1);
 }
+
+#[test]
+fn a_file_whose_name_is_not_utf8_is_followed_also_by_the_next_agent() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let (bench, outlet) = (Bench::new(), Catcher::default());
+    let path = bench.path("").join(std::ffi::OsStr::from_bytes(b"caf\xe9.log"));
+    append(&path, b"one\n");
+    bench.start(&outlet).stop_after(&outlet, 1);
+    append(&path, b"two\n");
+    bench.start(&outlet).stop_after(&outlet, 2);
+    assert_eq!(outlet.lines(), ["one", "two"], "none twice");
+    let record: serde_json::Value = serde_json::from_slice(&outlet.caught()[0].json).unwrap();
+    assert_eq!(record["file"], path.to_string_lossy().as_ref());
+}

@@ -4,16 +4,24 @@ use std::fs::{self, OpenOptions};
 use std::future::Future;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::TempDir;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::*;
 use crate::component::health::State;
 use crate::component::meters::Families;
+use crate::component::source::Running;
 use crate::config::{Memory, Plan, Rules, Shelves, load_texts};
+use crate::delivery::test_tls::Pki;
 use crate::diagnostic::{Color, render_report};
-use crate::event::Budget;
+use crate::event::{Budget, Outcome};
 use crate::topology::DataDir;
+
+mod held;
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -54,7 +62,7 @@ impl Stage {
 
     /// How many records the sink has sent.
     fn sent(&self, id: &str) -> u64 {
-        self.topology.ground.context(&self.topology.sinks[id].made_of).meters.sent_events()
+        self.topology.ground.context(&self.topology.sinks[id].made_of.component).meters.sent_events()
     }
 
     async fn sends(&self, id: &str, count: u64) {
@@ -133,7 +141,7 @@ async fn a_changed_source_goes_on_where_the_old_one_was() {
     stage.write("app", "two\n");
     stage.sends("out", 2).await;
     let Stage { topology, folder, .. } = stage;
-    let meters = topology.ground.context(&topology.sinks["out"].made_of).meters;
+    let meters = topology.ground.context(&topology.sinks["out"].made_of.component).meters;
     let left = within(topology.shut_down(Instant::now() + PATIENCE)).await;
     assert_eq!(left, Leftover::default());
     assert_eq!(meters.sent_events(), 2, "no line is read twice in {folder:?}");
@@ -175,11 +183,12 @@ async fn a_failed_build_changes_nothing() {
     stage.apply(&format!("{app}{out}"));
     let chain = stage.topology.sources["app"].chain.load_full();
     let task = stage.topology.sinks["out"].task.id();
-    let bad = "[sinks.bad]\ntype = 'elasticsearch'\ninputs = ['app']\nendpoints = ['https://localhost:9200']\n\
-               bulk.index = 'logs'\ntls.ca_file = '/no/such/file'\n";
-    let changed = sink("out", "'app'", "buffer.max_size = 1048576");
+    let no_folder = stage.path("file");
+    fs::write(&no_folder, "").unwrap();
+    let bad = stage.source("bad", &format!("data_dir = '{no_folder}'"));
+    let changed = sink("out", "'*'", "buffer.max_size = 1048576");
     let error = stage.topology.apply(&plan(&format!("{app}{changed}{bad}"))).unwrap_err();
-    assert_eq!((error.id.as_str(), error.why.contains("/no/such/file")), ("bad", true), "{error}");
+    assert_eq!((error.id.as_str(), error.why.contains(&no_folder)), ("bad", true), "{error}");
     assert!(Arc::ptr_eq(&stage.topology.sources["app"].chain.load_full(), &chain));
     assert_eq!(stage.topology.sinks["out"].task.id(), task);
     assert_eq!(stage.topology.roster.members().len(), 2);
@@ -237,4 +246,108 @@ async fn a_sink_whose_refused_records_are_read_does_not_hold_its_own_door_open()
     stage.sends("out", 1).await;
     let left = within(stage.topology.shut_down(Instant::now() + Duration::from_secs(10))).await;
     assert_eq!(left, Leftover::default());
+}
+
+/// A sink that takes nothing before it is told to.
+struct Gate(Arc<Notify>, BufferSettings);
+
+impl Drain for Gate {
+    fn run(self: Box<Self>, bench: Bench, _: Stop) -> Running {
+        Box::pin(async move {
+            self.0.notified().await;
+            while let Some(batches) = bench.queue.take(1 << 20).await {
+                for batch in batches {
+                    bench.meters.sent(batch.len(), 0);
+                    batch.settle(Outcome::Delivered);
+                }
+            }
+        })
+    }
+
+    fn buffer(&self) -> &BufferSettings {
+        &self.1
+    }
+}
+
+impl Stage {
+    /// Applies `text` with a gate in the place of the sink `id`.
+    fn apply_with_gate(&mut self, text: &str, id: &str) -> Arc<Notify> {
+        let open = Arc::new(Notify::new());
+        let gate = open.clone();
+        let guest: Guest = Box::new(|_| Box::new(Gate(gate, BufferSettings::default())));
+        self.topology.apply_with(&plan(text), &mut HashMap::from([(id.to_owned(), guest)])).unwrap();
+        open
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_comes_back_waits_for_the_end_of_the_one_before() {
+    let mut stage = Stage::new();
+    let (app, other, out) = (stage.source("app", ""), stage.source("other", ""), sink("out", "'*'", ""));
+    let open = stage.apply_with_gate(&format!("{app}{other}{out}"), "out");
+    stage.write("app", "one\n");
+    until(|| stage.topology.sinks["out"].queue.bytes() > 0).await;
+    stage.apply(&format!("{other}{out}"));
+    stage.apply(&format!("{app}{other}{out}"));
+    assert_eq!(stage.topology.sources["app"].health.state(), State::Starting, "the old one has a record in hand");
+    // Away and back once more, while it waits.
+    stage.apply(&format!("{other}{out}"));
+    stage.apply(&format!("{app}{other}{out}"));
+    open.notify_one();
+    until(|| stage.topology.sources["app"].health.state() == State::Running).await;
+    stage.write("app", "two\n");
+    stage.sends("out", 2).await;
+    let meters = stage.topology.ground.context(&stage.topology.sinks["out"].made_of.component).meters;
+    let left = within(stage.topology.shut_down(Instant::now() + PATIENCE)).await;
+    assert_eq!((left, meters.sent_events()), (Leftover::default(), 2), "no line is read twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_comes_back_takes_the_queue_of_the_one_before() {
+    let mut stage = Stage::new();
+    let (app, out, back) = (stage.source("app", ""), sink("out", "'app'", ""), sink("back", "'app'", ""));
+    let _shut = stage.apply_with_gate(&format!("{app}{out}{back}"), "back");
+    let queue = stage.topology.sinks["back"].queue.clone();
+    stage.write("app", "one\n");
+    until(|| queue.bytes() > 0).await;
+    stage.apply(&format!("{app}{out}"));
+    stage.apply(&format!("{app}{out}{back}"));
+    assert!(Arc::ptr_eq(&stage.topology.sinks["back"].queue, &queue));
+    stage.sends("back", 1).await;
+    stage.write("app", "two\n");
+    stage.sends("back", 2).await;
+    assert_eq!(stage.sent("out"), 2, "nothing had to be offered again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_or_a_certificate_that_changed_is_a_change() {
+    let (mut stage, pki) = (Stage::new(), Pki::new());
+    let (program, authority) = (stage.path("mark.vrl"), pki.file("ca.pem"));
+    fs::write(&program, ".mark = 1").unwrap();
+    let step = format!("[transforms.mark]\ntype = 'remap'\ninputs = ['app']\nfile = '{program}'\n");
+    let web = format!(
+        "[sinks.web]\ntype = 'http'\ninputs = ['mark']\nuri = 'https://127.0.0.1:9'\ntls.ca_file = '{authority}'\n"
+    );
+    let text = format!("{}{step}{}{web}", stage.source("app", ""), sink("out", "'mark'", ""));
+    stage.apply(&text);
+    let ids = |stage: &Stage| {
+        let topology = &stage.topology;
+        let step = Arc::as_ptr(&topology.steps["mark"].built.transform).addr();
+        (step, topology.sinks["web"].task.id(), topology.sinks["out"].task.id(), topology.sources["app"].task.id())
+    };
+    let first = ids(&stage);
+    stage.apply(&text);
+    assert_eq!(ids(&stage), first);
+    let kept = stage.topology.steps["mark"].built.transform.clone();
+    fs::write(&program, ".mark = 2").unwrap();
+    stage.apply(&text);
+    let second = ids(&stage);
+    assert!(second.0 != first.0, "the program");
+    assert_eq!((second.1, second.2, second.3), (first.1, first.2, first.3));
+    fs::copy(pki.file("client.pem"), &authority).unwrap();
+    stage.apply(&text);
+    let third = ids(&stage);
+    assert!(third.1 != first.1, "the certificate");
+    assert_eq!((third.0, third.2, third.3), (second.0, first.2, first.3));
+    drop(kept);
 }

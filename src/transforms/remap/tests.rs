@@ -128,7 +128,7 @@ fn exactly_one_program_and_a_known_time_zone() {
     assert!(messages("source = '.'\nfile = 'a.vrl'")[0].contains("more than one"));
     assert_eq!(messages("source = '.a = 1'\ntimezone = 'Mars/Base'"), ["`Mars/Base` is no time zone"]);
     assert_eq!(messages("source = '.a = 1'\ntimezone = 'Europe/Lisbon'"), [""; 0]);
-    assert_eq!(messages("file = 'nowhere.vrl'"), [""; 0], "reading a file is left to the build");
+    assert_eq!(messages("file = 'nowhere.vrl'"), [""; 0], "files are a matter of their own");
 }
 
 #[test]
@@ -146,6 +146,21 @@ fn programs_in_files_are_joined_and_their_faults_name_the_file() {
     std::fs::write(path("bad.vrl"), ".b = ").unwrap();
     let step = remap(&format!("files = ['{}', '{}']", path("a.vrl"), path("b.vrl")));
     assert_eq!(step.main(batch(&["{}"])), [r#"{"a":1,"b":2}"#]);
+    let faults = |files: &[&str]| {
+        let written: Vec<String> = files.iter().map(|name| format!("'{}'", path(name))).collect();
+        let settings: RemapSettings = toml::from_str(&format!("files = [{}]", written.join(", "))).unwrap();
+        let found = settings.check_files(&Files::default());
+        found.into_iter().map(|problem| (problem.setting, problem.within, problem.file)).collect::<Vec<_>>()
+    };
+    assert_eq!(faults(&["a.vrl", "b.vrl"]), []);
+    assert_eq!(faults(&["a.vrl", "nowhere.vrl"]), [], "told by whoever reads the files");
+    std::fs::write(path("typo.vrl"), ".b = 1\n.c = upcas(.d)").unwrap();
+    let told = |name: &str, within| {
+        vec![(name.to_owned(), Some(within), Some(std::path::Path::new(&path("typo.vrl")).into()))]
+    };
+    assert_eq!(faults(&["a.vrl", "typo.vrl", "b.vrl"]), told("files[1]", 12..17));
+    assert_eq!(faults(&["typo.vrl", "b.vrl"]), told("files[0]", 12..17));
+    assert_eq!(faults(&["bad.vrl"]).len(), 1);
     for name in ["bad.vrl", "nowhere.vrl"] {
         let settings: RemapSettings = toml::from_str(&format!("file = '{}'", path(name))).unwrap();
         let (_, context) = crate::component::test_kit::context(folder.path(), 1);

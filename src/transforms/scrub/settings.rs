@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::action::Act;
 use super::cover::{Cover, Field};
@@ -56,11 +56,12 @@ pub struct ScrubSettings {
     replacement: Option<String>,
     /// Keys for the action `hash`, two at most: the first writes, tokens of the other are left as they are.
     #[serde(default)]
+    #[schemars(extend("default" = []))]
     keys: Vec<KeySettings>,
 }
 
 /// What happens to a match.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Action {
     /// `replacement` stands in its place.
@@ -233,6 +234,11 @@ impl ScrubSettings {
     }
 }
 
+fn pattern((at, expression): (usize, &String)) -> Result<Pattern, Problem> {
+    Pattern::new(expression)
+        .map_err(|fault| Problem { within: fault.at, ..Problem::new(format!("patterns[{at}]"), fault.message) })
+}
+
 fn parse(text: &str, setting: String) -> Result<Path, Problem> {
     match Path::parse(text) {
         Ok(path) if path.is_metadata() => {
@@ -248,16 +254,15 @@ impl Settings for ScrubSettings {
     const NAME: &'static str = "scrub";
 
     fn check(&self) -> Vec<Problem> {
-        let faults = [
-            self.paths().err(),
-            self.named().err(),
-            self.patterns().err(),
-            self.names().err(),
-            self.unknown_action(),
-            self.key_fault(),
-            self.warning(),
-        ];
-        faults.into_iter().flatten().collect()
+        let fields = self.fields.iter().flatten().enumerate();
+        let fields = fields.filter_map(|(at, text)| parse(text, format!("fields[{at}]")).err());
+        let patterns = self.patterns.iter().enumerate().filter_map(|expression| pattern(expression).err());
+        let names = self.key_names.iter().flatten().enumerate().filter_map(|(at, name)| {
+            let fault = KeyNames::new([name]).err()?;
+            Some(Problem::new(format!("key_names[{at}]"), fault.to_string()))
+        });
+        let others = [self.named().err(), self.unknown_action(), self.key_fault(), self.warning()];
+        fields.chain(patterns).chain(names).chain(others.into_iter().flatten()).collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {

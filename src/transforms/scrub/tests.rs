@@ -177,7 +177,7 @@ fn each_value_is_counted_by_what_found_it() {
 fn faults_name_the_setting() {
     let found = problems::<ScrubSettings>("fields = ['a', 'b c', '%x']\npatterns = ['(']\nkey_names = ['_']");
     let settings: Vec<_> = found.iter().map(|problem| problem.setting.as_str()).collect();
-    assert_eq!(settings, ["fields[1]", "patterns[0]", "key_names"]);
+    assert_eq!(settings, ["fields[1]", "fields[2]", "patterns[0]", "key_names[0]"]);
 }
 
 /// Pieces of text, as they stand in JSON: secrets whole and broken by escapes, and what only looks like one.

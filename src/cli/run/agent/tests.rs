@@ -43,9 +43,9 @@ impl Desk {
 
     /// Starts; a fault is drawn.
     async fn start(&self) -> Result<Agent, String> {
-        let Loaded { plan, sources, mut report } = self.arguments.files.load();
+        let Loaded { plan, sources, mut report, .. } = self.arguments.files.load();
         let Some(plan) = plan else { panic!("{}", render_report(&report, &sources, Color::Never)) };
-        Agent::start(&plan).await.map_err(|fault| {
+        Agent::start(&plan, mpsc::channel(1).0).await.map_err(|fault| {
             report.push(*fault);
             let shown = render_report(&report, &sources, Color::Never);
             let shown = shown.replace(&self.path().display().to_string(), "FOLDER");
@@ -117,17 +117,30 @@ async fn an_address_in_use() {
 
 #[tokio::test]
 async fn a_component_that_cannot_be_built() {
+    let source = "[sources.more]\ntype = 'file'\ninclude = ['FOLDER/*.txt']\ndata_dir = 'FOLDER/levada.toml'\n";
+    let shown = Desk::new(&format!("{}{source}", PIPELINE.replace("'app'", "'*'"))).fault().await;
+    assert!(shown.contains("error[E029]: cannot build the source `more`\n  --> FOLDER/levada.toml:10:1"), "{shown}");
+    assert!(shown.contains("cannot keep positions in `FOLDER/levada.toml/more`: Not a directory"), "{shown}");
+}
+
+#[tokio::test]
+async fn files_are_judged_at_the_start_as_they_are_by_validate() {
     let sink = "[sinks.store]\ntype = 'elasticsearch'\ninputs = ['app']\nendpoints = ['https://localhost:9200']\n\
                 bulk.index = 'logs'\ntls.ca_file = 'FOLDER/ca.pem'\n";
-    assert_snapshot!(Desk::new(&format!("{PIPELINE}{sink}")).fault().await, @r#"
-    error[E029]: cannot build the sink `store`
-      --> FOLDER/levada.toml:10:1
-       |
-    10 | [sinks.store]
-       |  tls: cannot use `FOLDER/ca.pem`: I/O error: No such file or directory (os error 2)
-
-    1 error
-    "#);
+    let desk = Desk::new(&format!("{PIPELINE}{sink}"));
+    let loaded = desk.arguments.files.load();
+    let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
+    assert!(shown.contains("levada.toml:15:15") && shown.contains("ca.pem`: No such file"), "{shown}");
+    assert!(loaded.plan.is_none() && loaded.inputs().len() == 2, "both are worth watching: {:?}", loaded.inputs());
+    // A reload is refused with it, and takes it when it is mended.
+    desk.write(PIPELINE);
+    let mut agent = desk.start().await.unwrap();
+    desk.write(&format!("{PIPELINE}{sink}"));
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert!(agent.shown.roster.health("store").is_none());
+    fs::copy(crate::delivery::test_tls::Pki::new().file("ca.pem"), desk.path().join("ca.pem")).unwrap();
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert!(agent.shown.roster.health("store").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,21 +151,21 @@ async fn a_reload_moves_the_door_and_a_failed_one_leaves_it() {
     let first = address(&agent);
 
     desk.write(&with_api("127.0.0.2:0"));
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     let second = address(&agent);
     assert!(first.is_some() && second.is_some_and(|address| address.ip().to_string() == "127.0.0.2"));
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     desk.write(&with_api(&taken.local_addr().unwrap().to_string()));
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     assert_eq!(address(&agent), second, "what is in use is not taken");
 
     desk.write("not toml");
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     assert_eq!(address(&agent), second);
 
     desk.write(PIPELINE);
-    agent.reload(&desk.arguments).await;
+    agent.reload(&desk.arguments, ReloadRequest::default()).await;
     assert_eq!(address(&agent), None);
     let metrics = prometheus::TextEncoder::new().encode_to_string(&agent.shown.families.registry().gather()).unwrap();
     assert!(metrics.contains("levada_config_reloads_total{status=\"failure\"} 2"), "{metrics}");

@@ -18,10 +18,11 @@ use crate::component::reason::Reason;
 use crate::component::signal::Stop;
 use crate::component::transform::{Ports, Transform, discard};
 use crate::delivery::settings::BatchSettings;
-use crate::delivery::{Bench, DeadLetters, Delivery, DeliveryPlan, Drain};
+use crate::delivery::{Bench, DeadLetters, Delivery, DeliveryPlan, Drain, InHand};
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Batch, Outcome};
-use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Step};
+use crate::topology::Taps;
+use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Step};
 
 /// Rounds of the source without any progress, 100 ms each, after which it gives up: two hours.
 const PATIENCE: usize = 72_000;
@@ -126,6 +127,7 @@ async fn run(case: &Case) -> World {
             meters: self::meters(&format!("sink-{sink}")),
             health: Health::default(),
             refusals: dead_letters.clone().into(),
+            in_hand: InHand::default(),
         };
         tokio::spawn(Box::new(delivery).run(bench, Stop::default()))
     });
@@ -160,7 +162,9 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
             meters: meters.clone(),
             outputs: vec![ways(vec![to_sink(0)], 100), ways(main, 10 * number as u32)],
             main: Some(1),
+            ports: vec![Some("first".to_owned()), None],
             rejects: Edges::from([]),
+            exit: None,
         }
     };
     // The way beside the steps comes first: what took it is there already when a step panics.
@@ -171,7 +175,11 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
         entry: ways(entry, 1000),
         source: meters.clone(),
         dead_letters: dead_letters.clone(),
-        is_source: true,
+        front: Front::Source,
+        port: None,
+        guard: None,
+        exit: None,
+        taps: Taps::default(),
     }
 }
 

@@ -1,0 +1,127 @@
+//! `GET /status`: how each component is and what it has counted, from the same registry that `/metrics` shows.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use prometheus::proto::{Metric, MetricFamily};
+use serde::{Deserialize, Serialize};
+
+use crate::admin::door::Shown;
+use crate::component::health::State;
+
+/// The agent, as it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Which build it is.
+    pub version: String,
+    /// Resident memory, in bytes.
+    pub resident_bytes: u64,
+    /// Is the configuration that was read last the one that runs?
+    pub is_config_current: bool,
+    /// Sources, transforms, sinks, by name.
+    pub components: Vec<StatusOf>,
+}
+
+/// A component, as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct StatusOf {
+    /// Its name.
+    pub id: String,
+    /// Source, transform or sink.
+    pub kind: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// `starting`, `running` or `degraded`.
+    pub state: String,
+    /// Why it is degraded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Records it took in.
+    pub received_events: u64,
+    /// Bytes a source read.
+    pub received_bytes: u64,
+    /// Records it passed on or delivered.
+    pub sent_events: u64,
+    /// Encoded bytes a sink delivered.
+    pub sent_bytes: u64,
+    /// Records that went no further, by reason.
+    pub discarded: BTreeMap<String, u64>,
+    /// Errors, by kind.
+    pub errors: BTreeMap<String, u64>,
+    /// Bytes in its queue.
+    pub buffer_bytes: u64,
+    /// Bytes its queue may hold.
+    pub buffer_max_bytes: u64,
+    /// Share of its time it was at work, 0 to 1.
+    pub utilization: f64,
+}
+
+pub(super) fn status(shown: &Shown) -> Status {
+    shown.figures.refresh();
+    shown.families.refresh(Instant::now());
+    let members = shown.roster.members();
+    let mut components: Vec<StatusOf> = members
+        .iter()
+        .map(|member| {
+            let (state, why) = match member.health.state() {
+                State::Starting => ("starting", None),
+                State::Running => ("running", None),
+                State::Degraded { why, .. } => ("degraded", Some(why)),
+            };
+            let (id, kind, type_name) = (member.id.clone(), member.kind.noun().to_owned(), member.type_name.clone());
+            StatusOf { id, kind, type_name, state: state.to_owned(), why, ..StatusOf::default() }
+        })
+        .collect();
+    let mut status = Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        resident_bytes: 0,
+        is_config_current: true,
+        components: Vec::new(),
+    };
+    for family in shown.families.registry().gather() {
+        match family.name() {
+            "process_resident_memory_bytes" => status.resident_bytes = first(&family) as u64,
+            "levada_config_last_reload_successful" => status.is_config_current = first(&family) > 0.0,
+            _ => enter(&family, &mut components),
+        }
+    }
+    Status { components, ..status }
+}
+
+fn first(family: &MetricFamily) -> f64 {
+    family.get_metric().first().map_or(0.0, value)
+}
+
+fn value(metric: &Metric) -> f64 {
+    metric.get_counter().get_value() + metric.get_gauge().get_value()
+}
+
+fn label<'m>(metric: &'m Metric, name: &str) -> Option<&'m str> {
+    metric.get_label().iter().find(|label| label.name() == name).map(prometheus::proto::LabelPair::value)
+}
+
+/// Enters the figures of one family at the components that they are of.
+fn enter(family: &MetricFamily, components: &mut [StatusOf]) {
+    for metric in family.get_metric() {
+        let Some(id) = label(metric, "component_id") else { continue };
+        let Some(component) = components.iter_mut().find(|component| component.id == id) else { continue };
+        let (figure, of) = (value(metric), |name| label(metric, name).unwrap_or_default().to_owned());
+        match family.name() {
+            "levada_component_received_events_total" => component.received_events = figure as u64,
+            "levada_component_received_bytes_total" => component.received_bytes = figure as u64,
+            "levada_component_sent_events_total" => component.sent_events = figure as u64,
+            "levada_component_sent_event_bytes_total" => component.sent_bytes = figure as u64,
+            "levada_buffer_byte_size" => component.buffer_bytes = figure as u64,
+            "levada_buffer_max_byte_size" => component.buffer_max_bytes = figure as u64,
+            "levada_utilization" => component.utilization = figure,
+            "levada_component_discarded_events_total" if figure > 0.0 => {
+                component.discarded.insert(of("reason"), figure as u64);
+            }
+            "levada_component_errors_total" if figure > 0.0 => {
+                component.errors.insert(of("error_type"), figure as u64);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `levada init`: a configuration to begin with.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::FAULTY;
+use super::screen::say;
+
+/// The configuration as it is shipped.
+const FILES: &str = include_str!("../../config/levada.toml");
+
+/// Write a commented configuration to begin with; it validates as it is.
+#[derive(Debug, clap::Args)]
+pub(super) struct Init {
+    /// What it is to read.
+    #[arg(value_enum, default_value_t)]
+    kind: Kind,
+    /// The file to write; one that is there already is left alone. Standard output if not given.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// JSON logs in files.
+    #[default]
+    Files,
+}
+
+pub(super) fn init(arguments: &Init) -> ExitCode {
+    let text = match arguments.kind {
+        // The schema stands in another place than beside the user's file.
+        Kind::Files => FILES.split_once('\n').map_or(FILES, |(_, rest)| rest),
+    };
+    let Some(path) = &arguments.output else {
+        say(text);
+        return ExitCode::SUCCESS;
+    };
+    let written = OpenOptions::new().write(true).create_new(true).open(path);
+    match written.and_then(|mut file| file.write_all(text.as_bytes())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: cannot write `{}`: {error}", path.display());
+            ExitCode::from(FAULTY)
+        }
+    }
+}

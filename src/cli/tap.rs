@@ -1,0 +1,131 @@
+//! `levada tap`: shows the records that pass an edge of the running agent.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::client::{Which, runtime};
+use super::screen::say;
+use super::{FAULTY, USAGE};
+use crate::admin::TapRequest;
+use crate::config::parse_duration;
+
+/// Show records as they pass, scrubbed, a line of JSON each; the agent's log says who looked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Tap {
+    /// A component, or one of its outputs such as `split.errors`.
+    id: String,
+    #[command(flatten)]
+    which: Which,
+    /// What goes into it, instead of what comes out; of a sink this is what is shown anyway.
+    #[arg(long = "in")]
+    input: bool,
+    /// Only records that meet this VRL condition; it sees them scrubbed.
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
+    /// Stop after so many records.
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// Stop after this time, such as `10s`.
+    #[arg(long = "for", value_name = "TIME")]
+    time: Option<String>,
+    /// Write the records to this file instead.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
+
+/// A line of the answer.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    record: Option<&'a RawValue>,
+    missed: Option<u64>,
+}
+
+pub(super) fn tap(arguments: &Tap) -> ExitCode {
+    let seconds = match arguments.time.as_deref().map(|text| (text, parse_duration(text))) {
+        Some((text, None)) => {
+            eprintln!("error: `{text}` is no time; expected one such as `10s` or `2m`");
+            return ExitCode::from(USAGE);
+        }
+        Some((_, time)) => time.map(|time| time.as_secs_f64()),
+        None => None,
+    };
+    let shown = runtime().and_then(|runtime| runtime.block_on(show(arguments, seconds)));
+    match shown {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(missed) => {
+            eprintln!("{missed} more records passed than could be shown");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::from(FAULTY)
+        }
+    }
+}
+
+/// Shows what passes to the end; gives how many records passed unseen.
+async fn show(arguments: &Tap, seconds: Option<f64>) -> Result<u64, String> {
+    let agent = arguments.which.agent()?;
+    let status: crate::admin::Status = agent.get("/status").await?;
+    let component = status.components.iter().find(|component| {
+        arguments.id.strip_prefix(&component.id).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    });
+    let Some(component) = component else {
+        let ids: Vec<_> = status.components.iter().map(|component| component.id.as_str()).collect();
+        let meant = crate::diagnostic::closest(&arguments.id, ids.iter().copied());
+        let hint = meant.map_or_else(|| format!("there are {}", ids.join(", ")), |id| format!("did you mean `{id}`?"));
+        return Err(format!("there is no component `{}`; {hint}", arguments.id));
+    };
+    let request = TapRequest {
+        edge: arguments.id.clone(),
+        // What comes out of a sink is out of sight.
+        input: arguments.input || component.kind == "sink" && component.id == arguments.id,
+        condition: arguments.condition.clone(),
+        count: arguments.count,
+        seconds,
+    };
+    let mut body = agent.open("/tap", &request).await?.into_body();
+    let mut out = Out::new(arguments.save.as_ref())?;
+    let mut missed = 0;
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| format!("the agent ended: {error}"))?.into_data() else { continue };
+        rest.extend_from_slice(&data);
+        while let Some(end) = memchr::memchr(b'\n', &rest) {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            let line: Line<'_> = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
+            missed += line.missed.unwrap_or(0);
+            line.record.map_or(Ok(()), |record| out.write(record.get()))?;
+        }
+    }
+    Ok(missed)
+}
+
+/// Where records go.
+enum Out {
+    Screen,
+    File(File),
+}
+
+impl Out {
+    fn new(path: Option<&PathBuf>) -> Result<Self, String> {
+        let Some(path) = path else { return Ok(Self::Screen) };
+        let opened = File::create(path).map_err(|error| format!("cannot write `{}`: {error}", path.display()));
+        opened.map(Self::File)
+    }
+
+    fn write(&mut self, record: &str) -> Result<(), String> {
+        match self {
+            Self::Screen => say(&format!("{record}\n")),
+            Self::File(file) => writeln!(file, "{record}").map_err(|error| format!("cannot write: {error}"))?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! The configuration as it is used: every setting with its value and where that came from. Secrets are not shown.
+
+use serde_json::Value as Json;
+
+use super::catalogue::Catalogue;
+use super::plan::{Plan, Section};
+use super::schema::{Others, Schema};
+use super::tree::{Node, Value};
+use crate::diagnostic::{Place, Sources};
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Its path from the root, such as `sinks.out.batch.max_bytes`.
+    pub path: String,
+    /// Its value, as TOML would have it; `"***"` for a secret.
+    pub value: String,
+    /// Where the value came from.
+    pub origin: Origin,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is written there.
+    Written(Place),
+    /// Variables of the environment are part of it.
+    Variable(Place),
+    /// It is the default.
+    Default,
+}
+
+/// Every setting of `plan`: those of the process, then each component's, in the order of the files.
+pub fn resolved(plan: &Plan, catalogue: &dyn Catalogue) -> Vec<Resolved> {
+    let mut lines = Vec::new();
+    section(&plan.globals, catalogue.globals(), "", &mut lines);
+    for component in plan.components() {
+        let above = format!("{}.{}", component.kind.section(), component.id);
+        let Some(found) = catalogue.find(component.kind, &component.type_name) else { continue };
+        let place = component.section.place();
+        let mut line = |name: &str, value: String| {
+            let origin = Origin::Written(place.clone());
+            lines.push(Resolved { path: format!("{above}.{name}"), value, origin });
+        };
+        line("type", text(&component.type_name));
+        if !component.inputs.is_empty() {
+            let inputs: Vec<_> = component.inputs.iter().map(|input| text(&input.to_string())).collect();
+            line("inputs", format!("[{}]", inputs.join(", ")));
+        }
+        section(&component.section, found.schema, &above, &mut lines);
+    }
+    lines
+}
+
+fn section(section: &Section, schema: &Json, above: &str, lines: &mut Vec<Resolved>) {
+    let checked = toml::Value::Table(section.settings.clone());
+    walk(&mut Walk { lines, path: above.to_owned() }, (Some(&section.node), Some(&checked)), &Schema::of(schema));
+}
+
+struct Walk<'a> {
+    lines: &'a mut Vec<Resolved>,
+    path: String,
+}
+
+/// Lists a value and what is below it: as written (`node`), as checked (`value`), as allowed (`schema`).
+fn walk(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>), schema: &Schema<'_>) {
+    let schema = &schema.without_null();
+    let forms = schema.alternatives();
+    let table = value.and_then(toml::Value::as_table);
+    if schema.properties().is_empty() && forms.iter().all(|form| form.properties().is_empty()) && table.is_none() {
+        return leaf(out, (node, value), schema);
+    }
+    let form = table.and_then(|table| chosen(&forms, table)).unwrap_or_else(|| schema.clone());
+    let mut names: Vec<String> = form.properties().keys().map(|name| (*name).to_owned()).collect();
+    names.extend(
+        table
+            .into_iter()
+            .flat_map(toml::Table::keys)
+            .filter(|key| !form.properties().contains_key(key.as_str()))
+            .cloned(),
+    );
+    if value.is_none() && !forms.is_empty() {
+        // A choice that nobody made.
+        return;
+    }
+    for name in names {
+        let length = out.path.len();
+        if !out.path.is_empty() {
+            out.path.push('.');
+        }
+        out.path.push_str(&name);
+        let below = node.and_then(|node| child(node, &name));
+        let others = match form.others() {
+            Others::Like(schema) => Some(schema),
+            Others::Refused => None,
+        };
+        if let Some(schema) = form.properties().get(name.as_str()).cloned().or(others) {
+            walk(out, (below, table.and_then(|table| table.get(&name))), &schema);
+        }
+        out.path.truncate(length);
+    }
+}
+
+/// The form that a table has, told by its tag.
+fn chosen<'s>(forms: &[Schema<'s>], table: &toml::Table) -> Option<Schema<'s>> {
+    let tag = Schema::tag_of(forms)?;
+    let written = table.get(tag)?.as_str()?;
+    forms
+        .iter()
+        .find(|form| {
+            form.properties()
+                .get(tag)
+                .and_then(Schema::constants)
+                .is_some_and(|all| all.iter().any(|value| *value == written))
+        })
+        .cloned()
+}
+
+fn child<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Table(table) => table.get(name).map(|entry| &entry.node),
+        _ => None,
+    }
+}
+
+fn leaf(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>), schema: &Schema<'_>) {
+    let shown = match value {
+        Some(_) if schema.is_secret() => "\"***\"".to_owned(),
+        Some(value) => value.to_string(),
+        None => match schema.default_value().filter(|value| !value.is_null()) {
+            Some(value) => value.to_string(),
+            None => return,
+        },
+    };
+    let origin = match (value, node) {
+        (Some(_), Some(node)) if has_variables(node) => Origin::Variable(node.place.clone()),
+        (Some(_), Some(node)) => Origin::Written(node.place.clone()),
+        _ => Origin::Default,
+    };
+    out.lines.push(Resolved { path: out.path.clone(), value: shown, origin });
+}
+
+fn has_variables(node: &Node) -> bool {
+    let mut found = false;
+    node.for_each_text(&mut |text| found |= !text.splices.is_empty());
+    found
+}
+
+fn text(value: &str) -> String {
+    toml::Value::String(value.to_owned()).to_string()
+}
+
+impl Origin {
+    /// In a person's words.
+    pub fn show(&self, sources: &Sources) -> String {
+        let at = |place: &Place| format!("{}:{}", sources.file(place.file).name, sources.position(place).line);
+        match self {
+            Self::Written(place) => at(place),
+            Self::Variable(place) => format!("{}, from the environment", at(place)),
+            Self::Default => "default".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, resolved};
+    use crate::config::{Memory, Rules, Shelves, load_texts};
+
+    #[test]
+    fn each_value_has_its_origin_and_secrets_have_none() {
+        let text = "[sources.app]\ntype = 'file'\ninclude = ['${LOGS}/*.log']\n\
+                    [sinks.out]\ntype = 'elasticsearch'\ninputs = ['app']\nendpoints = ['http://127.0.0.1:9200']\n\
+                    bulk.index = 'logs'\nauth = { strategy = 'basic', user = 'u', password = '${PASSWORD}' }\n";
+        let environment = |name: &str| Some(format!("value-of-{name}"));
+        let rules =
+            Rules { catalogue: &Shelves, environment: &environment, budget: &Memory { default_limit: 1 << 30 } };
+        let loaded = load_texts([("levada.toml", text)], rules);
+        let lines = resolved(&loaded.plan.unwrap(), &Shelves);
+        let line = |path: &str| {
+            let line = lines.iter().find(|line| line.path == path).unwrap_or_else(|| panic!("{path}: {lines:#?}"));
+            format!("{} # {}", line.value, line.origin.show(&loaded.sources))
+        };
+        assert_eq!(line("sources.app.include"), "[\"value-of-LOGS/*.log\"] # levada.toml:3, from the environment");
+        assert_eq!(line("sources.app.read_from"), "\"beginning\" # default");
+        assert_eq!(line("sinks.out.bulk.index"), "\"logs\" # levada.toml:8");
+        assert_eq!(line("sinks.out.auth.password"), "\"***\" # levada.toml:9, from the environment");
+        assert_eq!(line("sinks.out.inputs"), "[\"app\"] # levada.toml:4");
+        assert_eq!(line("sinks.out.buffer.when_full"), "\"block\" # default");
+        assert!(!lines.iter().any(|line| line.value.contains("value-of-PASSWORD")));
+        assert!(lines.iter().any(|line| line.origin == Origin::Default && line.path == "data_dir"));
+    }
+}

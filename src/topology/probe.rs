@@ -1,0 +1,52 @@
+//! Whether the destinations of a plan are there and take our credentials. Nothing runs, and no record is sent.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::build::Ground;
+use super::tap::Taps;
+use crate::component::meters::Families;
+use crate::config::Plan;
+use crate::event::Budget;
+
+/// How long a destination has to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a destination said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// The sink.
+    pub id: String,
+    /// What it said, or why it cannot be used.
+    pub answer: Result<String, String>,
+}
+
+/// Asks all destinations at once. A sink that has nobody to ask is not among the answers.
+pub async fn probe(plan: &Plan) -> Vec<Probed> {
+    let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
+    let ground = Ground { families, budget, data_dir: Path::new("").into(), taps };
+    let mut asked = JoinSet::new();
+    let mut answers = Vec::new();
+    for component in &plan.sinks {
+        let id = component.id.clone();
+        match ground.sink(component, &plan.files) {
+            Err(error) => answers.push(Probed { id, answer: Err(error.why) }),
+            Ok(drain) => {
+                asked.spawn(async move {
+                    let question = drain.probe()?;
+                    let late = || Err(format!("no answer within {} s", PATIENCE.as_secs()));
+                    let answer = timeout(PATIENCE, question).await.unwrap_or_else(|_| late());
+                    Some(Probed { id, answer })
+                });
+            }
+        }
+    }
+    while let Some(done) = asked.join_next().await {
+        answers.extend(done.ok().flatten());
+    }
+    answers.sort_by(|one, other| one.id.cmp(&other.id));
+    answers
+}

@@ -1,0 +1,208 @@
+//! Taps: a look at the records that pass an edge while everything goes on. Each is scrubbed before it is shown, and a
+//! reader that is too slow misses records, never holds them up. With no tap open an edge pays one load.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::component::transform::{Ports, Transform};
+use crate::event::Batch;
+use crate::lang::{Condition, Runner};
+
+/// Records that wait for the reader of a tap.
+const WAITING: usize = 1024;
+
+/// Which edge of a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What goes into it.
+    In,
+    /// What comes out of it.
+    Out,
+}
+
+/// What to look at.
+pub struct Wanted {
+    /// A component, or one of its outputs (`ID.PORT`).
+    pub edge: String,
+    /// Before or behind it.
+    pub side: Side,
+    /// Only records that meet this, as they are shown: scrubbed.
+    pub condition: Option<Condition>,
+    /// What every record goes through before anyone sees it.
+    pub scrub: Box<dyn Transform>,
+}
+
+/// The open taps of a process; a clone has the same. They outlive reloads.
+#[derive(Clone, Debug, Default)]
+pub struct Taps(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    open: AtomicUsize,
+    taps: Mutex<Vec<Tap>>,
+    last: AtomicU64,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Taps").field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+struct Tap {
+    number: u64,
+    wanted: Wanted,
+    runner: Runner,
+    to: Sender<Vec<u8>>,
+    missed: Arc<AtomicU64>,
+}
+
+/// An open tap: it closes when dropped.
+#[derive(Debug)]
+pub struct Tapped {
+    /// Records as JSON, as they pass.
+    pub records: Receiver<Vec<u8>>,
+    missed: Arc<AtomicU64>,
+    number: u64,
+    taps: Taps,
+}
+
+impl Taps {
+    /// Opens a tap.
+    pub fn open(&self, wanted: Wanted) -> Tapped {
+        let (to, records) = channel(WAITING);
+        let number = self.0.last.fetch_add(1, Ordering::Relaxed);
+        let missed = Arc::new(AtomicU64::new(0));
+        let mut taps = self.lock();
+        taps.push(Tap { number, wanted, runner: Runner::new(), to, missed: missed.clone() });
+        self.0.open.store(taps.len(), Ordering::Relaxed);
+        drop(taps);
+        Tapped { records, missed, number, taps: self.clone() }
+    }
+
+    /// Is any open? What a lane asks at every edge.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.open.load(Ordering::Relaxed) > 0
+    }
+
+    /// `batch` passes: its records are shown to whoever looks at this edge.
+    pub(super) fn see(&self, (id, port): (&str, Option<&str>), side: Side, batch: &Batch) {
+        for tap in self.lock().iter_mut().filter(|tap| tap.is_at((id, port), side)) {
+            tap.show(batch);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Tap>> {
+        self.0.taps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tap {
+    fn is_at(&self, (id, port): (&str, Option<&str>), side: Side) -> bool {
+        let rest = self.wanted.edge.strip_prefix(id);
+        let is_named = match (rest, port) {
+            (Some(""), None) => true,
+            (Some(rest), Some(port)) => rest.strip_prefix('.') == Some(port),
+            _ => false,
+        };
+        side == self.wanted.side && is_named
+    }
+
+    fn show(&mut self, batch: &Batch) {
+        let room = self.to.capacity();
+        // Without a condition every record is shown: those that have no place need no scrubbing.
+        let most = if self.wanted.condition.is_some() && room > 0 { batch.len() } else { batch.len().min(room) };
+        self.missed.fetch_add((batch.len() - most) as u64, Ordering::Relaxed);
+        let mut copy = batch.select(|at| at < most);
+        self.wanted.scrub.apply(&mut copy, &mut Ports::default());
+        for record in copy.iter() {
+            let is_wanted = |condition| self.runner.check(condition, &record).unwrap_or(false);
+            if !self.wanted.condition.as_ref().is_none_or(is_wanted) {
+                continue;
+            }
+            let mut text = Vec::new();
+            record.write_json(&mut text);
+            if self.to.try_send(text).is_err() {
+                self.missed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        copy.close();
+    }
+}
+
+impl Tapped {
+    /// Records that passed and were not shown, because the reader was too slow.
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Tapped {
+    fn drop(&mut self) {
+        let mut taps = self.taps.lock();
+        taps.retain(|tap| tap.number != self.number);
+        self.taps.0.open.store(taps.len(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::test_kit::{Ledger, batch};
+    use crate::lang::{TimeZone, compile_condition};
+
+    /// Leaves records as they are.
+    struct Nothing;
+
+    impl Transform for Nothing {
+        fn apply(&mut self, _: &mut Batch, _: &mut Ports) {}
+
+        fn fork(&self) -> Box<dyn Transform> {
+            Box::new(Self)
+        }
+    }
+
+    fn wanted(edge: &str, condition: Option<&str>) -> Wanted {
+        let condition = condition.map(|text| compile_condition(text, TimeZone::default()).unwrap());
+        Wanted { edge: edge.to_owned(), side: Side::Out, condition, scrub: Box::new(Nothing) }
+    }
+
+    /// The messages that were shown.
+    fn shown(tapped: &mut Tapped) -> Vec<String> {
+        let records = std::iter::from_fn(|| tapped.records.try_recv().ok());
+        let message = |text: Vec<u8>| serde_json::from_slice::<serde_json::Value>(&text).unwrap()["message"].take();
+        records.map(|text| message(text).as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_tap_sees_its_edge_alone_and_says_nothing_of_receipts() {
+        let (taps, ledger) = (Taps::default(), Arc::new(Ledger::default()));
+        assert!(!taps.is_open());
+        let mut main = taps.open(wanted("app", None));
+        let mut port = taps.open(wanted("app.errors", Some(".message == \"b\"")));
+        let passes = batch(&ledger, &["a", "b"]);
+        taps.see(("app", None), Side::Out, &passes);
+        taps.see(("app", None), Side::In, &passes);
+        taps.see(("app", Some("errors")), Side::Out, &passes);
+        taps.see(("application", None), Side::Out, &passes);
+        assert_eq!(shown(&mut main), ["a", "b"]);
+        assert_eq!(shown(&mut port), ["b"]);
+        drop((main, port));
+        assert!(!taps.is_open());
+        passes.settle(crate::event::Outcome::Delivered);
+        assert_eq!(ledger.worst(), [(0, crate::event::Outcome::Delivered)]);
+    }
+
+    #[test]
+    fn a_slow_reader_misses_records() {
+        let (taps, ledger) = (Taps::default(), Arc::new(Ledger::default()));
+        let mut tapped = taps.open(wanted("app", None));
+        let lines = vec!["x"; WAITING - 1];
+        for _ in 0..2 {
+            taps.see(("app", None), Side::Out, &batch(&ledger, &lines));
+        }
+        assert_eq!((shown(&mut tapped).len(), tapped.missed()), (WAITING, WAITING as u64 - 2));
+    }
+}

@@ -1,0 +1,228 @@
+//! The agent as its operator meets it: a process, a folder of configuration, the verbs that talk to it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::wait;
+
+/// Swaps of the whole configuration while a writer writes.
+const SWAPS: usize = 500;
+
+/// A folder for everything, and the agent that runs over it.
+struct Site {
+    folder: TempDir,
+    agent: Option<Child>,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("logs")).unwrap();
+        Self { folder, agent: None }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn shown(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// A pipeline from `logs/` to the file `out`, whose records get `mark`.
+    fn pipeline(&self, mark: &str) -> String {
+        format!(
+            "data_dir = '{}'\n[sources.app]\ntype = 'file'\ninclude = ['{}/*.log']\ndecoding.codec = 'json'\n\
+             glob_minimum_cooldown_ms = 50\n\
+             [transforms.marked]\ntype = 'enrich'\ninputs = ['app']\nfields.mark = '{mark}'\n\
+             [sinks.out]\ntype = 'file'\ninputs = ['marked']\npath = '{}'\nencoding.codec = 'json'\n",
+            self.shown("state"),
+            self.shown("logs"),
+            self.shown("out"),
+        )
+    }
+
+    fn start(&mut self, more: &[&str]) {
+        let log = File::create(self.path("agent.log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
+        command.args(["--config", &self.shown("conf")]).args(more).stdout(Stdio::null()).stderr(log);
+        self.agent = Some(command.spawn().unwrap());
+    }
+
+    async fn until_it_listens(&self) {
+        let socket = self.path("state/control.sock");
+        wait::until("the control socket", || std::os::unix::net::UnixStream::connect(&socket).is_ok()).await;
+    }
+
+    /// What a verb prints, on both channels.
+    fn verb(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
+        command.args(arguments).args(["--config", &self.shown("conf"), "--data-dir", &self.shown("state")]);
+        command.output().unwrap()
+    }
+
+    fn write(&self, line: &str) {
+        let mut file = OpenOptions::new().create(true).append(true).open(self.path("logs/a.log")).unwrap();
+        writeln!(file, "{line}").unwrap();
+    }
+
+    /// How often each number is in the file `out`.
+    fn arrived(&self) -> BTreeMap<u64, usize> {
+        let text = fs::read_to_string(self.path("out")).unwrap_or_default();
+        let mut counts = BTreeMap::new();
+        for line in text.lines() {
+            let Ok(record) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+            *counts.entry(record["n"].as_u64().unwrap()).or_default() += 1;
+        }
+        counts
+    }
+
+    fn end(&mut self) {
+        let mut agent = self.agent.take().unwrap();
+        kill_process(Pid::from_child(&agent), Signal::TERM).unwrap();
+        assert!(agent.wait().unwrap().success(), "{}", self.log());
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("agent.log")).unwrap()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Some(mut agent) = self.agent.take() {
+            let _ended = agent.kill().and_then(|()| agent.wait());
+        }
+    }
+}
+
+fn text(output: &Output) -> String {
+    let [out, error] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    format!("{out}{error}")
+}
+
+/// Points `conf/levada.toml` at a new folder with `configuration`, as Kubernetes updates a `ConfigMap`.
+fn swap(conf: &Path, number: usize, configuration: &str) {
+    let fresh = format!("..{number}");
+    fs::create_dir(conf.join(&fresh)).unwrap();
+    fs::write(conf.join(&fresh).join("levada.toml"), configuration).unwrap();
+    let link = conf.join("..data_tmp");
+    symlink(&fresh, &link).unwrap();
+    fs::rename(&link, conf.join("..data")).unwrap();
+    if number == 0 {
+        symlink("..data/levada.toml", conf.join("levada.toml")).unwrap();
+    } else {
+        fs::remove_dir_all(conf.join(format!("..{}", number - 1))).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verbs_show_and_change_what_runs() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    fs::write(site.path("conf/levada.toml"), site.pipeline("one")).unwrap();
+    site.start(&[]);
+    site.until_it_listens().await;
+    let status = text(&site.verb(&["status"]));
+    assert!(status.contains("app (source, file) running") && status.contains("marked (transform, enrich)"), "{status}");
+
+    let tap = Command::new(env!("CARGO_BIN_EXE_levada"))
+        .args(["tap", "marked", "--count", "1", "--where", ".n == 7", "--data-dir", &site.shown("state")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait::until("the tap", || site.log().contains("audit: records are shown")).await;
+    for number in 0..20 {
+        site.write(&format!(r#"{{"n":{number},"mail":"ines@mail.example.org"}}"#));
+    }
+    let shown = tap.wait_with_output().unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!((&record["n"], &record["mark"]), (&7.into(), &"one".into()));
+    assert!(!text(&shown).contains("ines@"), "what is shown is scrubbed: {record}");
+    assert!(text(&site.verb(&["tap", "markd"])).contains("did you mean `marked`?"));
+
+    let top = text(&site.verb(&["top", "--json", "--count", "1"]));
+    assert_eq!(top.lines().filter(|line| line.contains("received_events_per_second")).count(), 3, "{top}");
+
+    fs::write(site.path("conf/levada.toml"), site.pipeline("two")).unwrap();
+    let dry = text(&site.verb(&["reload", "--dry-run"]));
+    assert_eq!(dry, "~ transforms.marked: built anew\nvalid: nothing was changed\n");
+    let difference = text(&site.verb(&["config", "--diff"]));
+    assert_eq!(difference, "- transforms.marked.fields.mark = \"one\"\n+ transforms.marked.fields.mark = \"two\"\n");
+    let done = site.verb(&["reload"]);
+    assert!(done.status.success() && text(&done).ends_with("reloaded\n"), "{}", text(&done));
+    fs::write(site.path("conf/levada.toml"), "[sources.app]\ntype = 'fil'\n").unwrap();
+    let refused = site.verb(&["reload"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains("error[E015]") && text(&refused).contains("what runs stays as it is"));
+    assert!(text(&site.verb(&["status"])).contains("was read last has faults"));
+    site.end();
+    assert_eq!(site.arrived(), (0..20).map(|number| (number, 1)).collect());
+    let alone = site.verb(&["status"]);
+    assert!(text(&alone).contains("no agent listens at"), "{}", text(&alone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_swaps_of_a_watched_folder_lose_and_repeat_nothing() {
+    let mut site = Site::new();
+    let conf = site.path("conf");
+    fs::create_dir(&conf).unwrap();
+    swap(&conf, 0, &site.pipeline("0"));
+    site.start(&["--watch-config"]);
+    site.until_it_listens().await;
+    let mut written = 0;
+    for number in 1..=SWAPS {
+        // One in five has a fault.
+        let configuration =
+            if number % 5 == 3 { "[sinks.out]\ntype = 'fil'\n".to_owned() } else { site.pipeline(&number.to_string()) };
+        swap(&conf, number, &configuration);
+        for _ in 0..20 {
+            site.write(&format!(r#"{{"n":{written}}}"#));
+            written += 1;
+        }
+        // So that many are seen, and many at once.
+        if number % 50 == 0 {
+            let mark = format!("\"mark\":\"{number}\"");
+            wait::until("a reload", || {
+                site.write(&format!(r#"{{"n":{written}}}"#));
+                written += 1;
+                fs::read_to_string(site.path("out")).is_ok_and(|text| text.contains(&mark))
+            })
+            .await;
+        }
+    }
+    wait::until("everything", || site.arrived().len() as u64 == written).await;
+    site.end();
+    assert!(site.arrived().values().all(|count| *count == 1), "each once");
+    let reloads = site.log().matches("what the reload changed").count();
+    assert!((10..=SWAPS).contains(&reloads), "{reloads} reloads");
+    assert_eq!(site.log().matches("sinks.out").count(), 0, "unchanged components do not notice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn destinations_are_asked_and_nothing_is_sent() {
+    let (site, peer) = (Site::new(), crate::peer::Peer::start());
+    fs::create_dir(site.path("conf")).unwrap();
+    let sink = |id: &str, url: &str| {
+        format!("[sinks.{id}]\ntype = 'elasticsearch'\ninputs = ['app']\nendpoints = ['{url}']\nbulk.index = 'x'\n")
+    };
+    let source = format!("[sources.app]\ntype = 'file'\ninclude = ['{}/*.log']\n", site.shown("logs"));
+    let asked = |sinks: String| {
+        fs::write(site.path("conf/levada.toml"), format!("[scrub]\n{source}{sinks}")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
+        command.args(["validate", "--probe", "--config", &site.shown("conf")]).output().unwrap()
+    };
+    let there = asked(sink("here", &peer.url()));
+    assert!(there.status.success() && text(&there).contains("probe of `here`: "), "{}", text(&there));
+    let gone = asked(sink("here", &peer.url()) + &sink("gone", "http://127.0.0.1:1"));
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(text(&gone).contains("probe of `gone` FAILED: http://127.0.0.1:1/"), "{}", text(&gone));
+    assert_eq!(peer.look(crate::peer::World::len), 0);
+}
