@@ -18,13 +18,14 @@ real *names:
 # Speed and allocations of the stages; the instructions of a record, against the committed figure.
 bench:
     cargo bench --bench stages
+    cargo bench --bench scrub
     benches/instructions.sh
 
 # Two cores against one; needs a quiet machine.
 cores:
     cargo bench --bench cores
 
-# Any bytes into the JSON index; needs `cargo install cargo-fuzz` and a nightly toolchain.
+# Any bytes into the JSON index, or with `just fuzz scrub` into the scrubber; needs `cargo install cargo-fuzz` and a nightly toolchain.
 fuzz target="json_index" seconds="60":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
 

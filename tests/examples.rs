@@ -144,6 +144,27 @@ async fn g3_a_service_cannot_forge_where_it_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn o5_clients_and_orders_are_tokens() {
+    let logs = Logs::new(&[
+        r#"{"service":"shop","order_id":4711,"message":"SUBMITTED by ann@example.com","client":{"email":"ann@EXAMPLE.com"}}"#,
+        r#"{"service":"mes","order_id":"4711","message":"PRICE_CALCULATED, told ann@example.com, card 4111 1111 1111 1111"}"#,
+    ]);
+    let documents = logs.run("o5-no-personal-data.toml").await;
+    let of = |service: &str| {
+        let all = of_index(&documents, "shop-logs-");
+        all.into_iter().find(|document| document["service"] == service).expect("it arrived")
+    };
+    let (shop, mes) = (of("shop"), of("mes"));
+    let order = shop["order_id"].as_str().unwrap();
+    assert!(order.starts_with("hmac:2026q4:") && order.len() == 34, "{order}");
+    assert_eq!(shop["order_id"], mes["order_id"]);
+    let client = shop["message"].as_str().unwrap().strip_prefix("SUBMITTED by ").unwrap();
+    assert_eq!(mes["message"], format!("PRICE_CALCULATED, told {client}, card **** **** **** 1111"));
+    assert_eq!(shop["client"]["email"], "***", "a telling name has its own action");
+    assert_no_personal_data(&documents);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn g10_one_correlation_id_finds_the_whole_flow() {
     let logs = Logs::new(&[]);
     let documents = logs.run("g10-quest-and-reward.toml").await;
@@ -270,5 +291,5 @@ fn the_shipped_configuration_and_every_example_are_without_fault() {
     for path in &examples {
         plan(path, &|_| None);
     }
-    assert!(examples.len() >= 6);
+    assert!(examples.len() >= 7);
 }

@@ -20,4 +20,5 @@ mod readme;
 mod refusal;
 mod reload;
 mod restart;
+mod scrub;
 mod tidy;

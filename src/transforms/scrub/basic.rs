@@ -2,11 +2,12 @@
 //! `Authorization` it is taken undecoded, since it may have been cut.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem::Finder};
 
 /// How far before the word the name of the header begins.
 const HEADER_REACH: usize = 24;
@@ -21,11 +22,14 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// The word without its first letter, as it is mostly written.
+static WORDS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(b"asic"), Finder::new(b"ASIC")]);
+
 /// Appends the spans of all credentials in `text`, in order and without overlap.
 pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     let first = found.len();
-    for word in [&b"asic"[..], b"ASIC"] {
-        for at in memmem::find_iter(text, word) {
+    for word in &*WORDS {
+        for at in word.find_iter(text) {
             if let Some(span) = token_after(text, at) {
                 found.push(span);
             }

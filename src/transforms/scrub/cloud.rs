@@ -55,7 +55,7 @@ fn for_each(text: &[u8], mut each: impl FnMut(Range<usize>, &'static Rule)) {
 fn has_break(block: &[u8]) -> bool {
     const EACH: u64 = u64::from_le_bytes([1; BLOCK]);
     let bytes = u64::from_le_bytes(block.try_into().expect("a block has eight bytes"));
-    bytes.wrapping_sub(EACH * LOWEST as u64) & !bytes & (EACH * 0x80) != 0
+    bytes.wrapping_sub(EACH * u64::from(LOWEST)) & !bytes & (EACH * 0x80) != 0
 }
 
 fn is_word(byte: u8) -> bool {

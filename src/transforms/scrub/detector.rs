@@ -7,6 +7,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::gate::{self, Signals};
 use super::{
     basic, bearer, card, cloud, email, escape, jwt, mask::Shape, network, numbers, pattern::Pattern, pem, url,
 };
@@ -27,10 +28,6 @@ pub enum Kind {
     BasicAuth,
     /// `user:password` in front of the host of a URL.
     UrlCredentials,
-    /// Query parameters with a telling name.
-    QuerySecret,
-    /// `name=value`, `"name": value` in text, where the name tells.
-    KeyValue,
     /// E-mail addresses.
     Email,
     /// Numbers of payment cards: known issuer, right length, Luhn.
@@ -55,6 +52,10 @@ pub enum Kind {
     Ipv6,
     /// Addresses of network cards.
     MacAddress,
+    /// Query parameters with a telling name.
+    QuerySecret,
+    /// `name=value`, `"name": value` in text, where the name tells.
+    KeyValue,
 }
 
 impl Kind {
@@ -66,8 +67,6 @@ impl Kind {
         Self::BearerToken,
         Self::BasicAuth,
         Self::UrlCredentials,
-        Self::QuerySecret,
-        Self::KeyValue,
         Self::Email,
         Self::PaymentCard,
         Self::Iban,
@@ -80,6 +79,8 @@ impl Kind {
         Self::Ipv4,
         Self::Ipv6,
         Self::MacAddress,
+        Self::QuerySecret,
+        Self::KeyValue,
     ];
 
     /// The name used in the configuration, as the label of counters and as the domain of hashes.
@@ -155,6 +156,7 @@ impl Kind {
     }
 
     /// Appends the spans of all matches of a detector that needs nothing but the text.
+    #[inline]
     pub(super) fn find(self, text: &[u8], found: &mut Vec<Range<usize>>) {
         match self {
             Self::Pem => pem::find(text, found),
@@ -209,6 +211,19 @@ impl Detector {
         }
     }
 
+    /// The signals without one of which nothing can be found; all of them, where no signal tells.
+    pub(super) fn needs(&self) -> Signals {
+        match self.kind() {
+            Some(Kind::Email | Kind::UrlCredentials) => gate::AT,
+            Some(Kind::KeyValue | Kind::QuerySecret) => gate::ASSIGNED,
+            Some(Kind::Jwt | Kind::BearerToken | Kind::BasicAuth) => gate::SCHEME,
+            Some(Kind::Pem) => gate::DASHES,
+            Some(Kind::CloudKey) => gate::WORD,
+            Some(kind) if kind.is_number() => gate::DIGITS,
+            _ => Signals::MAX,
+        }
+    }
+
     /// Whether the decoded `text` may have a match; `false` is certain, and cheap.
     pub fn gate(&self, text: &[u8]) -> bool {
         match self.kind() {
@@ -231,6 +246,7 @@ impl Detector {
     }
 
     /// Appends the spans of all matches in the decoded `text` of a detector that needs nothing but the text.
+    #[inline]
     pub fn find(&self, text: &[u8], found: &mut Vec<Range<usize>>) {
         match self {
             Self::Known(kind) => kind.find(text, found),

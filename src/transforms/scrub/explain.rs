@@ -1,9 +1,10 @@
 //! Scrubbing one line at a time, and telling what was found where and why, without the value.
 
+use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::action::Act;
-use super::cover::{Cover, Form};
+use super::cover::{Cover, Source, Spot};
 use super::keyword::Near;
 use super::places::Deed;
 use super::scrubber::Scrubber;
@@ -60,19 +61,19 @@ impl Cover {
     /// Covers a whole line that is a JSON value, through the fields that the settings name.
     pub(super) fn root(&self, line: &[u8], places: Option<&[super::places::Place]>, tally: &mut Tally) {
         let start = line.len() - line.trim_ascii_start().len();
-        let value = || super::cover::Spot { text: line, at: start..line.trim_ascii_end().len(), base: 0 };
+        let value = || Spot { text: line, at: start..line.trim_ascii_end().len(), base: 0 };
         for field in &self.fields {
             let deed = field.act.as_ref().map_or(Deed::Skip, Deed::Act);
-            self.below(value(), (&segments(&field.path), deed), tally);
+            self.below(&value(), (&segments(&field.path), deed), tally);
         }
         tally.skip_cuts();
         match places {
             Some(places) if places.iter().all(|place| place.path.first_key().is_some()) => {
                 for place in places {
-                    self.below(value(), (&segments(&place.path), Deed::Look), tally);
+                    self.below(&value(), (&segments(&place.path), Deed::Look), tally);
                 }
             }
-            _ => self.find(value(), Near::default(), tally),
+            _ => self.find(&value(), Near::default(), tally),
         }
         tally.at = 0;
     }
@@ -106,7 +107,7 @@ impl Cover {
                     entry.value.start
                 }
                 (None, Some((place, range))) => {
-                    path.push_str(&format!("[{place}]"));
+                    _ = write!(path, "[{place}]");
                     range.start
                 }
                 (None, None) => break,
@@ -119,7 +120,7 @@ impl Cover {
     fn shown(&self, raw: &[u8]) -> String {
         let (mut key, mut shown) = (Vec::new(), Vec::new());
         json::unescape(raw, &mut key);
-        let covered = self.clean((&key, Form::Plain), Near::default(), &mut Tally::default(), &mut shown);
+        let covered = self.clean(Source::plain(&key), &mut Tally::default(), &mut shown);
         String::from_utf8_lossy(if covered { &shown } else { &key }).into_owned()
     }
 

@@ -40,6 +40,12 @@ pub(super) fn at_run(text: &[u8], run: &Run, found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Has the run the form of a number with nothing but digits behind its country? It is one with a slip, and no card.
+pub(super) fn is_form(text: &[u8], run: &Run) -> bool {
+    let [.., first, second] = text[..run.span.start] else { return false };
+    COUNTRIES.iter().any(|(country, length)| **country == [first, second] && run.digits + 2 == *length)
+}
+
 /// The end of the number that begins at `start`.
 fn number_at(text: &[u8], start: usize) -> Option<usize> {
     let [first, second, check, digit, ..] = text[start..] else { return None };

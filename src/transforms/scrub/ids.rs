@@ -4,8 +4,9 @@
 //! near by or be the name of the member.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use super::detector::Kind;
 use super::keyword::{Near, is_near};
@@ -105,11 +106,15 @@ fn is_ogrn(digits: &[u8]) -> bool {
     matches!(digits[0], 1 | 2 | 3 | 5) && number % (body.len() as u64 - 1) % 10 == u64::from(*last)
 }
 
+/// What stands between series and number.
+static MARKS: LazyLock<[Finder<'static>; 5]> =
+    LazyLock::new(|| ["№", "номер", "Номер", "НОМЕР", "number"].map(Finder::new));
+
 /// Passports written with `№` or a word between series and number: `45 08 № 123456`, `серия 4508 номер 123456`.
 pub(super) fn find_passports(text: &[u8], found: &mut Vec<Range<usize>>) {
-    for mark in ["№", "номер", "Номер", "НОМЕР", "number"] {
-        for at in memmem::find_iter(text, mark) {
-            if let Some(span) = passport_around(text, at, at + mark.len()) {
+    for mark in &*MARKS {
+        for at in mark.find_iter(text) {
+            if let Some(span) = passport_around(text, at, at + mark.needle().len()) {
                 found.push(span);
             }
         }

@@ -2,6 +2,7 @@
 //! type. A token cut behind its header still counts.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,10 +11,12 @@ use memchr::{memchr, memmem};
 /// Bytes of a header that are decoded; the algorithm stands near the front.
 const HEADER: usize = 512;
 
+static BEGIN: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"eyJ"));
+
 /// Appends the spans of all tokens in `text`, in order and without overlap.
 pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     let mut from = 0;
-    while let Some(start) = memmem::find(&text[from..], b"eyJ").map(|offset| from + offset) {
+    while let Some(start) = BEGIN.find(&text[from..]).map(|offset| from + offset) {
         let run = text[start..].iter().take_while(|&&byte| is_part(byte)).count();
         from = start + run;
         let token = &text[start..from];
@@ -46,6 +49,6 @@ mod tests {
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         let mut found = Vec::new();
         find(format!("t={token}. eyJhYmMiOjF9.a.b eyJ eyJhbGciOiJIUzI1NiJ9").as_bytes(), &mut found);
-        assert_eq!(found, [2..2 + token.len()]);
+        assert_eq!(found, vec![2..2 + token.len()]);
     }
 }

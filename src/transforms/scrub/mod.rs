@@ -31,6 +31,7 @@ pub mod detector;
 pub mod email;
 pub mod escape;
 mod explain;
+mod gate;
 mod hmac;
 mod iban;
 mod ids;
@@ -55,6 +56,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod url;
+mod values;
 
 pub use detector::{Detector, Kind};
 pub use explain::Finding;

@@ -3,10 +3,12 @@
 //! line of it is found on its first line only.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
+static FIND_BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGIN));
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 /// Bytes of the longest label.
@@ -17,7 +19,7 @@ const PUBLIC: [&[u8]; 4] = [b"CERTIFICATE", b"PUBLIC KEY", b"X509 CRL", b"PKCS7"
 /// Appends the spans of all blocks in `text`, in order and without overlap.
 pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     let mut from = 0;
-    while let Some(start) = memmem::find(&text[from..], BEGIN).map(|offset| from + offset) {
+    while let Some(start) = FIND_BEGIN.find(&text[from..]).map(|offset| from + offset) {
         let label = start + BEGIN.len();
         let room = &text[label..text.len().min(label + LABEL)];
         from = label;

@@ -81,12 +81,17 @@ fn phone_at(text: &[u8], start: usize, run: &Run, near: Near<'_>) -> Option<Rang
         let number = Number::read(text, start, run.span.end);
         return international(&number).map(|end| plus..end);
     }
+    if text[..start].ends_with(b"+") {
+        return None;
+    }
     if matches!(text[start], b'7' | b'8')
         && let Some(span) = russian(text, start, run, near)
     {
         return Some(span);
     }
-    let is_whole = start == run.span.start && (10..=15).contains(&run.digits);
+    // `2026-11-21 13` is a date.
+    let is_date = matches!(text[start..], [b'1' | b'2', b'9' | b'0', _, _, b'-', ..]);
+    let is_whole = start == run.span.start && (10..=15).contains(&run.digits) && !is_date;
     (is_whole && stands_alone(text, &run.span) && is_near(text, &run.span, near, WORDS)).then(|| run.span.clone())
 }
 
@@ -118,10 +123,9 @@ fn plan(digits: &[u8]) -> Option<(usize, usize)> {
     let begins =
         |code: &str| code.bytes().zip(digits).filter(|(code, digit)| code - b'0' == **digit).count() == code.len();
     match digits {
-        [0, ..] => None,
-        // A North American area code and exchange begin with 2 to 9.
-        [1, area, _, _, exchange, ..] if *area < 2 || *exchange < 2 => None,
-        [7, 0..=2, ..] => None,
+        // No country has such a code, no Russian number such an area; a North American area and exchange begin
+        // with 2 to 9.
+        [0, ..] | [7, 0..=2, ..] | [1, 0..=1, ..] | [1, _, _, _, 0..=1, ..] => None,
         _ => {
             let listed = PLANS.iter().find(|(code, ..)| begins(code));
             Some(listed.map_or((9, 15), |&(_, fewest, most)| (fewest, most)))
@@ -158,4 +162,69 @@ fn russian(text: &[u8], start: usize, run: &Run, near: Near<'_>) -> Option<Range
 fn is_other(text: &[u8], span: &Range<usize>, near: Near<'_>) -> bool {
     let behind = text[..span.start].trim_ascii_end();
     behind.ends_with(b"#") || behind.ends_with("№".as_bytes()) || is_near(text, span, near, OTHER_WORDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transforms::scrub::numbers::next_run;
+
+    fn all(text: &str) -> Vec<&str> {
+        let (mut from, mut found) = (0, Vec::new());
+        while let Some(run) = next_run(text.as_bytes(), from) {
+            from = run.span.end;
+            at_run(text.as_bytes(), &run, Near::default(), &mut found);
+        }
+        found.into_iter().map(|span| &text[span]).collect()
+    }
+
+    #[test]
+    fn numbers_are_found_in_their_spellings() {
+        for number in [
+            "+7 (916) 123-45-67",
+            "+79161234567",
+            "+7(916)1234567",
+            "8 (916) 123-45-67",
+            "8-916-123-45-67",
+            "8 916 123 45 67",
+            "89161234567",
+            "79161234567",
+            "8 (4012) 12-34-56",
+            "+1 212 555 0123",
+            "+44 20 7946 0958",
+            "+49 30 901820",
+            "+66 81 234 5678",
+            "%2B79161234567",
+        ] {
+            for text in
+                [number.to_owned(), format!("звонок с {number}, ждём"), format!("to={number};"), format!("({number})")]
+            {
+                assert_eq!(all(&text), [number], "{text}");
+            }
+        }
+        assert_eq!(all("phone 212-555-0123"), ["212-555-0123"]);
+    }
+
+    #[test]
+    fn other_numbers_are_left() {
+        for text in [
+            "+7 916 123-45-6",
+            "+7 916 123-45-678",
+            "+1 112 555 0123",
+            "+0300 1234567",
+            "order 89161234567",
+            "заказ № 89161234567",
+            "#79161234567",
+            "4711 1234 5678",
+            "212-555-0123",
+            "2026-11-21 13:08:46",
+            "1763618400123",
+            "ORD-89161234567",
+            "1+79161234567",
+            "8 (016) 123-45-67",
+            "84951234567",
+        ] {
+            assert!(all(text).is_empty(), "{text}: {:?}", all(text));
+        }
+    }
 }

@@ -52,14 +52,14 @@ impl Cover {
         let named =
             || self.fields.iter().filter(|field| field.path.first_key().is_some_and(|first| json::key_eq(key, first)));
         if let Some(field) = named().find(|field| field.path.depth() == 1) {
-            return field.act.as_ref().is_some_and(|act| self.whole(value, (act, Rule::Field), tally, out));
+            return field.act.as_ref().is_some_and(|act| self.whole((value, act, Rule::Field), tally, out));
         }
         let is_telling = self.is_telling(key, tally);
         tally.clear();
         if !is_telling {
             for field in named() {
                 let deed = field.act.as_ref().map_or(Deed::Skip, Deed::Act);
-                self.below(whole(value), (&field.path.segments_below_first(), deed), tally);
+                self.below(&whole(value), (&field.path.segments_below_first(), deed), tally);
             }
             tally.skip_cuts();
         }
@@ -68,26 +68,26 @@ impl Cover {
 
     fn value(&self, (key, value, is_telling): (&[u8], &[u8], bool), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
         if is_telling && value != b"null" {
-            return self.whole(value, (&self.by_name, Rule::Name), tally, out);
+            return self.whole((value, &self.by_name, Rule::Name), tally, out);
         }
-        self.find(whole(value), Near { key: Some(key), is_number: false }, tally);
+        self.find(&whole(value), Near { key: Some(key), is_number: false }, tally);
         tally.splice(0, value, out)
     }
 
     /// Covers what stands at a place that is not the root, in the value of its first key.
-    pub(super) fn at(&self, place: &Place, value: &[u8], tally: &mut Tally, out: &mut Vec<u8>) -> bool {
+    pub(super) fn at(&self, (place, value): (&Place, &[u8]), tally: &mut Tally, out: &mut Vec<u8>) -> bool {
         let below = place.path.segments_below_first();
         tally.clear();
         if below.is_empty() {
             let key = place.path.first_key().unwrap_or_default();
             return self.value((key, value, place.is_telling), out, tally);
         }
-        self.below(whole(value), (&below, Deed::Look), tally);
+        self.below(&whole(value), (&below, Deed::Look), tally);
         tally.splice(0, value, out)
     }
 
     /// Follows a path, which is not empty, from a value on: through every occurrence of its keys.
-    pub(super) fn below(&self, value: Spot<'_>, (path, deed): (&[Segment<'_>], Deed<'_>), tally: &mut Tally) {
+    pub(super) fn below(&self, value: &Spot<'_>, (path, deed): (&[Segment<'_>], Deed<'_>), tally: &mut Tally) {
         let Some((first, rest)) = path.split_first() else { return };
         match first {
             Segment::Field(key) if value.bytes().first() == Some(&b'{') => {
@@ -98,20 +98,20 @@ impl Cover {
             Segment::Index(_) => {
                 if let Some(found) = json::seek(value.bytes(), &path[..1]) {
                     let at = value.at.start + found.start..value.at.start + found.end;
-                    self.inner(Spot { at, ..value }, (rest, deed), tally);
+                    self.inner(&Spot { at, ..*value }, (rest, deed), tally);
                 }
             }
         }
     }
 
-    fn inner(&self, value: Spot<'_>, (rest, deed): (&[Segment<'_>], Deed<'_>), tally: &mut Tally) {
+    fn inner(&self, value: &Spot<'_>, (rest, deed): (&[Segment<'_>], Deed<'_>), tally: &mut Tally) {
         if !rest.is_empty() {
             self.below(value, (rest, deed), tally);
             return;
         }
         match deed {
             Deed::Look => self.find(value, Near::default(), tally),
-            Deed::Act(act) => self.cut_whole(&value, (act, Rule::Field), tally),
+            Deed::Act(act) => self.cut_whole(value, (act, Rule::Field), tally),
             Deed::Skip => tally.skips.push(value.raw()),
         }
     }
@@ -143,7 +143,7 @@ impl Visitor for Members<'_> {
         if is_name && !is_null {
             self.cover.cut_whole(&value, (&self.cover.by_name, Rule::Name), self.tally);
         } else {
-            self.cover.inner(value, (self.rest, self.deed), self.tally);
+            self.cover.inner(&value, (self.rest, self.deed), self.tally);
         }
         Walk::Skip
     }

@@ -39,13 +39,13 @@ const DEFAULT: &[Kind] = &[
     Kind::BearerToken,
     Kind::BasicAuth,
     Kind::UrlCredentials,
-    Kind::QuerySecret,
-    Kind::KeyValue,
     Kind::Email,
     Kind::PaymentCard,
     Kind::Iban,
     Kind::Phone,
     Kind::Ssn,
+    Kind::QuerySecret,
+    Kind::KeyValue,
 ];
 
 const RU: &[Kind] = &[
@@ -55,8 +55,6 @@ const RU: &[Kind] = &[
     Kind::BearerToken,
     Kind::BasicAuth,
     Kind::UrlCredentials,
-    Kind::QuerySecret,
-    Kind::KeyValue,
     Kind::Email,
     Kind::PaymentCard,
     Kind::Iban,
@@ -65,6 +63,8 @@ const RU: &[Kind] = &[
     Kind::Inn,
     Kind::Ogrn,
     Kind::PassportRu,
+    Kind::QuerySecret,
+    Kind::KeyValue,
 ];
 
 impl Profile {

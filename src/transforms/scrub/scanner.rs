@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::assign::{Assigned, Form};
+use super::gate::{self, Signals};
 use super::keyword::Near;
 use super::{Detector, KeyNames, Kind, Shape, card, iban, ids, numbers, phone};
 
@@ -46,6 +47,8 @@ pub struct Scanner {
     assigned: Option<(Box<Assigned>, [Option<usize>; 2])>,
     /// Is there a detector that wants to see every escaped text?
     is_open: bool,
+    /// Is there a detector that no signal tells of?
+    is_blind: bool,
 }
 
 impl Scanner {
@@ -77,7 +80,9 @@ impl Scanner {
         let assigned = wants_names.then(|| (Box::new(Assigned::new(names.clone())), places));
         let is_simple = |kind| matches!(kind, Some(Kind::Email | Kind::PaymentCard | Kind::BearerToken));
         let is_open = detectors.iter().any(|detector| !is_simple(detector.kind()));
-        Self { passports: place(Kind::PassportRu), single, numbers, assigned, is_open, detectors }
+        let passports = place(Kind::PassportRu);
+        let is_blind = passports.is_some() || detectors.iter().any(|detector| detector.needs() == Signals::MAX);
+        Self { detectors, single, numbers, passports, assigned, is_open, is_blind }
     }
 
     /// The detectors, by the index that matches carry.
@@ -96,34 +101,64 @@ impl Scanner {
     }
 
     /// The same for a text of which more is known. Of a JSON number only numbers are asked.
+    #[inline]
     pub fn scan_near<'found>(&self, text: &[u8], near: Near<'_>, found: &'found mut Found) -> &'found [Match] {
         found.matches.clear();
-        if !near.is_number {
+        if self.is_open {
+            self.look_for_all(text, near, found);
+        } else {
+            // A few detectors have gates of their own, and one look for all is dearer than these.
             for &index in &self.single {
-                self.detectors[index].find(text, &mut found.spans);
-                self.take(index, text, found);
-            }
-            self.find_assigned(text, found);
-            if let Some(index) = self.passports {
-                ids::find_passports(text, &mut found.spans);
-                self.take(index, text, found);
-            }
-        } else if self.numbers.is_empty() {
-            for &index in self.single.iter().filter(|index| self.detectors[**index].kind() == Some(Kind::PaymentCard)) {
-                self.detectors[index].find(text, &mut found.spans);
-                self.take(index, text, found);
+                self.look_for(index, (text, near), found);
             }
         }
-        self.find_numbers(text, near, found);
         if found.matches.len() > 1 {
             unite(&mut found.matches, &self.detectors);
         }
         &found.matches
     }
 
+    #[inline]
+    fn look_for(&self, index: usize, (text, near): (&[u8], Near<'_>), found: &mut Found) {
+        let detector = &self.detectors[index];
+        if !near.is_number || detector.kind() == Some(Kind::PaymentCard) {
+            detector.find(text, &mut found.spans);
+            self.take(index, text, found);
+        }
+    }
+
+    fn look_for_all(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
+        let signals = gate::signals(text);
+        if signals == 0 && !self.is_blind {
+            return;
+        }
+        for &index in &self.single {
+            let needs = self.detectors[index].needs();
+            if signals & needs != 0 || needs == Signals::MAX {
+                self.look_for(index, (text, near), found);
+            }
+        }
+        if !near.is_number {
+            if signals & gate::ASSIGNED != 0 {
+                self.find_assigned(text, found);
+            }
+            if let Some(index) = self.passports {
+                ids::find_passports(text, &mut found.spans);
+                self.take(index, text, found);
+            }
+        }
+        if signals & gate::DIGITS != 0 {
+            self.find_numbers(text, near, found);
+        }
+    }
+
     /// Makes matches of the spans that the detector at `index` found.
+    #[inline]
     fn take(&self, index: usize, text: &[u8], found: &mut Found) {
         let Found { matches, spans } = found;
+        if spans.is_empty() {
+            return;
+        }
         matches.extend(spans.drain(..).map(|span| {
             let shape = self.detectors[index].shape(text, &span);
             Match { span, detector: index, shape }
@@ -150,6 +185,7 @@ impl Scanner {
             for &(index, kind) in &self.numbers {
                 let spans = &mut found.spans;
                 match kind {
+                    Kind::PaymentCard if iban::is_form(text, &run) => {}
                     Kind::PaymentCard => card::find_within(text, run.span.clone(), spans),
                     Kind::Iban => iban::at_run(text, &run, spans),
                     Kind::Phone => phone::at_run(text, &run, near, spans),

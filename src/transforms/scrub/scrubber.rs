@@ -87,11 +87,18 @@ impl Scrubber {
         batch.map_origins(|origin| self.origin(origin));
         let rules = self.rules.clone();
         let mut records = batch.edit();
-        for index in 0..records.len() {
-            let covered = catch_unwind(AssertUnwindSafe(|| rules.record(&mut records, index, &mut self.tally)));
+        let mut next = 0;
+        while next < records.len() {
+            let covered = catch_unwind(AssertUnwindSafe(|| {
+                while next < records.len() {
+                    rules.record(&mut records, next, &mut self.tally);
+                    next += 1;
+                }
+            }));
             if covered.is_err() {
-                records.replace(index, b"{\"message\":\"[REDACTED]\"}");
+                records.replace(next, b"{\"message\":\"[REDACTED]\"}");
                 self.tally.fail();
+                next += 1;
             }
         }
         self.report();
@@ -179,7 +186,7 @@ impl Rules {
             match place.path.first_key() {
                 None => self.whole_record(records, index, tally),
                 Some(b"message") if place.path.depth() == 1 && self.raw_line(records, index, tally) => {}
-                Some(key) => records.rewrite_member(index, key, |value, out| self.cover.at(place, value, tally, out)),
+                Some(key) => records.rewrite_member(index, key, |value, out| self.cover.at((place, value), tally, out)),
             }
         }
         for field in &self.cover.fields {
@@ -207,7 +214,12 @@ impl Rules {
     }
 
     /// Covers the raw line of a text record, which is decoded text as it stands; tells whether it changed.
+    #[inline]
     fn raw_line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) -> bool {
+        records.get(index).is_text() && self.cover_raw_line(records, index, tally)
+    }
+
+    fn cover_raw_line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) -> bool {
         let Some(line) = records.get(index).untouched_line() else { return false };
         let mut new = tally.buffers.take();
         new.clear();
@@ -231,7 +243,7 @@ impl Rules {
         let mut plain = tally.buffers.take();
         plain.clear();
         let near = Near { key: Some(b"message"), is_number: false };
-        let changed = self.cover.text(line, near, tally, &mut plain);
+        let changed = self.cover.text((line, near), tally, &mut plain);
         if changed {
             json::quote(&plain, out);
         }
@@ -244,7 +256,7 @@ impl Rules {
         let outer = tally.enter();
         if json::check(line).is_err() {
             tally.at = 0;
-            let changed = self.cover.text(line, Near::default(), tally, out);
+            let changed = self.cover.text((line, Near::default()), tally, out);
             self.cover.place_hits(b"", &outer, tally);
             return changed;
         }

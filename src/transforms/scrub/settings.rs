@@ -106,7 +106,11 @@ impl ScrubSettings {
     }
 
     fn patterns(&self) -> Result<Vec<Pattern>, Problem> {
-        self.patterns.iter().enumerate().map(pattern).collect()
+        let compile = |(at, expression): (usize, &String)| {
+            Pattern::new(expression)
+                .map_err(|fault| Problem { within: fault.at, ..Problem::new(format!("patterns[{at}]"), fault.message) })
+        };
+        self.patterns.iter().enumerate().map(compile).collect()
     }
 
     fn names(&self) -> Result<KeyNames, Problem> {

@@ -98,9 +98,12 @@ pub(super) struct Outer {
 
 impl Tally {
     /// Makes ready for a record.
+    #[inline]
     pub(super) fn begin(&mut self) {
-        self.keys.clear();
-        self.renames.clear();
+        if !self.keys.is_empty() {
+            self.keys.clear();
+            self.renames.clear();
+        }
         self.clear();
     }
 
@@ -110,6 +113,7 @@ impl Tally {
     }
 
     /// Makes ready for a value.
+    #[inline]
     pub(super) fn clear(&mut self) {
         self.cuts.clear();
         self.texts.clear();
@@ -178,11 +182,13 @@ impl Tally {
     }
 
     /// Appends `whole` with the cuts from number `first` on written over; tells whether there are any.
+    #[inline]
     pub(super) fn splice(&mut self, first: usize, whole: &[u8], out: &mut Vec<u8>) -> bool {
+        self.cuts.len() > first && self.write_over(first, whole, out)
+    }
+
+    fn write_over(&mut self, first: usize, whole: &[u8], out: &mut Vec<u8>) -> bool {
         let cuts = &mut self.cuts[first..];
-        if cuts.is_empty() {
-            return false;
-        }
         if !cuts.is_sorted_by_key(|cut| cut.raw.start) {
             cuts.sort_by_key(|cut| cut.raw.start);
         }
