@@ -93,7 +93,9 @@ fn without_default((schema, root): (&Json, &Json), path: &str, found: &mut Vec<S
     let Json::Object(members) = schema else { return };
     let is_table = |property: &Json| {
         let target = property.get("$ref").and_then(Json::as_str).and_then(|path| root.pointer(&path[1..]));
-        target.is_some_and(|target| target.get("properties").is_some())
+        let has_settings = |schema: &Json| schema.get("properties").is_some();
+        let is_table = |target: &Json| has_settings(target) || target.pointer("/oneOf/0").is_some_and(has_settings);
+        target.is_some_and(is_table) || property["type"] == "object"
     };
     let required = members.get("required").and_then(Json::as_array).cloned().unwrap_or_default();
     for (name, property) in members.get("properties").and_then(Json::as_object).into_iter().flatten() {
