@@ -17,3 +17,4 @@ mod refusal;
 mod reload;
 mod restart;
 mod tidy;
+mod vector_compat;
