@@ -51,16 +51,12 @@ impl Walk<'_> {
         {
             return self.are_left_out(owner, (entry, table));
         }
-        match find(owner, &name, word(&entry.node).as_deref()) {
-            Some(moved) => {
-                self.tell(moved, None, &entry.key_place);
-                moved.verdict != Verdict::Otherwise
-            }
-            None => {
-                self.unknown(entry, names);
-                false
-            }
+        if let Some(moved) = find(owner, &name, word(&entry.node).as_deref()) {
+            self.tell(moved, None, &entry.key_place);
+            return moved.verdict != Verdict::Otherwise;
         }
+        self.unknown(entry, names);
+        false
     }
 
     /// The same of a table of which parts are known. What is said of the whole is said once.

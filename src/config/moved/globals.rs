@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Moved] = rows! { Of::Globals;
     Needless "schema.validation" ["true"] "programs are checked without a schema of records"
     Kept "schema.log_namespace" ["false"] "members that a source adds stand in the record"
     Otherwise "schema.log_namespace" ["true"]
-        "members that a source adds stand in the record; move them in a `remap` step, or switch them off in the source"
+        "leave it out: members that a source adds stand in the record; move them in a `remap` step"
     Needless "expire_metrics_secs" "series belong to components, not to records, and go with them"
     Needless "expire_metrics_per_metric_set" "series belong to components, not to records, and go with them"
     Needless "metrics_storage_refresh_period" "metrics are read where they are counted, when they are asked for"
@@ -40,9 +40,9 @@ pub(super) const ROWS: &[Moved] = rows! { Of::Globals;
     Needless "healthchecks" "the health of each sink is told all the time: `/health`, `levada status`"
     Kept "proxy.enabled" ["false"] "requests go straight to their destination"
     Otherwise "proxy"
-        "requests go straight to their destination: open that way, or name a gateway in front of it as the address"
+        "open the way, or name a gateway in front of the destination as its address: requests go straight there"
     Needless "telemetry" "metrics name the component, not the members of its records"
     Kept "wildcard_matching" ["strict"] "a pattern in `inputs` that names nothing is a fault"
-    Otherwise "wildcard_matching" ["relaxed"] "a pattern in `inputs` that names nothing is a fault: take it out"
+    Otherwise "wildcard_matching" ["relaxed"] "take the pattern out that names nothing: in `inputs` that is a fault"
     Otherwise "provider" "name files or folders: `--config`; `--watch-config` takes over what is written into them"
 };

@@ -12,24 +12,24 @@ const ELASTICSEARCH: &[Moved] = rows! { Of::Types(Kind::Sink, &["elasticsearch"]
     Otherwise "index" "`bulk.index`"
     Otherwise "bulk_action" "`bulk.action`"
     Kept "api_version" ["auto", "v7", "v8"] "what is sent is the same for Elasticsearch 7 to 9 and OpenSearch"
-    Otherwise "api_version" ["v6"] "Elasticsearch 7 to 9 and OpenSearch 2 and 3 are spoken to"
+    Otherwise "api_version" ["v6"] "a newer server: Elasticsearch 7 to 9 or OpenSearch 2 and 3"
     Kept "suppress_type_name" ["true"] "no `_type` is sent"
     Needless "suppress_type_name" ["false"] "no `_type` is sent: servers since 7 have none"
     Needless "doc_type" "no `_type` is sent: servers since 7 have none"
     Kept "opensearch_service_type" ["managed"] "a server of one's own, or a managed one"
-    Otherwise "opensearch_service_type" ["serverless"] "requests are not signed for AWS: put a signing proxy in front"
+    Otherwise "opensearch_service_type" ["serverless"] "a signing proxy in front of the server: requests are not signed for AWS"
     Kept "request_retry_partial" ["true"] "of a request, the documents that a server could not take now are sent again"
     Needless "request_retry_partial" ["false"]
         "of a request, only the documents that a server could not take now are sent again, and their `_id` keeps them single"
     Needless "distribution" "one endpoint is used until it fails, then the next"
     Needless "metrics" "records are logs"
     Otherwise "bulk.action" ["update"]
-        "`create` or `index`; an update needs `doc_as_upsert`, which only the server's own client knows how to use"
+        "`index` with `id_key`, which overwrites the whole document"
     Otherwise "bulk.version_type" ["external_gt"] "`external`, which means the same"
     Otherwise "bulk.template_fallback_index"
         "give the field a value in a `remap` step: `.team = .team || \"none\"`; else the record is a dead letter"
-    Otherwise "auth.strategy" ["aws"] "requests are not signed for AWS: put a signing proxy in front"
-    Otherwise "aws" "requests are not signed for AWS: put a signing proxy in front"
+    Otherwise "auth.strategy" ["aws"] "a signing proxy in front of the server: requests are not signed for AWS"
+    Otherwise "aws" "a signing proxy in front of the server: requests are not signed for AWS"
     Kept "dangerously_allow_unconfined_template_resolution" ["false"] "records choose only behind a literal beginning"
     Otherwise "dangerously_allow_unconfined_template_resolution" ["true"]
         "list what records may choose in `bulk.allow` or `data_stream.allow`"
@@ -46,7 +46,7 @@ const HTTP: &[Moved] = rows! { Of::Types(Kind::Sink, &["http"]);
     Otherwise "auth.strategy" ["aws", "custom"] "`basic`, `bearer`, or a header of your own in `request.headers`"
     Kept "retry_strategy.type" ["default"] "what a status means is in the documentation of the sink"
     Otherwise "retry_strategy"
-        "408, 425, 429 and 5xx are sent again; what else a status means is in the documentation of the sink"
+        "leave it out: 408, 425, 429 and 5xx are sent again; what else a status means is in the documentation of the sink"
     Kept "dangerously_allow_unconfined_template_resolution" ["false"] "records do not choose where they are sent"
     Otherwise "dangerously_allow_unconfined_template_resolution" ["true"]
         "records do not choose where they are sent: write one sink for each address, behind a `route`"
@@ -55,7 +55,7 @@ const HTTP: &[Moved] = rows! { Of::Types(Kind::Sink, &["http"]);
 
 const FILE: &[Moved] = rows! { Of::Types(Kind::Sink, &["file"]);
     Kept "timezone" ["UTC", "Etc/UTC"] "dates in `path` are UTC"
-    Otherwise "timezone" "dates in `path` are UTC, so that a record goes to one file whatever the clocks are set to"
+    Otherwise "timezone" "leave it out: dates in `path` are UTC, so that a record goes to one file whatever the clocks are set to"
     Otherwise "truncate" "put the date into `path`, and leave old files to log rotation"
     Kept "internal_metrics.include_file_tag" ["false"] "metrics name the sink, not the file"
     Needless "internal_metrics.include_file_tag" ["true"] "metrics name the sink, not the file"
@@ -72,7 +72,7 @@ const BLACKHOLE: &[Moved] = rows! { Of::Types(Kind::Sink, &["blackhole"]);
 
 const LINES: &[Moved] = rows! { Of::Types(Kind::Sink, &["console", "file"]);
     Kept "framing.method" ["newline_delimited"] "each record is one line"
-    Otherwise "framing" "each record is one line"
+    Otherwise "framing" "leave it out: each record is one line"
 };
 
 const ENCODING: &[Moved] = rows! { Of::Types(Kind::Sink, &["console", "file", "http"]);
@@ -85,7 +85,7 @@ const ENCODING: &[Moved] = rows! { Of::Types(Kind::Sink, &["console", "file", "h
     Otherwise "encoding.gelf" "`encoding.codec` is `json` or `text`"
     Otherwise "encoding.protobuf" "`encoding.codec` is `json` or `text`"
     Kept "encoding.json.pretty" ["false"] "each record is one line"
-    Otherwise "encoding.json.pretty" ["true"] "each record is one line; `jq` shows it over several"
+    Otherwise "encoding.json.pretty" ["true"] "leave it out: each record is one line; `jq` shows it over several"
     Needless "encoding.metric_tag_values" "records are logs"
 };
 
@@ -93,9 +93,9 @@ const REQUEST: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch
     Otherwise "request.concurrency" ["adaptive"] "a number of requests under way at once; 4 without it"
     Needless "request.adaptive_concurrency" "`request.concurrency` says how many requests are under way at once"
     Otherwise "request.rate_limit_num"
-        "`request.concurrency` bounds requests under way; a `throttle` step in front bounds records in a time"
+        "`request.concurrency` for requests under way at once; a `throttle` step in front for records in a time"
     Otherwise "request.rate_limit_duration_secs"
-        "`request.concurrency` bounds requests under way; a `throttle` step in front bounds records in a time"
+        "`request.concurrency` for requests under way at once; a `throttle` step in front for records in a time"
     Kept "request.retry_jitter_mode" ["Full"] "a pause is a random part of what it may be"
     Needless "request.retry_jitter_mode" ["None"]
         "a pause is a random part of what it may be, so that many agents do not come back at once"
@@ -104,7 +104,7 @@ const REQUEST: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch
 const TLS: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch"]);
     Needless "tls.alpn_protocols" "requests are HTTP/1.1, which every server of this kind takes"
     Otherwise "tls.key_pass" "keep the key without a passphrase, in a file that only the agent may read: `openssl pkey`"
-    Otherwise "tls.server_name" "the name in the address is what the certificate must hold: write that name there"
+    Otherwise "tls.server_name" "the name that the certificate holds, written in the address"
     Kept "tls.verify_hostname" ["true"] "the name in the address is what the certificate must hold"
     Otherwise "tls.verify_hostname" ["false"]
         "write a name that the certificate holds into the address; `tls.verify_certificate = false` checks nothing at all"
@@ -120,7 +120,7 @@ const ALL: &[Moved] = rows! { Of::Kind(Kind::Sink);
     Needless "acknowledgements.enabled" ["false"] "acknowledgements are always on and cost one count for each batch"
     Kept "buffer.type" ["memory"] "a sink's queue is held in memory"
     Otherwise "buffer.type" ["disk"]
-        "a sink's queue is held in memory; what a restart finds undelivered, a `file` source reads again"
+        "leave it out: a sink's queue is held in memory; what is undelivered at a restart, a `file` source reads again"
     Otherwise "buffer.max_events" "`buffer.max_size`: queues are bounded in bytes, such as `\"4MiB\"` (the default)"
     Otherwise "buffer.when_full" ["overflow"] "`block`, or `drop_newest`, which counts what it drops"
     Needless "healthcheck"
@@ -128,5 +128,5 @@ const ALL: &[Moved] = rows! { Of::Kind(Kind::Sink);
     Otherwise "healthcheck_uri" "leave it out: the health of each sink is told by what its requests meet"
     Kept "proxy.enabled" ["false"] "requests go straight to their destination"
     Otherwise "proxy"
-        "requests go straight to their destination: open that way, or name a gateway in front of it as the address"
+        "open the way, or name a gateway in front of the destination as its address: requests go straight there"
 };

@@ -9,7 +9,7 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Moved> {
 
 const FILE: &[Moved] = rows! { Of::Types(Kind::Source, &["file"]);
     Kept "encoding.charset" ["utf-8", "UTF-8"] "lines are read as UTF-8"
-    Otherwise "encoding.charset" "lines are read as UTF-8; have the service write it"
+    Otherwise "encoding.charset" "have the service write UTF-8: lines are read as such"
     Needless "fingerprint"
         "a file is known by its device, its inode and its first bytes together, also one shorter than a line"
     Needless "fingerprinting"
@@ -26,16 +26,16 @@ const FILE: &[Moved] = rows! { Of::Types(Kind::Source, &["file"]);
     Otherwise "message_key" "the line is `message`; rename it in a `remap` step: `.text = del(.message)`"
     Kept "line_delimiter" ["\n"] "lines end with a line feed"
     Otherwise "line_delimiter"
-        "lines end with a line feed; strip a carriage return in a `remap` step: `.message = strip_whitespace!(.message)`"
+        "leave it out: lines end with a line feed; a `remap` step strips a carriage return: `.message = strip_whitespace!(.message)`"
     Otherwise "multiline"
         "a `reduce` step: `group_by = [\"file\"]`, `starts_when`, `merge_strategies.message = \"concat_newline\"`"
     Otherwise "message_start_indicator" "a `reduce` step with `starts_when`"
     Otherwise "multi_line_timeout" "`expire_after_ms` of a `reduce` step"
-    Otherwise "offset_key" "records do not tell their offset; it is part of their identity"
+    Otherwise "offset_key" "leave it out: the offset is in a record's identity, not in the record"
     Kept "oldest_first" ["false"] "files take turns of `max_read_bytes`"
     Needless "oldest_first" ["true"] "files take turns of `max_read_bytes`, rotated ones are read to their end"
-    Otherwise "remove_after_secs" "files that are read are not removed: leave that to log rotation"
-    Otherwise "remove_after" "files that are read are not removed: leave that to log rotation"
+    Otherwise "remove_after_secs" "leave that to log rotation: files that are read are not removed"
+    Otherwise "remove_after" "leave that to log rotation: files that are read are not removed"
     Needless "rotate_wait_secs" "a rotated file is read to its end and then closed"
     Kept "internal_metrics.include_file_tag" ["false"] "metrics name the source, not the file"
     Needless "internal_metrics.include_file_tag" ["true"] "metrics name the source, not the file"
@@ -46,7 +46,7 @@ const STDIN: &[Moved] = rows! { Of::Types(Kind::Source, &["stdin"]);
     Kept "framing.method" ["newline_delimited"] "lines end with a line feed"
     Otherwise "framing.newline_delimited.max_length" "`max_line_bytes`"
     Needless "framing.newline_delimited.oversized_action" "a line that is too long is cut and marked"
-    Otherwise "framing" "lines end with a line feed; nothing else parts records"
+    Otherwise "framing" "leave it out: lines end with a line feed, nothing else parts records"
 };
 
 const DEMO_LOGS: &[Moved] = rows! { Of::Types(Kind::Source, &["demo_logs"]);
@@ -75,8 +75,8 @@ const ALL: &[Moved] = rows! { Of::Kind(Kind::Source);
     Needless "acknowledgements.enabled" ["false"] "acknowledgements are always on and cost one count for each batch"
     Kept "log_namespace" ["false"] "members that a source adds stand in the record"
     Otherwise "log_namespace" ["true"]
-        "members that a source adds stand in the record; move them in a `remap` step, or switch them off in the source"
+        "leave it out: members that a source adds stand in the record; move them in a `remap` step"
     Kept "proxy.enabled" ["false"] "requests go straight to their destination"
     Otherwise "proxy"
-        "requests go straight to their destination: open that way, or name a gateway in front of it as the address"
+        "open the way, or name a gateway in front of the destination as its address: requests go straight there"
 };

@@ -13,8 +13,8 @@ const REMAP: &[Moved] = rows! { Of::Types(Kind::Transform, &["remap"]);
 };
 
 const SAMPLE: &[Moved] = rows! { Of::Types(Kind::Transform, &["sample"]);
-    Otherwise "rate_field" "the share stands in the settings: a `route` by that field, and a `sample` behind each output"
-    Otherwise "ratio_field" "the share stands in the settings: a `route` by that field, and a `sample` behind each output"
+    Otherwise "rate_field" "a `route` by that field, and a `sample` with its own share behind each output"
+    Otherwise "ratio_field" "a `route` by that field, and a `sample` with its own share behind each output"
 };
 
 const THROTTLE: &[Moved] = rows! { Of::Types(Kind::Transform, &["throttle"]);

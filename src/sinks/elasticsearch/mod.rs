@@ -14,7 +14,8 @@
 //! as the record tells its own time: the time of reading differs in a re-read. In a data stream it holds until its next
 //! rollover, since ids are unique per backing index. With `id = "auto"` the server makes the ids: at least once. With
 //! `bulk.action = "index"` a re-sent document overwrites what was changed in it meanwhile. With `id_key` the first
-//! record of an id is kept and later ones count as stored.
+//! record of an id is kept and later ones count as stored; with `bulk.version` besides, the one with the highest version
+//! is kept, in whatever order they arrive.
 //!
 //! Answers are read per item: refused documents become dead letters with the server's reason, 429 and 5xx are sent
 //! again, an index we may not write to is held without stopping others. Documents that the server put into a failure
