@@ -16,7 +16,7 @@ const FILE: &[Moved] = rows! { Of::Types(Kind::Source, &["file"]);
         "a file is known by its device, its inode and its first bytes together, also one shorter than a line"
     Needless "file_discovery_mode" "the kernel tells of new files, and `glob_minimum_cooldown_ms` looks for them besides"
     Needless "reconcile_interval_secs" "set `glob_minimum_cooldown_ms`: how often all patterns are looked at"
-    Needless "idle_timeout_secs" "idle files are closed and watched without a setting"
+    Otherwise "idle_timeout_secs" "leave it out: a file that is followed stays open until it is gone; `ignore_older_secs` leaves old ones out"
     Needless "ignore_not_found" "a file that goes away between being found and being opened is no fault"
     Kept "ignore_checkpoints" ["false"] "a file is read from its committed position"
     Otherwise "ignore_checkpoints" ["true"]
