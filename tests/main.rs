@@ -22,3 +22,4 @@ mod reload;
 mod restart;
 mod scrub;
 mod tidy;
+mod vector_compat;

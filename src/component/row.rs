@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::files::{Files, Named};
 use super::meters::Meters;
+use crate::codecs::BadField;
 use crate::event::Budget;
 use crate::lang::Tables;
 
@@ -104,6 +105,12 @@ impl Problem {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+}
+
+impl From<BadField> for Problem {
+    fn from(bad: BadField) -> Self {
+        Self::new(bad.setting, bad.why)
     }
 }
 

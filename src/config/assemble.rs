@@ -1,6 +1,7 @@
 //! Puts the phases together: from files to a plan, past every fault.
 
 use super::catalogue::{Budget, Kind};
+use super::check::Subject;
 use super::document::{self, Document, Soundness};
 use super::draft::{self, Draft};
 use super::plan::{Component, OutputRef, Plan};
@@ -23,7 +24,8 @@ pub(super) fn assemble(
     let merged = merge::merge(documents, report)?;
     let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
     let tables = tables(&merged.globals);
-    let globals = draft::section(merged.globals, rules.catalogue.globals(), judge::GLOBALS, report);
+    let root = Subject::globals(judge::GLOBALS);
+    let globals = draft::section(merged.globals, rules.catalogue.globals(), root, report);
     if let Some(globals) = &globals {
         let found = Ok(rules.catalogue.check_globals(&globals.settings));
         judge::judge((globals, judge::GLOBALS), found, files, (sources, report));

@@ -7,17 +7,25 @@ use super::tree::{Entry, Node, Table, Value};
 use crate::diagnostic::{Code, Diagnostic, Report, closest};
 
 mod choice;
+mod moved;
 mod scalar;
+
+pub(super) use moved::Subject;
 
 /// The settings of a table that satisfies the schema; None if something is wrong, which is then in the report.
 /// `subject` says in messages whose settings they are, such as ``source `app` ``.
-pub(super) fn check(node: &Node, schema: &Schema<'_>, subject: &str, report: &mut Report) -> Option<toml::Value> {
-    Walk { report, subject, path: Vec::new() }.value(node, schema)
+pub(super) fn check<'a>(
+    node: &Node,
+    schema: &Schema<'_>,
+    subject: impl Into<Subject<'a>>,
+    report: &mut Report,
+) -> Option<toml::Value> {
+    Walk { report, subject: subject.into(), path: Vec::new() }.value(node, schema)
 }
 
 struct Walk<'a> {
     report: &'a mut Report,
-    subject: &'a str,
+    subject: Subject<'a>,
     path: Vec<String>,
 }
 
@@ -54,7 +62,12 @@ impl Walk<'_> {
             self.path.push(entry.key.clone());
             let value = match (properties.get(entry.key.as_str()), &others) {
                 (Some(schema), _) | (None, Others::Like(schema)) => self.value(&entry.node, schema),
-                (None, Others::Refused) => self.unknown(entry, properties.keys().copied()),
+                (None, Others::Refused) => {
+                    let is_left_out = self.is_left_out(entry, properties.keys().copied());
+                    self.path.pop();
+                    settings = settings.filter(|_| is_left_out);
+                    continue;
+                }
             };
             self.path.pop();
             settings = settings.zip(value).map(|(mut settings, value)| {
@@ -72,7 +85,7 @@ impl Walk<'_> {
         settings.filter(|_| missing.is_empty()).map(toml::Value::Table)
     }
 
-    fn unknown<'s>(&mut self, entry: &Entry, names: impl Iterator<Item = &'s str> + Clone) -> Option<toml::Value> {
+    fn unknown<'s>(&mut self, entry: &Entry, names: impl Iterator<Item = &'s str> + Clone) {
         let message = format!("unknown setting `{}` in {}", self.name(), self.subject);
         let fault = Diagnostic::new(Code::UnknownSetting, message).at(&entry.key_place, "there is no such setting");
         let hinted = fault.suggest(&entry.key, names.clone());
@@ -83,7 +96,6 @@ impl Walk<'_> {
             hinted
         };
         self.report.push(told);
-        None
     }
 
     fn missing(&mut self, node: &Node, name: &str, schema: Option<&Schema<'_>>) {

@@ -2,7 +2,7 @@
 //! that one fault does not make every input that refers to it a second one.
 
 use super::catalogue::{Catalogue, Check, Kind};
-use super::check::{self, split_list};
+use super::check::{self, Subject, split_list};
 use super::document::Soundness;
 use super::merge::Declared;
 use super::plan::Section;
@@ -116,7 +116,8 @@ fn settle(
         report.push(unknown_type(draft, &name, catalogue));
         return None;
     };
-    let section = section(node, found.schema, &draft.subject(), report)?;
+    let words = draft.subject();
+    let section = section(node, found.schema, Subject::component(&words, draft.kind, &name.name), report)?;
     let mut outputs = (found.outputs)(&section.settings);
     outputs.extend((draft.kind != Kind::Source).then(|| Some(DEAD_LETTER.to_owned())));
     Some(Checked { type_name: name.name, section, outputs, check: found.check })
@@ -140,7 +141,12 @@ fn unknown_type(draft: &Draft, name: &TypeName, catalogue: &dyn Catalogue) -> Di
 }
 
 /// Checks a table and keeps it with its places.
-pub(super) fn section(node: Node, schema: &Json, subject: &str, report: &mut Report) -> Option<Section> {
+pub(super) fn section<'a>(
+    node: Node,
+    schema: &Json,
+    subject: impl Into<Subject<'a>>,
+    report: &mut Report,
+) -> Option<Section> {
     match check::check(&node, &Schema::of(schema), subject, report)? {
         toml::Value::Table(settings) => Some(Section { settings, node }),
         _ => None,
@@ -168,7 +174,7 @@ fn read_inputs(draft: &Draft, table: &Place, entry: Option<Entry>, report: &mut 
     });
     let place = entry.node.place.clone();
     let alone = Node { place: table.clone(), value: Value::Table(Table { entries: vec![entry] }) };
-    if check::check(&alone, &Schema::of(&shape), &subject, report).is_none() {
+    if check::check(&alone, &Schema::of(&shape), subject.as_str(), report).is_none() {
         return (inputs, Soundness::Broken);
     }
     if inputs.is_empty() {

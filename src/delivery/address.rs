@@ -42,6 +42,11 @@ fn header(setting: &str, (name, value): (&String, &String)) -> Result<(HeaderNam
     if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(&read) {
         return Err(Problem::new(at(), format!("`{name}` is set by the request itself")));
     }
+    if value.contains("{{") {
+        let message =
+            format!("`{name}` holds a template: a request has many records, and headers are the same for all");
+        return Err(Problem::new(at(), message));
+    }
     let value = HeaderValue::try_from(value)
         .map_err(|_| Problem::new(at(), format!("`{name}` holds characters that no header may carry")))?;
     Ok((read, value))

@@ -1,11 +1,13 @@
 //! Settings that every sink has: how requests are cut, sent, retried and buffered. Names and meanings are Vector's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use crate::buffer::WhenFull;
 use crate::component::size::{ByteSize, in_memory};
@@ -29,7 +31,9 @@ pub struct BatchSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestSettings {
-    /// Requests under way at once.
+    /// Requests under way at once; `"none"` is one.
+    #[serde(deserialize_with = "concurrency")]
+    #[schemars(with = "Concurrency")]
     pub concurrency: NonZeroUsize,
     /// Seconds until a request counts as lost; its outcome is unknown then, and the same is sent again.
     #[schemars(range(min = 0.001, max = 86_400.0))]
@@ -44,6 +48,35 @@ pub struct RequestSettings {
     pub retry_max_duration_secs: f64,
     /// Headers added to each request.
     pub headers: BTreeMap<String, String>,
+}
+
+/// The schema of `concurrency`.
+struct Concurrency;
+
+impl JsonSchema for Concurrency {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Concurrency".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "integer", "format": "uint", "minimum": 1 },
+                { "const": "none", "description": "One at a time." },
+            ],
+        })
+    }
+}
+
+fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroUsize, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) if text == "none" => Ok(NonZeroUsize::MIN),
+        value => value.try_into().map_err(D::Error::custom),
+    }
 }
 
 impl Default for RequestSettings {
@@ -80,5 +113,18 @@ impl Default for BufferSettings {
 impl RequestSettings {
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs_f64(self.timeout_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RequestSettings;
+
+    #[test]
+    fn concurrency_is_a_number_or_none() {
+        let read = |text: &str| toml::from_str::<RequestSettings>(text).map(|settings| settings.concurrency.get());
+        assert_eq!(read("concurrency = \"none\""), Ok(1));
+        assert_eq!(read("concurrency = 7"), Ok(7));
+        assert!(read("concurrency = 0").is_err() && read("concurrency = \"some\"").is_err());
     }
 }

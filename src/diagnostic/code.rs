@@ -69,11 +69,13 @@ codes! {
     BadDataDir       "E027" Error "the folder for the state cannot be used"
     BadAddress       "E028" Error "an address cannot be listened on"
     NotBuilt         "E029" Error "a component cannot be built"
+    MovedSetting     "E040" Error "a setting of Vector that is written otherwise here"
     UnusedOutput     "W001" Warning "nobody takes what a component sends out"
     DoubtfulValue    "W002" Warning "a setting probably does not do what was meant"
     OpenDoor         "W003" Warning "an address is open to the network without authentication"
     PlainSecret      "W004" Warning "a secret stands in the configuration as plain text"
     Unscrubbed       "W005" Warning "records reach a sink without a scrub"
+    NeedlessSetting  "W010" Warning "a setting of Vector that is not needed here"
 }
 
 impl fmt::Display for Code {

@@ -52,6 +52,10 @@ impl Path {
         self.segments.len()
     }
 
+    pub(crate) fn segments(&self) -> Vec<Segment<'_>> {
+        self.segments.iter().map(Step::segment).collect()
+    }
+
     pub(crate) fn segments_below_first(&self) -> Vec<Segment<'_>> {
         self.segments.iter().skip(1).map(Step::segment).collect()
     }

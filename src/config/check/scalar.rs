@@ -150,6 +150,9 @@ impl Walk<'_> {
     }
 
     pub(super) fn not_allowed<T>(&mut self, node: &Node, written: &str, names: &[String]) -> Option<T> {
+        if self.tell_value(node, written) {
+            return None;
+        }
         let message = format!("`{}` in {} has a value that is not allowed", self.name(), self.subject);
         let list = listed(names.iter().map(String::as_str));
         let fault = Diagnostic::new(Code::NotAllowed, message).at(&node.place, format!("expected one of {list}"));

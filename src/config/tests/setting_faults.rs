@@ -28,6 +28,49 @@ endpoints = ['http://127.0.0.1:9200']
 }
 
 #[test]
+fn settings_of_vector() {
+    let text = r"[sources.in]
+type = 'file'
+include = ['/var/log/*.log']
+fingerprint.strategy = 'checksum'
+
+[sinks.out]
+type = 'elasticsearch'
+inputs = ['in']
+endpoints = ['http://127.0.0.1:9200']
+compression = 'snappy'
+buffer = { type = 'memory', max_events = 500 }
+";
+    assert_snapshot!(faults(text), @r#"
+    warning[W010]: `fingerprint` in source `in` is a setting of Vector that is not needed here
+     --> levada.toml:4:1
+      |
+    4 | fingerprint.strategy = 'checksum'
+      | ^^^^^^^^^^^ left out
+      |
+      = help: a file is known by its device, its inode and its first bytes together, also one shorter than a line
+
+    error[E040]: `snappy` for `compression` in sink `out` is a value of Vector that is written otherwise here
+      --> levada.toml:10:15
+       |
+    10 | compression = 'snappy'
+       |               ^^^^^^^^ not known under this name
+       |
+       = help: instead: `gzip`
+
+    error[E040]: `buffer.max_events` in sink `out` is a setting of Vector that is written otherwise here
+      --> levada.toml:11:29
+       |
+    11 | buffer = { type = 'memory', max_events = 500 }
+       |                             ^^^^^^^^^^ not known under this name
+       |
+       = help: instead: `buffer.max_size`: queues are bounded in bytes, such as `"4MiB"` (the default)
+
+    2 errors, 1 warning
+    "#);
+}
+
+#[test]
 fn unknown_setting_far_from_all() {
     let text = r"[sources.in]
 type = 'file'

@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::codecs::{Encoding, TextCodec};
-use crate::component::row::{Context, Settings};
+use crate::codecs::{self, Encoding};
+use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
 use crate::delivery::settings::BufferSettings;
@@ -71,20 +71,25 @@ impl Settings for ConsoleSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "console";
 
+    fn check(&self) -> Vec<Problem> {
+        self.encoding.writer().err().map(Problem::from).into_iter().collect()
+    }
+
     fn build(self, _: Context) -> Result<Self::Built, String> {
-        Ok(Box::new(Console { target: self.target, codec: self.encoding.codec, buffer: self.buffer }))
+        let encoder = self.encoding.writer().map_err(|bad| bad.to_string())?;
+        Ok(Box::new(Console { target: self.target, encoder, buffer: self.buffer }))
     }
 }
 
 struct Console {
     target: Target,
-    codec: TextCodec,
+    encoder: codecs::Writer,
     buffer: BufferSettings,
 }
 
 impl Drain for Console {
     fn run(self: Box<Self>, bench: Bench, stop: Stop) -> Running {
-        Box::pin(async move { run(self.target.open(), self.codec, bench, stop).await })
+        Box::pin(async move { run(self.target.open(), self.encoder, bench, stop).await })
     }
 
     fn is_ordered(&self) -> bool {
@@ -101,10 +106,10 @@ const TAKE: usize = 256 << 10;
 
 /// Hands batches to a thread that may block. A thread that still blocks at the deadline is left behind: its records
 /// count as failed.
-async fn run(out: Box<dyn Write + Send>, codec: TextCodec, bench: Bench, stop: Stop) {
+async fn run(out: Box<dyn Write + Send>, encoder: codecs::Writer, bench: Bench, stop: Stop) {
     let (batches, work) = sync_channel(1);
     let (idle, is_idle) = mpsc::channel::<()>(1);
-    let writer = Writer::new(out, codec, &bench);
+    let writer = Writer::new(out, encoder, &bench);
     let spawned = thread::Builder::new().name("console".to_owned()).spawn(move || writer.run(&work, &idle));
     if let Err(error) = spawned {
         bench.health.troubled(&bench.meters.label().id, &format!("cannot start a thread: {error}"));

@@ -30,7 +30,7 @@ async fn a_panic_fails_its_records_and_the_writer_goes_on() {
     let bench = queue_bench(folder.path());
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let (out, stop) = (Box::new(Panics(false, ours)), Stop::default());
-    let running = tokio::spawn(run(out, TextCodec::Json, bench.clone(), stop));
+    let running = tokio::spawn(run(out, codecs::Writer::default(), bench.clone(), stop));
     let (first, failed) = json_watched(&[r#"{"a":1}"#]);
     bench.queue.offer(first, Waker::noop()).unwrap();
     let failed = tokio::task::spawn_blocking(move || failed.recv().unwrap());
@@ -69,7 +69,8 @@ async fn lines_arrive_whole_in_spite_of_short_writes_and_interruptions() {
     let bench = queue_bench(folder.path());
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let faults = vec![io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted];
-    let running = tokio::spawn(run(Box::new(Faulty(faults, ours)), TextCodec::Json, bench.clone(), Stop::default()));
+    let running =
+        tokio::spawn(run(Box::new(Faulty(faults, ours)), codecs::Writer::default(), bench.clone(), Stop::default()));
     let (batch, resolution) = json_watched(&[r#"{"a":1}"#, r#"{"b":2}"#]);
     bench.queue.offer(batch, Waker::noop()).unwrap();
     bench.queue.close();
@@ -87,7 +88,7 @@ async fn a_reader_that_goes_ends_the_writing_and_not_the_pipeline() {
     let bench = queue_bench(folder.path());
     let (ours, theirs) = UnixStream::pair().unwrap();
     drop(theirs);
-    let running = tokio::spawn(run(Box::new(ours), TextCodec::Json, bench.clone(), Stop::default()));
+    let running = tokio::spawn(run(Box::new(ours), codecs::Writer::default(), bench.clone(), Stop::default()));
     for _ in 0..3 {
         bench.queue.offer(json_watched(&["{}"]).0, Waker::noop()).unwrap();
     }
@@ -102,7 +103,7 @@ async fn a_reader_that_never_reads_cannot_hold_the_end_up() {
     let bench = queue_bench(folder.path());
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let stop = Stop::default();
-    let running = tokio::spawn(run(Box::new(ours), TextCodec::Json, bench.clone(), stop.clone()));
+    let running = tokio::spawn(run(Box::new(ours), codecs::Writer::default(), bench.clone(), stop.clone()));
     let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(4 << 20));
     bench.queue.offer(json_watched(&[&long]).0, Waker::noop()).unwrap();
     let begun = tokio::task::spawn_blocking(move || theirs.read_exact(&mut [0]).map(|()| theirs));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::codecs::TextCodec;
+use crate::codecs;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
@@ -22,7 +22,7 @@ pub(super) type Work = (Vec<Batch>, Hold);
 
 pub(super) struct Writer {
     out: Box<dyn Write + Send>,
-    codec: TextCodec,
+    encoder: codecs::Writer,
     meters: Meters,
     health: Health,
     lines: Vec<u8>,
@@ -30,9 +30,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(out: Box<dyn Write + Send>, codec: TextCodec, bench: &Bench) -> Self {
+    pub(super) fn new(out: Box<dyn Write + Send>, encoder: codecs::Writer, bench: &Bench) -> Self {
         let (meters, health) = (bench.meters.clone(), bench.health.clone());
-        Self { out, codec, meters, health, lines: Vec::new(), is_closed: false }
+        Self { out, encoder, meters, health, lines: Vec::new(), is_closed: false }
     }
 
     /// Works until no more comes; says through `idle` when it can take the next.
@@ -60,7 +60,7 @@ impl Writer {
         if !self.is_closed {
             self.lines.clear();
             for record in batch.iter() {
-                self.codec.write(record, &mut self.lines);
+                self.encoder.write(record, &mut self.lines);
                 self.lines.push(b'\n');
             }
             self.is_closed = !self.push_lines();

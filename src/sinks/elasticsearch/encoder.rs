@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::target::{Action, Aim, Target};
+use super::version::Version;
+use crate::codecs::Shape;
 use crate::component::sink::{Encoder, Partition, Refusal};
 use crate::delivery::confined::refusal;
 use crate::event::{Identity, Path, StreamKey, View, mix};
@@ -20,6 +22,10 @@ pub(super) struct Form {
     pub(super) with_id: bool,
     /// The member whose value is the `_id`, where a record has it.
     pub(super) id_key: Option<Path>,
+    /// What of a document is written.
+    pub(super) shape: Shape,
+    /// The version of each document, where records tell it.
+    pub(super) version: Option<Version>,
 }
 
 /// Encodes for one sink.
@@ -117,8 +123,16 @@ impl Encoder for BulkEncoder {
         identity.path = mix(identity.path, self.form.salt);
         self.begin_action(record, identity)?;
         self.write_action(record, identity, body)?;
+        if let Some(version) = &self.form.version {
+            if body.last() == Some(&b'{') {
+                return Err(refusal("version", "has a version and no `_id`: `id_key` names none".to_owned()));
+            }
+            version.write(record, body)?;
+        }
         body.extend_from_slice(b"}}\n");
+        let start = body.len();
         self.form.target.write_document(record, &mut self.aim, body);
+        self.form.shape.apply(record, start, body);
         body.push(b'\n');
         Ok(self.aim.partition)
     }

@@ -14,7 +14,8 @@
 //! as the record tells its own time: the time of reading differs in a re-read. In a data stream it holds until its next
 //! rollover, since ids are unique per backing index. With `id = "auto"` the server makes the ids: at least once. With
 //! `bulk.action = "index"` a re-sent document overwrites what was changed in it meanwhile. With `id_key` the first
-//! record of an id is kept and later ones count as stored.
+//! record of an id is kept and later ones count as stored; with `bulk.version` besides, the one with the highest version
+//! is kept, in whatever order they arrive.
 //!
 //! Answers are read per item: refused documents become dead letters with the server's reason, 429 and 5xx are sent
 //! again, an index we may not write to is held without stopping others. Documents that the server put into a failure
@@ -33,6 +34,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod version;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,7 +46,7 @@ use hyper::{Method, Request, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::codecs::Compression;
+use crate::codecs::{Compression, ShapeSettings};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
 use crate::component::meters::Meters;
@@ -63,6 +65,7 @@ use encoder::{BulkEncoder, Form};
 use server::{Build, Server};
 use stream::DataStreamSettings;
 use target::{Action, BulkSettings, Mode, Target};
+use version::Version;
 
 /// Encoded bytes of a request. Elastic advises 5 to 15 MB for a client that sends one at a time; here several are under
 /// way at once, and what is in flight is what loads the server, and our memory.
@@ -91,6 +94,9 @@ pub(super) struct ElasticsearchSettings {
     id_key: Option<String>,
     /// Ingest pipeline to run on the server.
     pipeline: Option<String>,
+    /// What of a document is written.
+    #[serde(default)]
+    encoding: ShapeSettings,
     /// Parameters added to each request's query.
     #[serde(default)]
     query: BTreeMap<String, String>,
@@ -146,6 +152,22 @@ impl ElasticsearchSettings {
     fn id_key(&self) -> Result<Option<Path>, Problem> {
         let parsed = self.id_key.as_deref().map(Path::parse).transpose();
         parsed.map_err(|error| Problem::new("id_key", error.to_string()))
+    }
+
+    /// The version of each document, where records tell it.
+    fn version(&self) -> Result<Option<Version>, Problem> {
+        let version = match self.mode {
+            Mode::Bulk => self.bulk.version()?,
+            Mode::DataStream => None,
+        };
+        if version.is_some() && self.id_key.is_none() {
+            let problem = Problem::new(
+                "bulk.version",
+                "is set without `id_key`: versions are compared between documents of one id",
+            );
+            return Err(problem.help("name the member that is the document's id in `id_key`"));
+        }
+        Ok(version)
     }
 
     /// The query of bulk requests.
@@ -210,6 +232,8 @@ impl ElasticsearchSettings {
                 salt: hash32(context.id.as_bytes()),
                 with_id: self.id == IdSource::Deterministic,
                 id_key: self.id_key()?,
+                shape: self.encoding.shape()?,
+                version: self.version()?,
             }),
         })
     }
@@ -231,6 +255,8 @@ impl Settings for ElasticsearchSettings {
         problems.extend(auth.map(|why| Problem::new("auth", why)));
         problems.extend(address::header_problems("request.headers", &self.request.headers));
         problems.extend(self.id_key().err());
+        problems.extend(self.encoding.shape().err().map(Problem::from));
+        problems.extend(self.version().err());
         problems.extend(self.tls.check("tls"));
         problems
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name;
 use super::stream::{DataStreamSettings, Stream};
+use super::version::{Version, VersionType};
 use crate::component::row::Problem;
 use crate::component::sink::{Partition, Refusal};
 use crate::delivery::confined::{Allow, Confined, Live, refusal};
@@ -32,11 +33,44 @@ pub(super) struct BulkSettings {
     pub(super) action: Action,
     /// Globs of the indices that `index` may name; needed if it begins with a field.
     pub(super) allow: Vec<String>,
+    /// Version of the document: a whole number, or text with `{{ field }}` that gives one. An older one than the server
+    /// has counts as stored. Needs `version_type`, `id_key` and `action = "index"`.
+    pub(super) version: Option<String>,
+    /// How versions are compared.
+    pub(super) version_type: VersionType,
+}
+
+impl BulkSettings {
+    /// The version of each document, where records tell it.
+    pub(super) fn version(&self) -> Result<Option<Version>, Problem> {
+        match (&self.version, self.version_type) {
+            (None, VersionType::Internal) => Ok(None),
+            (None, _) => {
+                let problem = Problem::new("bulk.version_type", "is set without `bulk.version`");
+                Err(problem.help("name the member that tells it: `bulk.version = \"{{ version }}\"`"))
+            }
+            (Some(_), VersionType::Internal) => {
+                let problem = Problem::new("bulk.version", "is set, but the server counts versions itself");
+                Err(problem.help("set `bulk.version_type` to `external` or `external_gte`"))
+            }
+            (Some(_), _) if self.action == Action::Create => {
+                let problem = Problem::new("bulk.version", "is set, but `create` never overwrites a document");
+                Err(problem.help("set `bulk.action` to `index`"))
+            }
+            (Some(source), how) => Version::parse(source, how).map(Some),
+        }
+    }
 }
 
 impl Default for BulkSettings {
     fn default() -> Self {
-        Self { index: "levada-%Y.%m.%d".to_owned(), action: Action::default(), allow: Vec::new() }
+        Self {
+            index: "levada-%Y.%m.%d".to_owned(),
+            action: Action::default(),
+            allow: Vec::new(),
+            version: None,
+            version_type: VersionType::default(),
+        }
     }
 }
 

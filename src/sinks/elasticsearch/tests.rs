@@ -104,6 +104,33 @@ fn ids_come_from_whom_the_settings_name() {
 }
 
 #[test]
+fn versions_come_from_the_record_and_must_be_numbers() {
+    let index = "id_key = \"id\"\nbulk = { index = \"a\", action = \"index\", version = \"{{ v }}\", version_type = \"external_gte\" }";
+    for record in [r#"{"id":"x","v":7}"#, r#"{"id":"x","v":"7"}"#] {
+        let action = r#"{"index":{"_id":"x","version":7,"version_type":"external_gte"}}"#;
+        assert_eq!(first(index, record), format!("{action}\n{record}\n"));
+    }
+    let bad = [r#"{"id":"x"}"#, r#"{"id":"x","v":"a"}"#, r#"{"id":"x","v":-1}"#, r#"{"id":"x","v":1.5}"#];
+    assert_eq!(encoded(&offline(index), &json(&bad)), vec![Err("version"); 4]);
+    let without_id = encoded(&offline(&format!("id = \"auto\"\n{index}")), &json(&[r#"{"v":7}"#]));
+    assert_eq!(without_id, [Err("version")], "versions are compared between documents of one id");
+}
+
+#[test]
+fn documents_hold_what_the_settings_leave_in_them() {
+    let index = "bulk.index = \"a-{{ s }}\"\nid = \"auto\"\n";
+    let only = format!("{index}encoding.only_fields = [\"m.a\"]");
+    assert_eq!(
+        first(&only, r#"{"s":"x","m":{"a":1,"b":2}}"#),
+        "{\"create\":{\"_index\":\"a-x\"}}\n{\"m\":{\"a\":1}}\n"
+    );
+    let stream =
+        "mode = \"data_stream\"\nid = \"auto\"\ndata_stream.sync_fields = false\nencoding.except_fields = [\"n\"]";
+    let document = "{\"@timestamp\":\"2026-11-20T10:00:00.000Z\"}";
+    assert_eq!(first(stream, r#"{"n":1}"#), format!("{{\"create\":{{}}}}\n{document}\n"));
+}
+
+#[test]
 fn documents_of_data_streams_are_completed() {
     let stream = "mode = \"data_stream\"\nid = \"auto\"\ndata_stream.dataset = \"shop\"";
     let fields = r#""data_stream":{"type":"logs","dataset":"shop","namespace":"default"}"#;

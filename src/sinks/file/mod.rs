@@ -31,7 +31,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::codecs::{Compression, Encoding};
+use crate::codecs::{Compression, Encoding, Writer};
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
@@ -93,13 +93,14 @@ impl Settings for FileSettings {
     fn check(&self) -> Vec<Problem> {
         let mut problems = Allow::problems("allow", &self.allow);
         problems.extend(self.template().err().filter(|problem| !problem.setting.starts_with("allow")));
+        problems.extend(self.encoding.writer().err().map(Problem::from));
         problems
     }
 
     fn build(self, _: Context) -> Result<Self::Built, String> {
         Ok(Box::new(FileSink {
             path: self.template().map_err(|problem| problem.message)?,
-            encoding: self.encoding,
+            encoder: self.encoding.writer().map_err(|bad| bad.to_string())?,
             compression: self.compression,
             idle: Duration::from_secs_f64(self.idle_timeout_secs),
             fsync: self.fsync,
@@ -116,7 +117,7 @@ impl FileSettings {
 
 struct FileSink {
     path: PathTemplate,
-    encoding: Encoding,
+    encoder: Writer,
     compression: Compression,
     idle: Duration,
     fsync: Fsync,

@@ -20,7 +20,7 @@ fn sink(folder: &Path, text: &str) -> FileSink {
     assert_eq!(settings.check(), []);
     FileSink {
         path: settings.template().unwrap(),
-        encoding: settings.encoding,
+        encoder: settings.encoding.writer().unwrap(),
         compression: settings.compression,
         idle: Duration::from_secs_f64(settings.idle_timeout_secs),
         fsync: settings.fsync,

@@ -80,7 +80,7 @@ impl Worker {
             Err(refusal) => Some(refusal.clone()),
             Ok(group) => {
                 group.records.push(place);
-                self.sink.encoding.codec.write(record, &mut group.lines);
+                self.sink.encoder.write(record, &mut group.lines);
                 group.lines.push(b'\n');
                 None
             }

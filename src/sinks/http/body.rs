@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::codecs::TextCodec;
+use crate::codecs::{TextCodec, Writer};
 use crate::component::row::Problem;
 use crate::component::sink::{Encoder, Partition, Refusal};
 use crate::event::View;
@@ -43,7 +43,7 @@ struct CharacterDelimited {
 /// What a body consists of.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
-    codec: TextCodec,
+    encoder: Writer,
     prefix: String,
     between: String,
     /// Ends each record.
@@ -52,14 +52,14 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn new(codec: TextCodec, framing: Option<&Framing>) -> Result<Self, Problem> {
-        let default = match codec {
+    pub(super) fn new(encoder: Writer, framing: Option<&Framing>) -> Result<Self, Problem> {
+        let default = match encoder.codec() {
             TextCodec::Json => FramingMethod::CharacterDelimited,
             TextCodec::Text => FramingMethod::NewlineDelimited,
         };
         let method = framing.map_or(default, |framing| framing.method);
         let set = framing.and_then(|framing| framing.character_delimited.as_ref());
-        let plain = Self { codec, prefix: String::new(), between: String::new(), end: "", suffix: String::new() };
+        let plain = Self { encoder, prefix: String::new(), between: String::new(), end: "", suffix: String::new() };
         match (method, set) {
             (FramingMethod::CharacterDelimited, set) => {
                 let delimiter = set.map_or(',', |set| set.delimiter);
@@ -85,12 +85,12 @@ impl Shape {
     }
 
     fn is_array(&self) -> bool {
-        self.codec == TextCodec::Json && self.between == ","
+        self.encoder.codec() == TextCodec::Json && self.between == ","
     }
 
     /// The format's name for `Content-Type`.
     pub(super) fn content_type(&self) -> &'static str {
-        match self.codec {
+        match self.encoder.codec() {
             TextCodec::Json if self.is_array() => "application/json",
             TextCodec::Json if self.end == "\n" => "application/x-ndjson",
             TextCodec::Json => "application/json",
@@ -122,7 +122,7 @@ impl Encoder for BodyEncoder {
         if body.len() > self.first {
             body.extend_from_slice(self.shape.between.as_bytes());
         }
-        self.shape.codec.write(record, body);
+        self.shape.encoder.write(record, body);
         body.extend_from_slice(self.shape.end.as_bytes());
         Ok(0)
     }

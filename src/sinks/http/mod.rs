@@ -111,7 +111,7 @@ impl Method {
 
 impl HttpSettings {
     fn shape(&self) -> Result<Shape, Problem> {
-        let shape = Shape::new(self.encoding.codec, self.framing.as_ref())?;
+        let shape = Shape::new(self.encoding.writer()?, self.framing.as_ref())?;
         Ok(shape.within(&self.payload_prefix, &self.payload_suffix))
     }
 

@@ -38,6 +38,7 @@ fn bodies_are_framed_as_the_settings_say() {
     let bar = "encoding.codec = \"text\"\nframing = { method = \"character_delimited\", character_delimited.delimiter = \"|\" }";
     assert_eq!(body(bar).0, "a|b");
     assert_eq!(body("encoding.codec = \"text\"\nframing.method = \"bytes\"").0, "ab");
+    assert_eq!(body("encoding.except_fields = [\"message\"]").0, "[{},{}]");
 }
 
 #[test]
@@ -46,6 +47,8 @@ fn faults_of_settings_are_told_at_their_place() {
         ("uri = \"http://{{ host }}/\"", "uri"),
         ("uri = \"http://h/{{ path }}\"", "uri"),
         ("uri = \"http://h\"\nrequest.headers.Host = \"x\"", "request.headers.Host"),
+        ("uri = \"http://h\"\nrequest.headers.X = \"{{ x }}\"", "request.headers.X"),
+        ("uri = \"http://h\"\nencoding.only_fields = [\"a\", \"%b\"]", "encoding.only_fields[1]"),
         ("uri = \"http://h\"\ntls.key_file = \"k\"", "tls.key_file"),
         (
             "uri = \"http://h\"\nframing = { method = \"bytes\", character_delimited.delimiter = \"|\" }",
