@@ -18,12 +18,21 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Reads and checks the configuration. Opens no socket and reads no data.
+    /// Reads and checks the configuration. Opens no socket, runs no command and reads no data.
     pub(super) fn load(&self) -> Loaded {
+        self.load_by(config::load)
+    }
+
+    /// The same, with the secrets that it refers to.
+    pub(super) fn load_to_run(&self) -> Loaded {
+        self.load_by(config::load_to_run)
+    }
+
+    fn load_by(&self, load: fn(&[PathBuf], Rules<'_>) -> Loaded) -> Loaded {
         let memory = Memory { default_limit: machine::default_memory_limit() };
         let environment = |name: &str| std::env::var(name).ok();
         let rules = Rules { catalogue: &Shelves, environment: &environment, budget: &memory };
-        let mut loaded = config::load(&self.config, rules);
+        let mut loaded = load(&self.config, rules);
         if self.config == [Path::new(DEFAULT)] {
             // Most likely the very first call.
             loaded.report.advise(Code::NoFile, "`levada demo` shows a pipeline at work without any configuration");

@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Run) -> ExitCode {
         eprintln!("error: {fault}");
         return ExitCode::from(USAGE);
     }
-    let loaded = arguments.files.load();
+    let loaded = arguments.files.load_to_run();
     let runtime = match Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 
+use crate::component::mask::masked;
 use crate::config::Loaded;
 use crate::diagnostic::{Color, Diagnostic, Report, render_report, to_github, to_json};
 
@@ -30,7 +31,7 @@ pub(super) fn say(text: &str) {
 
 /// Prints every fault of a configuration, for people.
 pub(super) fn print_faults(loaded: &Loaded) {
-    eprint!("{}", render_report(&loaded.report, &loaded.sources, color()));
+    eprint!("{}", masked(&render_report(&loaded.report, &loaded.sources, color())));
 }
 
 /// Prints every fault of a configuration.

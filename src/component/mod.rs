@@ -5,6 +5,7 @@ pub mod clock;
 pub mod files;
 pub mod health;
 pub mod machine;
+pub mod mask;
 pub mod meters;
 pub mod outlet;
 pub mod reason;

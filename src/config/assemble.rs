@@ -3,21 +3,26 @@
 use super::catalogue::{Budget, Kind};
 use super::document::{self, Document, Soundness};
 use super::draft::{self, Draft};
+use super::interpolate::Outside;
 use super::plan::{Component, OutputRef, Plan};
-use super::{Rules, cases, graph, interpolate, judge, merge};
+use super::schema::{Others, Schema};
+use super::secret::{self, Backend, Secrets};
+use super::tree::Node;
+use super::{Purpose, Rules, cases, check, graph, interpolate, judge, merge};
 use crate::component::files::Files;
 use crate::component::size::show_size;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
+use std::collections::BTreeMap;
 
 /// The plan of some files; None if something is missing from it, which is then in the report.
 pub(super) fn assemble(
     (documents, files): (&[FileId], &Files),
     sources: &mut Sources,
     report: &mut Report,
-    rules: Rules<'_>,
+    (rules, purpose): (Rules<'_>, Purpose),
 ) -> Option<Plan> {
     let files_lost = report.has_errors();
-    let documents = documents.iter().map(|file| document(*file, sources, report, rules)).collect();
+    let documents = understood(documents, files, (sources, report), (rules, purpose));
     let merged = merge::merge(documents, report)?;
     let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
     let globals = draft::section(merged.globals, rules.catalogue.globals(), judge::GLOBALS, report);
@@ -52,13 +57,47 @@ pub(super) fn assemble(
     (!gaps).then_some(plan)
 }
 
-/// One file with its variables filled in. What a file with syntax errors seems to hold is not judged any further.
-fn document(file: FileId, sources: &Sources, report: &mut Report, rules: Rules<'_>) -> Document {
-    let mut document = document::parse(file, sources, report);
-    let mut silent = Report::default();
-    let faults = if document.soundness == Soundness::Whole { report } else { &mut silent };
-    interpolate::interpolate(&mut document.root, rules.environment, sources, faults);
-    document
+/// The files with their variables and secrets filled in. What a file with syntax errors seems to hold is not judged any
+/// further.
+fn understood(
+    documents: &[FileId],
+    files: &Files,
+    (sources, report): (&Sources, &mut Report),
+    (rules, purpose): (Rules<'_>, Purpose),
+) -> Vec<Document> {
+    let mut documents: Vec<_> = documents.iter().map(|file| document::parse(*file, sources, report)).collect();
+    for document in documents.iter_mut().filter(|document| document.soundness == Soundness::Whole) {
+        secret::confine(&mut document.root, report);
+    }
+    let secrets = match purpose {
+        // What cannot run need not know.
+        Purpose::Run if !report.has_errors() => {
+            let backends = backends(&documents, (rules, sources));
+            Secrets::ask(&documents, &backends, files)
+        }
+        _ => Secrets::stand_ins(&documents),
+    };
+    let outside = Outside { environment: rules.environment, secrets: &secrets };
+    for document in &mut documents {
+        let mut silent = Report::default();
+        let faults = if document.soundness == Soundness::Whole { &mut *report } else { &mut silent };
+        interpolate::interpolate(&mut document.root, outside, sources, faults);
+    }
+    documents
+}
+
+/// The secret backends that are without fault; the faults of others are told with those of all globals.
+fn backends(documents: &[Document], (rules, sources): (Rules<'_>, &Sources)) -> BTreeMap<String, Backend> {
+    let (schema, none) = (Schema::of(rules.catalogue.globals()), Secrets::default());
+    let Some(schema) = schema.properties().remove("secret") else { return BTreeMap::new() };
+    let outside = Outside { environment: rules.environment, secrets: &none };
+    let read = |node: &Node| {
+        let (mut node, mut silent) = (node.clone(), Report::default());
+        interpolate::interpolate(&mut node, outside, sources, &mut silent);
+        let Others::Like(schema) = schema.others() else { return None };
+        check::check(&node, &schema, judge::GLOBALS, &mut silent)?.try_into::<Backend>().ok()
+    };
+    secret::declared(documents).filter_map(|(name, node)| Some((name.to_owned(), read(node)?))).collect()
 }
 
 fn component(draft: Draft, inputs: Vec<OutputRef>) -> Option<Component> {

@@ -8,6 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Report, closest};
 
 mod choice;
 mod scalar;
+mod stand_in;
 
 /// The settings of a table that satisfies the schema; None if something is wrong, which is then in the report.
 /// `subject` says in messages whose settings they are, such as ``source `app` ``.
@@ -23,8 +24,10 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn value(&mut self, node: &Node, schema: &Schema<'_>) -> Option<toml::Value> {
-        if matches!(node.value, Value::Faulty) {
-            return None;
+        match &node.value {
+            Value::Faulty => return None,
+            Value::Text(text) if text.is_stand_in => return self.stand_in(node, text, schema),
+            _ => {}
         }
         let alternatives = schema.alternatives();
         match alternatives.as_slice() {
@@ -116,7 +119,8 @@ impl Walk<'_> {
     /// The values of one written item: several, if it is a variable that holds a list.
     fn item(&mut self, item: &Node, schema: &Schema<'_>) -> Option<Vec<toml::Value>> {
         match &item.value {
-            Value::Text(text) if text.whole.is_some() => {
+            // A comma is part of a secret.
+            Value::Text(text) if text.whole.is_some() && !text.has_secret() => {
                 split_list(&text.content).map(|part| self.value(&scalar::with_text(item, text, part), schema)).collect()
             }
             _ => Some(vec![self.value(item, schema)?]),

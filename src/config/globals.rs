@@ -1,5 +1,6 @@
 //! Settings that belong to no component.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +9,8 @@ use serde::Deserialize;
 
 use crate::component::row::{About, Problem};
 use crate::component::size::ByteSize;
+
+use super::secret::Backend;
 
 /// Settings of the process.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -20,6 +23,9 @@ pub struct Globals {
     pub memory_limit: Option<ByteSize>,
     /// The door for probes and metrics.
     pub api: Option<ApiSettings>,
+    /// Where secrets come from, by name: `SECRET[NAME.key]`.
+    #[schemars(extend("default" = serde_json::json!({})))]
+    pub secret: BTreeMap<String, Backend>,
     /// Seconds that records in hand have to arrive after SIGTERM.
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub graceful_shutdown_limit_secs: f64,
@@ -31,6 +37,7 @@ impl Default for Globals {
             data_dir: PathBuf::from("/var/lib/levada"),
             memory_limit: None,
             api: None,
+            secret: BTreeMap::new(),
             graceful_shutdown_limit_secs: 60.0,
         }
     }
@@ -49,7 +56,10 @@ impl Globals {
             }
             Err(_) => Some(Problem::new("api.address", "expected an IP address and a port, such as `127.0.0.1:8686`")),
         });
-        problem.into_iter().collect()
+        let globals: Option<Self> = settings.clone().try_into().ok();
+        let backends = globals.map(|globals| globals.secret).unwrap_or_default();
+        let of_backends = backends.iter().flat_map(|(name, backend)| backend.check(&format!("secret.{name}")));
+        problem.into_iter().chain(of_backends).collect()
     }
 }
 

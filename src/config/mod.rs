@@ -1,12 +1,12 @@
 //! TOML files -> a checked [`Plan`], or every fault of every file at once.
 //!
 //! ```text
-//! read -> parse -> interpolate -> merge -> check against schemas -> judge -> connect -> plan
+//! read -> parse -> secrets -> interpolate -> merge -> check against schemas -> judge -> connect -> plan
 //! ```
 //!
 //! No phase stops at a fault: it reports, leaves a gap, and the later ones pass over the gap. Only `document` touches the disk, and the
 //! component types' checks for the files that settings name (all are kept in [`Files`]); the environment, the component types and the
-//! memory budget are passed in.
+//! memory budget are passed in. Only [`load_to_run`] asks secret backends; [`load`] has stand-ins for what they hold.
 
 mod assemble;
 mod cases;
@@ -25,6 +25,7 @@ mod plan;
 mod quantity;
 mod resolved;
 mod schema;
+mod secret;
 mod shelves;
 mod tree;
 mod whole;
@@ -37,6 +38,7 @@ pub use interpolate::Environment;
 pub use plan::{Component, OutputRef, Plan, Section};
 pub use quantity::parse_duration;
 pub use resolved::{Origin, Resolved, resolved};
+pub use secret::{Backend, VaultSettings, keep_token};
 pub use shelves::{Memory, Shelves};
 pub use whole::whole_schema;
 
@@ -77,13 +79,29 @@ impl Loaded {
     }
 }
 
-/// Reads files, folders and patterns, and makes a plan of them.
+/// Whether secret backends are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Check,
+    Run,
+}
+
+/// Reads files, folders and patterns, and makes a plan of them. Secrets have stand-ins: no backend is asked.
 pub fn load(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
+    load_for(Purpose::Check, paths, rules)
+}
+
+/// The same, with secrets: runs the commands and calls the servers that hold them, each with its time limit.
+pub fn load_to_run(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
+    load_for(Purpose::Run, paths, rules)
+}
+
+fn load_for(purpose: Purpose, paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
     let mut sources = Sources::default();
     let mut report = Report::default();
     let files = Files::default();
     let documents = document::read(paths, (&files, &mut sources), &mut report);
-    plan_files((&documents, files), sources, report, rules)
+    plan_files((&documents, files), sources, report, (rules, purpose))
 }
 
 /// The files that `paths` name now, with what they hold.
@@ -97,14 +115,14 @@ pub fn documents(paths: &[PathBuf]) -> Vec<Input> {
 pub fn load_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>, rules: Rules<'_>) -> Loaded {
     let mut sources = Sources::default();
     let files: Vec<_> = texts.into_iter().map(|(name, text)| sources.add(name, text)).collect();
-    plan_files((&files, Files::default()), sources, Report::default(), rules)
+    plan_files((&files, Files::default()), sources, Report::default(), (rules, Purpose::Check))
 }
 
 fn plan_files(
     (documents, files): (&[FileId], Files),
     mut sources: Sources,
     mut report: Report,
-    rules: Rules<'_>,
+    rules: (Rules<'_>, Purpose),
 ) -> Loaded {
     if documents.is_empty() && !report.has_errors() {
         report.push(

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::Run;
 use crate::admin::{Ask, Control, Controls, Door, Figures, ReloadRequest, Reloaded, Shown};
 use crate::component::machine;
 use crate::component::meters::Families;
-use crate::config::{Component, Globals, Plan, Shelves, resolved, show_size};
+use crate::config::{Backend, Component, Globals, Plan, Shelves, keep_token, resolved, show_size};
 use crate::diagnostic::{Code, Color, Diagnostic, render_report};
 use crate::event::Budget;
 use crate::topology::{BuildError, DataDir, Topology};
@@ -21,6 +22,8 @@ pub(super) struct Agent {
     topology: Topology,
     /// What runs, setting by setting, as [`Ask::Config`] tells it.
     settings: Vec<(String, String)>,
+    /// Renew the tokens of Vaults.
+    renewals: JoinSet<()>,
     _control: Option<Control>,
     /// Holds the lock.
     _data_dir: DataDir,
@@ -44,7 +47,16 @@ impl Agent {
         let controls = Controls { shown: shown.clone(), taps: topology.taps(), asks };
         let control = open_control(&data_dir, controls);
         let settings = settings(plan);
-        let agent = Self { globals, shown, door, topology, settings, _control: control, _data_dir: data_dir };
+        let agent = Self {
+            renewals: renewals(plan, &globals),
+            globals,
+            shown,
+            door,
+            topology,
+            settings,
+            _control: control,
+            _data_dir: data_dir,
+        };
         agent.announce(plan, "runs");
         tracing::info!(data_dir = %agent.globals.data_dir.display(), memory_limit = show_size(limit), "limits");
         Ok(agent)
@@ -62,7 +74,7 @@ impl Agent {
     /// Reads the configuration again and becomes what it says; where it has a fault, nothing changes.
     pub(super) async fn reload(&mut self, arguments: &Run, request: ReloadRequest) -> Reloaded {
         let files = arguments.files.clone();
-        let Ok(mut loaded) = tokio::task::spawn_blocking(move || files.load()).await else {
+        let Ok(mut loaded) = tokio::task::spawn_blocking(move || files.load_to_run()).await else {
             self.refuse();
             return Reloaded::default();
         };
@@ -101,6 +113,7 @@ impl Agent {
         for setting in self.globals.fixed_changes(&globals) {
             tracing::warn!("`{setting}` has changed: that takes effect with the next start");
         }
+        self.renewals = renewals(plan, &globals);
         (self.globals, self.settings) = (globals, settings(plan));
         tracing::info!(changes = changes.join("; "), "what the reload changed");
         self.announce(plan, "reloaded");
@@ -149,6 +162,15 @@ impl Agent {
     }
 }
 
+/// Keeps the tokens of all Vaults; those of an earlier configuration end with it.
+fn renewals(plan: &Plan, globals: &Globals) -> JoinSet<()> {
+    let vaults = globals.secret.values().filter_map(|backend| match backend {
+        Backend::Vault(vault) => Some(keep_token(vault.clone(), plan.files.clone())),
+        _ => None,
+    });
+    vaults.collect()
+}
+
 /// Every setting of a plan, secrets masked.
 fn settings(plan: &Plan) -> Vec<(String, String)> {
     resolved(plan, &Shelves).into_iter().map(|setting| (setting.path, setting.value)).collect()
@@ -183,7 +205,7 @@ fn not_built(plan: &Plan, error: BuildError) -> Diagnostic {
     let fault = Diagnostic::new(Code::NotBuilt, format!("cannot build the {} `{}`", error.kind, error.id));
     let component = plan.components().find(|component| component.id == error.id);
     match component {
-        Some(component) => fault.at(component.section.place(), error.why),
+        Some(component) => fault.at(component.section.place(), component.section.without_variables(&error.why)),
         None => fault.help(error.why),
     }
 }
