@@ -58,6 +58,11 @@ impl Figures {
         self.last_reload.set(1);
     }
 
+    /// The configuration that was read last does not run.
+    pub fn stale(&self) {
+        self.last_reload.set(0);
+    }
+
     /// A reload changed nothing.
     pub fn reload_failed(&self) {
         self.reloads.with_label_values(&["failure"]).inc();

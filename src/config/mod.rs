@@ -19,6 +19,7 @@ mod globals;
 mod graph;
 mod interpolate;
 mod judge;
+mod last_good;
 mod literal;
 mod merge;
 mod plan;
@@ -35,6 +36,7 @@ pub use catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
 pub use describe::{Description, Setting, describe, describe_globals};
 pub use globals::{ApiSettings, Globals};
 pub use interpolate::Environment;
+pub use last_good::LastGood;
 pub use plan::{Component, OutputRef, Plan, Section};
 pub use quantity::parse_duration;
 pub use resolved::{Origin, Resolved, resolved};
@@ -46,6 +48,7 @@ pub use crate::component::files::{Digest, Files, Input};
 pub use crate::component::size::{ByteSize, parse_size, show_size};
 
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
+use last_good::Kept;
 use std::path::PathBuf;
 
 /// What the files are judged by.
@@ -68,6 +71,10 @@ pub struct Loaded {
     pub report: Report,
     /// None exactly if the report has errors.
     pub plan: Option<Plan>,
+    /// The state folder, where that can be told; also of a configuration with faults.
+    pub data_dir: Option<PathBuf>,
+    /// What the plan was made of, if there is one and it is to run.
+    pub kept: Option<LastGood>,
     files: Files,
 }
 
@@ -94,6 +101,13 @@ pub fn load(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
 /// The same, with secrets: runs the commands and calls the servers that hold them, each with its time limit.
 pub fn load_to_run(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
     load_for(Purpose::Run, paths, rules)
+}
+
+/// Makes a plan of a configuration that ran before. Secrets and files that hold keys are those of now.
+pub fn load_kept(kept: &LastGood, rules: Rules<'_>) -> Loaded {
+    let (files, mut sources) = (Files::default(), Sources::default());
+    let documents = kept.platform.restore(&files, &mut sources);
+    plan_files((&documents, files), sources, Report::default(), (rules, Purpose::Run))
 }
 
 fn load_for(purpose: Purpose, paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
@@ -124,6 +138,9 @@ fn plan_files(
     mut report: Report,
     rules: (Rules<'_>, Purpose),
 ) -> Loaded {
+    // What could not be read may say it.
+    let is_all_read = !report.has_errors();
+    let data_dir = last_good::data_dir(documents, &sources, rules.0.environment).filter(|_| is_all_read);
     if documents.is_empty() && !report.has_errors() {
         report.push(
             Diagnostic::new(Code::NoFile, "no configuration file is given").help("name a file, a folder or a pattern"),
@@ -132,7 +149,9 @@ fn plan_files(
     let plan = assemble::assemble((documents, &files), &mut sources, &mut report, rules);
     let plan = plan.filter(|_| !report.has_errors());
     report.sort();
-    Loaded { sources, report, plan, files }
+    let to_keep = rules.1 == Purpose::Run && plan.is_some();
+    let kept = to_keep.then(|| LastGood { platform: Kept::of(documents, &sources, &files), ..LastGood::default() });
+    Loaded { sources, report, plan, data_dir, kept, files }
 }
 
 #[cfg(test)]

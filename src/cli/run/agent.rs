@@ -9,7 +9,7 @@ use super::Run;
 use crate::admin::{Ask, Control, Controls, Door, Figures, ReloadRequest, Reloaded, Shown};
 use crate::component::machine;
 use crate::component::meters::Families;
-use crate::config::{Backend, Component, Globals, Plan, Shelves, keep_token, resolved, show_size};
+use crate::config::{Backend, Component, Globals, LastGood, Loaded, Plan, Shelves, keep_token, resolved, show_size};
 use crate::diagnostic::{Code, Color, Diagnostic, render_report};
 use crate::event::Budget;
 use crate::topology::{BuildError, DataDir, Topology};
@@ -26,15 +26,41 @@ pub(super) struct Agent {
     renewals: JoinSet<()>,
     _control: Option<Control>,
     /// Holds the lock.
-    _data_dir: DataDir,
+    data_dir: DataDir,
 }
 
 /// A diagnostic is large, and errors are rare.
 type Fault = Box<Diagnostic>;
 
 impl Agent {
-    /// Starts what `plan` says.
-    pub(super) async fn start(plan: &Plan, asks: mpsc::Sender<Ask>) -> Result<Self, Fault> {
+    /// Starts what `loaded` says, and keeps it for a start with faults; what is in the way is added to its report.
+    pub(super) async fn start(loaded: &mut Loaded, asks: mpsc::Sender<Ask>) -> Option<Self> {
+        let plan = loaded.plan.take()?;
+        match Self::run(&plan, asks).await {
+            Ok(agent) => {
+                agent.keep(loaded.kept.as_ref());
+                Some(agent)
+            }
+            Err(fault) => {
+                loaded.report.push(*fault);
+                None
+            }
+        }
+    }
+
+    /// Keeps what runs. Without it everything runs all the same.
+    fn keep(&self, kept: Option<&LastGood>) {
+        if let Some(Err(error)) = kept.map(|kept| kept.save(self.data_dir.path())) {
+            tracing::warn!(%error, "cannot keep the configuration: a start with faults will have none to fall back to");
+        }
+    }
+
+    /// What runs is not what was read last.
+    pub(super) fn is_stale(&self) {
+        self.shown.figures.stale();
+    }
+
+    async fn run(plan: &Plan, asks: mpsc::Sender<Ask>) -> Result<Self, Fault> {
         let globals: Globals = plan.globals.read()?;
         let limit = globals.memory_limit.map_or_else(machine::default_memory_limit, |limit| limit.0);
         let data_dir = DataDir::open(&globals.data_dir).map_err(|why| bad_data_dir(plan, why))?;
@@ -55,7 +81,7 @@ impl Agent {
             topology,
             settings,
             _control: control,
-            _data_dir: data_dir,
+            data_dir,
         };
         agent.announce(plan, "runs");
         tracing::info!(data_dir = %agent.globals.data_dir.display(), memory_limit = show_size(limit), "limits");
@@ -85,6 +111,7 @@ impl Agent {
             done.changes = self.topology.changes(plan).iter().map(ToString::to_string).collect();
             if !request.dry_run {
                 done.is_good = self.turn_into(plan).await.map_err(|fault| loaded.report.push(*fault)).is_ok();
+                self.keep(loaded.kept.as_ref().filter(|_| done.is_good));
             }
         }
         done.faults = render_report(&loaded.report, &loaded.sources, Color::Never);
