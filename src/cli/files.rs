@@ -24,8 +24,8 @@ impl Files {
     }
 
     /// The same, with the secrets that it refers to.
-    pub(super) fn load_to_run(&self) -> Loaded {
-        self.load_by(config::load_to_run)
+    pub(super) fn load_to_run(&self, before: Option<&LastGood>) -> Loaded {
+        self.load_by(|paths, rules| config::load_to_run(paths, rules, before))
     }
 
     /// Reads and checks a configuration that ran before.
@@ -33,7 +33,7 @@ impl Files {
         with_rules(|rules| config::load_kept(kept, rules))
     }
 
-    fn load_by(&self, load: fn(&[PathBuf], Rules<'_>) -> Loaded) -> Loaded {
+    fn load_by(&self, load: impl FnOnce(&[PathBuf], Rules<'_>) -> Loaded) -> Loaded {
         let mut loaded = with_rules(|rules| load(&self.config, rules));
         if self.config == [Path::new(DEFAULT)] {
             // Most likely the very first call.

@@ -47,7 +47,7 @@ impl Log {
     pub(super) fn tell(&self, loaded: &Loaded) {
         match self.log_format {
             Format::Text => screen::print_faults(loaded),
-            Format::Json => loaded.report.diagnostics().iter().for_each(|fault| log_fault(fault, loaded)),
+            Format::Json => loaded.faults().diagnostics().iter().for_each(|fault| log_fault(fault, loaded)),
         }
     }
 }

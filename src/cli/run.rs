@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Run) -> ExitCode {
         eprintln!("error: {fault}");
         return ExitCode::from(USAGE);
     }
-    let loaded = arguments.files.load_to_run();
+    let loaded = arguments.files.load_to_run(None);
     let runtime = match Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -71,7 +71,9 @@ async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
     };
     let Some(mut agent) = started else { return ExitCode::from(FAULTY) };
     if arguments.watch_config {
-        tokio::spawn(watch::watch(arguments.files.config.clone(), loaded.inputs(), asks));
+        let mut paths = arguments.files.config.clone();
+        paths.extend(agent.team_files());
+        tokio::spawn(watch::watch(paths, loaded.inputs(), asks));
     }
     loop {
         // All arms are cancel-safe.

@@ -21,13 +21,13 @@ pub(super) fn validate(arguments: &Validate) -> ExitCode {
     let loaded = arguments.files.load();
     screen::print_faults_as(arguments.format, &loaded);
     match &loaded.plan {
-        Some(plan) => {
+        Some(plan) if !loaded.faults().has_errors() => {
             if arguments.format == Format::Human {
                 println!("valid: {}", summary(plan));
             }
             ExitCode::SUCCESS
         }
-        None => ExitCode::from(FAULTY),
+        _ => ExitCode::from(FAULTY),
     }
 }
 

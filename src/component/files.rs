@@ -94,7 +94,8 @@ impl Files {
         contents
     }
 
-    fn may_read(&self, path: &Path) -> Result<(), String> {
+    /// Whether a file may be read: an error is why not.
+    pub fn may_read(&self, path: &Path) -> Result<(), String> {
         let Some(folder) = &self.within else { return Ok(()) };
         // A link may lead out of it.
         let is_inside = path.canonicalize().is_ok_and(|path| path.starts_with(folder));

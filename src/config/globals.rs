@@ -11,6 +11,7 @@ use crate::component::row::{About, Problem};
 use crate::component::size::ByteSize;
 
 use super::secret::Backend;
+use super::teams::TeamSettings;
 
 /// Settings of the process.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -26,6 +27,11 @@ pub struct Globals {
     /// Where secrets come from, by name: `SECRET[NAME.key]`.
     #[schemars(extend("default" = serde_json::json!({})))]
     pub secret: BTreeMap<String, Backend>,
+    /// The folder of the teams: each folder in it is a team with `*.toml` of its own.
+    pub teams_dir: Option<PathBuf>,
+    /// What a team may use, by its name; `*` is for teams without a table of their own.
+    #[schemars(extend("default" = serde_json::json!({})))]
+    pub teams: BTreeMap<String, TeamSettings>,
     /// Seconds that records in hand have to arrive after SIGTERM.
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub graceful_shutdown_limit_secs: f64,
@@ -38,6 +44,8 @@ impl Default for Globals {
             memory_limit: None,
             api: None,
             secret: BTreeMap::new(),
+            teams_dir: None,
+            teams: BTreeMap::new(),
             graceful_shutdown_limit_secs: 60.0,
         }
     }

@@ -64,6 +64,12 @@ impl Kept {
         Self { documents, files }
     }
 
+    /// Do the documents of both say the same?
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        let text = |kept: &Self, path: &PathBuf| kept.files.iter().find(|file| file.path == *path).cloned();
+        self.documents == other.documents && self.documents.iter().all(|path| text(self, path) == text(other, path))
+    }
+
     /// The documents again, with all they named as it was. What is private is read anew.
     pub(super) fn restore(&self, files: &Files, sources: &mut Sources) -> Vec<FileId> {
         for KeptFile { path, contents } in &self.files {
@@ -75,6 +81,13 @@ impl Kept {
 }
 
 impl LastGood {
+    /// Keeps of a team what `other` does.
+    pub fn replace_team(&mut self, team: &str, other: Option<&Self>) {
+        self.teams.remove(team);
+        let other = other.and_then(|other| other.teams.get(team));
+        self.teams.extend(other.map(|kept| (team.to_owned(), kept.clone())));
+    }
+
     /// Keeps it in the state folder (mode 0600): whole, or as it was before.
     pub fn save(&self, data_dir: &Path) -> io::Result<()> {
         let body = serde_json::to_string(self)?;

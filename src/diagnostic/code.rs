@@ -72,6 +72,7 @@ codes! {
     UnknownSecret    "E030" Error "a secret names no backend"
     NoSecret         "E031" Error "a secret cannot be had from its backend"
     SecretSeen       "E032" Error "a secret stands where its value would be seen"
+    NotTheTeams      "E033" Error "a team's file holds what is the platform's alone"
     UnusedOutput     "W001" Warning "nobody takes what a component sends out"
     DoubtfulValue    "W002" Warning "a setting probably does not do what was meant"
     OpenDoor         "W003" Warning "an address is open to the network without authentication"

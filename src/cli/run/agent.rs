@@ -1,5 +1,7 @@
 //! What one process runs: its folder, its door, its components.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -22,6 +24,10 @@ pub(super) struct Agent {
     topology: Topology,
     /// What runs, setting by setting, as [`Ask::Config`] tells it.
     settings: Vec<(String, String)>,
+    /// What runs, and what it was read from.
+    plan: Plan,
+    kept: LastGood,
+    team_files: Option<PathBuf>,
     /// Renew the tokens of Vaults.
     renewals: JoinSet<()>,
     _control: Option<Control>,
@@ -35,10 +41,12 @@ type Fault = Box<Diagnostic>;
 impl Agent {
     /// Starts what `loaded` says, and keeps it for a start with faults; what is in the way is added to its report.
     pub(super) async fn start(loaded: &mut Loaded, asks: mpsc::Sender<Ask>) -> Option<Self> {
-        let plan = loaded.plan.take()?;
-        match Self::run(&plan, asks).await {
-            Ok(agent) => {
-                agent.keep(loaded.kept.as_ref());
+        let team_files = loaded.team_files();
+        let mut plan = loaded.plan.take()?;
+        match Self::run(&mut plan, loaded, asks).await {
+            Ok(mut agent) => {
+                agent.team_files = team_files;
+                agent.keep(plan, loaded);
                 Some(agent)
             }
             Err(fault) => {
@@ -48,11 +56,29 @@ impl Agent {
         }
     }
 
-    /// Keeps what runs. Without it everything runs all the same.
-    fn keep(&self, kept: Option<&LastGood>) {
-        if let Some(Err(error)) = kept.map(|kept| kept.save(self.data_dir.path())) {
+    /// Keeps what runs, and tells of each team whether that is what it says. Without its file everything runs all the same.
+    fn keep(&mut self, plan: Plan, loaded: &mut Loaded) {
+        (self.plan, self.kept) = (plan, loaded.kept.take().unwrap_or_default());
+        self.shown.figures.teams(loaded.teams.iter().map(|team| (team.name.as_str(), team.is_current())));
+        for team in loaded.teams.iter().filter(|team| !team.is_current()) {
+            let faults: Vec<_> =
+                team.report.errors().map(|fault| format!("{}: {}", fault.code, fault.message)).collect();
+            let faults = faults.join("; ");
+            match team.runs {
+                true => {
+                    tracing::error!(team = team.name, faults, "a team's files have faults: what of it ran last runs")
+                }
+                false => tracing::error!(team = team.name, faults, "a team's files have faults: nothing of it runs"),
+            }
+        }
+        if let Err(error) = self.kept.save(self.data_dir.path()) {
             tracing::warn!(%error, "cannot keep the configuration: a start with faults will have none to fall back to");
         }
+    }
+
+    /// The files of the teams.
+    pub(super) fn team_files(&self) -> Option<PathBuf> {
+        self.team_files.clone()
     }
 
     /// What runs is not what was read last.
@@ -60,7 +86,7 @@ impl Agent {
         self.shown.figures.stale();
     }
 
-    async fn run(plan: &Plan, asks: mpsc::Sender<Ask>) -> Result<Self, Fault> {
+    async fn run(plan: &mut Plan, loaded: &mut Loaded, asks: mpsc::Sender<Ask>) -> Result<Self, Fault> {
         let globals: Globals = plan.globals.read()?;
         let limit = globals.memory_limit.map_or_else(machine::default_memory_limit, |limit| limit.0);
         let data_dir = DataDir::open(&globals.data_dir).map_err(|why| bad_data_dir(plan, why))?;
@@ -69,12 +95,15 @@ impl Agent {
         let mut topology = Topology::idle(&data_dir, families.clone(), Budget::new(limit as usize));
         let shown = Shown { roster: topology.roster(), families, figures };
         let door = open_door(plan, &globals, &shown).await?;
-        topology.apply(plan).map_err(|error| not_built(plan, error))?;
+        apply(&mut topology, plan, loaded, None)?;
         let controls = Controls { shown: shown.clone(), taps: topology.taps(), asks };
         let control = open_control(&data_dir, controls);
         let settings = settings(plan);
         let agent = Self {
             renewals: renewals(plan, &globals),
+            plan: plan.clone(),
+            kept: LastGood::default(),
+            team_files: None,
             globals,
             shown,
             door,
@@ -99,24 +128,27 @@ impl Agent {
 
     /// Reads the configuration again and becomes what it says; where it has a fault, nothing changes.
     pub(super) async fn reload(&mut self, arguments: &Run, request: ReloadRequest) -> Reloaded {
-        let files = arguments.files.clone();
-        let Ok(mut loaded) = tokio::task::spawn_blocking(move || files.load_to_run()).await else {
+        let (files, kept) = (arguments.files.clone(), self.kept.clone());
+        let Ok(mut loaded) = tokio::task::spawn_blocking(move || files.load_to_run(Some(&kept))).await else {
             self.refuse();
             return Reloaded::default();
         };
         let inputs = loaded.inputs();
-        let plan = loaded.plan.take();
+        let mut plan = loaded.plan.take();
         let mut done = Reloaded { inputs, is_good: plan.is_some(), ..Reloaded::default() };
-        if let Some(plan) = &plan {
+        if let Some(plan) = &mut plan {
             done.changes = self.topology.changes(plan).iter().map(ToString::to_string).collect();
             if !request.dry_run {
-                done.is_good = self.turn_into(plan).await.map_err(|fault| loaded.report.push(*fault)).is_ok();
-                self.keep(loaded.kept.as_ref().filter(|_| done.is_good));
+                let turned = self.turn_into(plan, &mut loaded).await;
+                done.is_good = turned.map_err(|fault| loaded.report.push(*fault)).is_ok();
             }
         }
-        done.faults = render_report(&loaded.report, &loaded.sources, Color::Never);
+        done.faults = render_report(&loaded.faults(), &loaded.sources, Color::Never);
         if !request.dry_run {
             arguments.log.tell(&loaded);
+            if let Some(plan) = plan.filter(|_| done.is_good) {
+                self.keep(plan, &mut loaded);
+            }
             if done.is_good { self.shown.figures.reloaded() } else { self.refuse() }
         }
         done
@@ -127,13 +159,13 @@ impl Agent {
         tracing::error!("the configuration was not reloaded: what ran before runs on, unchanged");
     }
 
-    async fn turn_into(&mut self, plan: &Plan) -> Result<(), Fault> {
+    async fn turn_into(&mut self, plan: &mut Plan, loaded: &mut Loaded) -> Result<(), Fault> {
         let globals: Globals = plan.globals.read()?;
         // What can fail comes first: after the swap there is no way back.
         let has_moved = globals.api != self.globals.api;
         let door = if has_moved { Some(open_door(plan, &globals, &self.shown).await?) } else { None };
         let changes: Vec<_> = self.topology.changes(plan).iter().map(ToString::to_string).collect();
-        self.topology.apply(plan).map_err(|error| not_built(plan, error))?;
+        apply(&mut self.topology, plan, loaded, Some((&self.plan, &self.kept)))?;
         if let Some(door) = door {
             self.door = door;
         }
@@ -187,6 +219,30 @@ impl Agent {
             env!("CARGO_PKG_VERSION"),
         );
     }
+}
+
+/// Builds and swaps. A team that cannot be built is what it was `before`, or is left out; that fails nobody else.
+fn apply(
+    topology: &mut Topology,
+    plan: &mut Plan,
+    loaded: &mut Loaded,
+    mut before: Option<(&Plan, &LastGood)>,
+) -> Result<(), Fault> {
+    let mut failed = BTreeSet::new();
+    while let Err(error) = topology.apply(plan) {
+        let team = Plan::team_of(&error.id).and_then(|name| loaded.teams.iter_mut().find(|team| team.name == name));
+        let Some(team) = team else { return Err(Box::new(not_built(plan, error))) };
+        team.report.push(not_built(plan, error));
+        if !failed.insert(team.name.clone()) {
+            before = None;
+        }
+        plan.replace_team(&team.name, before.map(|(plan, _)| plan));
+        team.runs = plan.components().any(|component| Plan::team_of(&component.id) == Some(&team.name));
+        if let Some(kept) = &mut loaded.kept {
+            kept.replace_team(&team.name, before.map(|(_, kept)| kept));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the tokens of all Vaults; those of an earlier configuration end with it.

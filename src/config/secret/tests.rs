@@ -47,6 +47,10 @@ impl Site {
 const SINK: &str = "endpoints = ['http://127.0.0.1:9200']\n\
                     auth = { strategy = 'basic', user = 'u', password = 'SECRET[s.password]' }";
 
+fn run(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
+    load_to_run(paths, rules, None)
+}
+
 fn by(load: fn(&[PathBuf], Rules<'_>) -> Loaded, path: &Path) -> Loaded {
     let memory = Memory { default_limit: 1 << 30 };
     load(&[path.to_owned()], Rules { catalogue: &Shelves, environment: &|_| None, budget: &memory })
@@ -58,7 +62,7 @@ fn faults(loaded: &Loaded) -> String {
 
 /// The password that the sink would get.
 fn password(path: &Path) -> Result<String, String> {
-    let loaded = by(load_to_run, path);
+    let loaded = by(run, path);
     let plan = loaded.plan.as_ref().ok_or_else(|| faults(&loaded))?;
     Ok(plan.sinks[0].section.settings["auth"]["password"].as_str().unwrap().to_owned())
 }
@@ -70,7 +74,7 @@ fn a_file_and_a_folder_hold_secrets_and_are_inputs() {
     let config = site.config(&format!("type = 'file'\npath = '{}'", held.display()), SINK);
     assert_eq!(password(&config).unwrap(), PASSWORD);
     let inputs = |loaded: &Loaded| loaded.inputs().into_iter().map(|input| input.path).collect::<Vec<_>>();
-    let loaded = by(load_to_run, &config);
+    let loaded = by(run, &config);
     assert_eq!(inputs(&loaded), [config.clone(), held.clone()]);
     assert!(loaded.files.kept().iter().all(|(path, _)| *path != held), "a secret is not kept");
 
@@ -113,7 +117,7 @@ fn a_command_that_fails_is_told_once_where_it_is_needed() {
     let told = |body: &str, limit: u64| {
         let script = site.script(body);
         let backend = format!("type = 'exec'\ncommand = ['{}']\ntimeout = {limit}", script.display());
-        let loaded = by(load_to_run, &site.config(&backend, &both));
+        let loaded = by(run, &site.config(&backend, &both));
         let errors: Vec<_> = loaded.report.diagnostics().iter().map(|fault| fault.code).collect();
         assert_eq!(errors, [Code::NoSecret], "{}", faults(&loaded));
         faults(&loaded)
@@ -134,7 +138,7 @@ fn a_secret_is_not_shown() {
     let held = site.write("s.json", r#"{"host":"zqx","password":"zqy"}"#);
     let backend = format!("type = 'file'\npath = '{}'", held.display());
     let sink = SINK.replace("127.0.0.1", "SECRET[s.host]");
-    let loaded = by(load_to_run, &site.config(&backend, &sink));
+    let loaded = by(run, &site.config(&backend, &sink));
     let plan = loaded.plan.as_ref().unwrap();
     assert_eq!(plan.sinks[0].section.settings["endpoints"][0].as_str(), Some("http://zqx:9200"));
     let lines = resolved(plan, &Shelves);
@@ -145,7 +149,7 @@ fn a_secret_is_not_shown() {
         assert!(!shown.contains("zqx") && !shown.contains("zqy"), "{shown}");
     }
     let bad = site.config(&backend, &sink.replace("http://SECRET[s.host]:9200", "SECRET[s.host]"));
-    let shown = faults(&by(load_to_run, &bad));
+    let shown = faults(&by(run, &bad));
     assert!(shown.contains("cannot work") && shown.contains("`***`") && !shown.contains("zqx"), "{shown}");
 }
 

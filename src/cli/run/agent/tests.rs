@@ -42,7 +42,7 @@ impl Desk {
 
     /// Starts; a fault is drawn.
     async fn start(&self) -> Result<Agent, String> {
-        let mut loaded = self.arguments.files.load_to_run();
+        let mut loaded = self.arguments.files.load_to_run(None);
         assert!(loaded.plan.is_some(), "{}", render_report(&loaded.report, &loaded.sources, Color::Never));
         Agent::start(&mut loaded, mpsc::channel(1).0).await.ok_or_else(|| {
             let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
@@ -183,7 +183,7 @@ async fn what_only_a_start_can_change_is_named() {
 async fn a_start_with_faults_runs_what_ran_last() {
     let desk = Desk::new(&PIPELINE.replace("'blackhole'", "'blackhole'\nrate = 1"));
     let start = || async {
-        let mut loaded = desk.arguments.files.load_to_run();
+        let mut loaded = desk.arguments.files.load_to_run(None);
         assert!(Agent::start(&mut loaded, mpsc::channel(1).0).await.is_none());
         super::super::last_good::start(&loaded, mpsc::channel(1).0).await
     };
@@ -197,4 +197,39 @@ async fn a_start_with_faults_runs_what_ran_last() {
     let gauge = agent.shown.families.registry().gather();
     let gauge = gauge.iter().find(|family| family.name() == "levada_config_last_reload_successful").unwrap();
     assert_eq!(gauge.get_metric()[0].get_gauge().get_value().to_bits(), 0.0_f64.to_bits());
+}
+
+#[tokio::test]
+async fn a_team_with_faults_is_told_and_reloads_go_on() {
+    let platform = format!("teams_dir = 'FOLDER/teams'\n[teams.'*']\nexports = ['app']\n{PIPELINE}");
+    let platform = platform.replace("data_dir = 'FOLDER/state'\n", "");
+    let desk = Desk::new(&format!("data_dir = 'FOLDER/state'\n{platform}"));
+    let team = desk.path().join("teams/one");
+    fs::create_dir_all(&team).unwrap();
+    let good = "[sinks.own]\ntype = 'blackhole'\ninputs = ['app']\n";
+    fs::write(team.join("one.toml"), good).unwrap();
+    let mut agent = desk.start().await.unwrap();
+    let runs = |agent: &Agent| agent.shown.roster.health("one.own").is_some();
+    let faulty = |agent: &Agent| {
+        let families = agent.shown.families.registry().gather();
+        let family = families.iter().find(|family| family.name() == "levada_config_last_reload_successful").unwrap();
+        let label = |metric: &prometheus::proto::Metric| metric.get_label()[0].value().to_owned();
+        let stale = family.get_metric().iter().filter(|metric| metric.get_gauge().get_value() < 1.0);
+        stale.map(label).collect::<Vec<_>>()
+    };
+    assert!(runs(&agent) && faulty(&agent).is_empty());
+    fs::write(team.join("one.toml"), "[sinks.own]\ntype = = 1").unwrap();
+    let reloaded = agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert!(reloaded.is_good && reloaded.changes.is_empty(), "{:?}", reloaded.changes);
+    assert!(reloaded.faults.contains("error[E003]"), "{}", reloaded.faults);
+    assert!(runs(&agent));
+    assert_eq!(faulty(&agent), ["one"]);
+    drop(agent);
+    // A start finds in the state folder what ran.
+    let mut agent = desk.start().await.unwrap();
+    assert!(runs(&agent));
+    assert_eq!(faulty(&agent), ["one"]);
+    fs::write(team.join("one.toml"), good.replace("own", "new")).unwrap();
+    assert!(agent.reload(&desk.arguments, ReloadRequest::default()).await.is_good);
+    assert!(!runs(&agent) && faulty(&agent).is_empty());
 }
