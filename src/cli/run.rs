@@ -72,7 +72,7 @@ async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
     let Some(mut agent) = started else { return ExitCode::from(FAULTY) };
     if arguments.watch_config {
         let mut paths = arguments.files.config.clone();
-        paths.extend(agent.team_files());
+        paths.extend(agent.team_paths().iter().cloned());
         tokio::spawn(watch::watch(paths, loaded.inputs(), asks));
     }
     loop {

@@ -29,7 +29,7 @@ pub(super) fn connect(
     let unknown = report.diagnostics().iter().any(|fault| fault.code == Code::UnknownInput);
     // A misspelt or lost input may be the use of any output.
     if soundness == Soundness::Whole && !lost && !unknown {
-        graph.unused(inputs.iter().flatten().chain(&exported).collect(), report);
+        graph.unused(&inputs.iter().flatten().chain(&exported).collect(), report);
     }
     inputs
 }
@@ -161,7 +161,7 @@ impl Graph<'_> {
         hinted
     }
 
-    fn unused(&self, used: HashSet<&OutputRef>, report: &mut Report) {
+    fn unused(&self, used: &HashSet<&OutputRef>, report: &mut Report) {
         for draft in self.drafts.iter().filter(|draft| draft.kind != Kind::Sink && draft.checked.is_some()) {
             let mut offered = outputs(draft);
             offered.retain(|output| output.port.as_deref() != Some(DEAD_LETTER));

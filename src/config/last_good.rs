@@ -52,6 +52,7 @@ struct KeptFile {
 #[derive(Serialize, Deserialize)]
 struct Head {
     version: u32,
+    /// In base64.
     sha256: String,
 }
 
@@ -122,7 +123,7 @@ impl LastGood {
 }
 
 fn sha256(body: &str) -> String {
-    digest(&SHA256, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    STANDARD.encode(digest(&SHA256, body.as_bytes()))
 }
 
 /// The state folder of a configuration that may be faulty; none if that cannot be told.

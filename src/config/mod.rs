@@ -106,11 +106,12 @@ impl Loaded {
         all
     }
 
-    /// The patterns of the teams' files, for whoever watches them.
-    pub fn team_files(&self) -> Option<PathBuf> {
-        let globals: Globals = self.plan.as_ref()?.globals.read().ok()?;
-        let folder = globals.teams_dir?;
-        Some(PathBuf::from(glob::Pattern::escape(&folder.to_string_lossy())).join("*/*.toml"))
+    /// The folder of the teams and the pattern of their files, for whoever watches them.
+    pub fn team_paths(&self) -> Vec<PathBuf> {
+        let globals = self.plan.as_ref().and_then(|plan| plan.globals.read::<Globals>().ok());
+        let Some(folder) = globals.and_then(|globals| globals.teams_dir) else { return Vec::new() };
+        let pattern = PathBuf::from(glob::Pattern::escape(&folder.to_string_lossy())).join("*/*.toml");
+        vec![folder, pattern]
     }
 }
 

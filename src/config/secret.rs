@@ -55,7 +55,7 @@ pub enum Backend {
         timeout: u64,
     },
     /// `HashiCorp` Vault: a secret of the key-value engine, version 2.
-    Vault(VaultSettings),
+    Vault(Box<VaultSettings>),
 }
 
 /// What a backend says of one key; an error is why it does not have it.

@@ -137,7 +137,7 @@ struct Joining<'a> {
 impl Joining<'_> {
     fn join(self, plan: &mut Plan, attempt: Attempt, sources: &mut Sources) -> Team {
         let Attempt { documents, files, mut report } = attempt;
-        let own = self.assemble(plan, (&documents, &files), sources, &mut report);
+        let own = self.assemble(plan, (&documents, &files), (sources, &mut report));
         let inputs = files.inputs();
         let (joined, kept) = match own {
             Some(own) => {
@@ -163,7 +163,7 @@ impl Joining<'_> {
         let kept = self.ground.before?.teams.get(&self.name)?.clone();
         let files = Files::within(&self.folder.join(&self.name));
         let documents = kept.restore(&files, sources);
-        let own = self.assemble(plan, (&documents, &files), sources, &mut Report::default())?;
+        let own = self.assemble(plan, (&documents, &files), (sources, &mut Report::default()))?;
         Some((own, files, kept))
     }
 
@@ -171,8 +171,7 @@ impl Joining<'_> {
         &self,
         plan: &Plan,
         (documents, files): (&[FileId], &Files),
-        sources: &mut Sources,
-        report: &mut Report,
+        (sources, report): (&mut Sources, &mut Report),
     ) -> Option<Plan> {
         self.check_name(plan, report);
         let Rules { catalogue, environment, budget } = self.ground.rules;

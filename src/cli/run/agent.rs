@@ -27,7 +27,7 @@ pub(super) struct Agent {
     /// What runs, and what it was read from.
     plan: Plan,
     kept: LastGood,
-    team_files: Option<PathBuf>,
+    team_paths: Vec<PathBuf>,
     /// Renew the tokens of Vaults.
     renewals: JoinSet<()>,
     _control: Option<Control>,
@@ -41,11 +41,11 @@ type Fault = Box<Diagnostic>;
 impl Agent {
     /// Starts what `loaded` says, and keeps it for a start with faults; what is in the way is added to its report.
     pub(super) async fn start(loaded: &mut Loaded, asks: mpsc::Sender<Ask>) -> Option<Self> {
-        let team_files = loaded.team_files();
+        let team_paths = loaded.team_paths();
         let mut plan = loaded.plan.take()?;
         match Self::run(&mut plan, loaded, asks).await {
             Ok(mut agent) => {
-                agent.team_files = team_files;
+                agent.team_paths = team_paths;
                 agent.keep(plan, loaded);
                 Some(agent)
             }
@@ -64,21 +64,17 @@ impl Agent {
             let faults: Vec<_> =
                 team.report.errors().map(|fault| format!("{}: {}", fault.code, fault.message)).collect();
             let faults = faults.join("; ");
-            match team.runs {
-                true => {
-                    tracing::error!(team = team.name, faults, "a team's files have faults: what of it ran last runs")
-                }
-                false => tracing::error!(team = team.name, faults, "a team's files have faults: nothing of it runs"),
-            }
+            let effect = if team.runs { "what of it ran last runs" } else { "nothing of it runs" };
+            tracing::error!(team = team.name, faults, "the files of a team have faults: {effect}");
         }
         if let Err(error) = self.kept.save(self.data_dir.path()) {
             tracing::warn!(%error, "cannot keep the configuration: a start with faults will have none to fall back to");
         }
     }
 
-    /// The files of the teams.
-    pub(super) fn team_files(&self) -> Option<PathBuf> {
-        self.team_files.clone()
+    /// Where the files of the teams are.
+    pub(super) fn team_paths(&self) -> &[PathBuf] {
+        &self.team_paths
     }
 
     /// What runs is not what was read last.
@@ -103,7 +99,7 @@ impl Agent {
             renewals: renewals(plan, &globals),
             plan: plan.clone(),
             kept: LastGood::default(),
-            team_files: None,
+            team_paths: Vec::new(),
             globals,
             shown,
             door,
@@ -248,7 +244,7 @@ fn apply(
 /// Keeps the tokens of all Vaults; those of an earlier configuration end with it.
 fn renewals(plan: &Plan, globals: &Globals) -> JoinSet<()> {
     let vaults = globals.secret.values().filter_map(|backend| match backend {
-        Backend::Vault(vault) => Some(keep_token(vault.clone(), plan.files.clone())),
+        Backend::Vault(vault) => Some(keep_token((**vault).clone(), plan.files.clone())),
         _ => None,
     });
     vaults.collect()

@@ -53,7 +53,7 @@ fn run(command: &[String], question: &str, limit: Duration) -> Result<Vec<u8>, S
     let spawned =
         Command::new(program).args(&command[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn();
     let mut child = spawned.map_err(|error| format!("cannot run `{program}`: {error}"))?;
-    let (done, ended) = mpsc::channel();
+    let (done, ended) = mpsc::sync_channel(1);
     converse(&mut child, question.to_owned(), done);
     let output = ended.recv_timeout(limit);
     if !matches!(output, Ok(Ok(_))) {
@@ -73,7 +73,7 @@ fn run(command: &[String], question: &str, limit: Duration) -> Result<Vec<u8>, S
 }
 
 /// Writes the question and reads the answer, each on a thread of its own: a command may do neither.
-fn converse(child: &mut Child, question: String, done: mpsc::Sender<io::Result<Vec<u8>>>) {
+fn converse(child: &mut Child, question: String, done: mpsc::SyncSender<io::Result<Vec<u8>>>) {
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     thread::spawn(move || {
         // One that knows its keys need not read.

@@ -113,11 +113,11 @@ async fn fetch(settings: &VaultSettings, keys: &BTreeSet<String>, files: &Files)
             let jwt = std::fs::read_to_string(jwt_file)
                 .map_err(|error| format!("cannot read `{}`: {error}", jwt_file.display()))?;
             let login = json!({ "role": role, "jwt": jwt.trim() });
-            let answer = vault.call(None, Method::POST, &format!("auth/{mount}/login"), Some(&login)).await?;
+            let answer = vault.call(None, (Method::POST, &format!("auth/{mount}/login")), Some(&login)).await?;
             let token = answer["auth"]["client_token"].as_str().ok_or("Vault gave no token after the login")?;
             mask::conceal(token);
             let answers = vault.read(token, keys).await;
-            if let Err(why) = vault.call(Some(token), Method::POST, "auth/token/revoke-self", None).await {
+            if let Err(why) = vault.call(Some(token), (Method::POST, "auth/token/revoke-self"), None).await {
                 tracing::debug!(why, "cannot give a token of Vault back: it ends by itself");
             }
             answers
@@ -139,7 +139,7 @@ impl<'s> Vault<'s> {
     /// The members of the secret that are asked for.
     async fn read(&self, token: &str, keys: &BTreeSet<String>) -> Answers {
         let VaultSettings { mount, path, .. } = self.settings;
-        let answer = self.call(Some(token), Method::GET, &format!("{mount}/data/{path}"), None).await?;
+        let answer = self.call(Some(token), (Method::GET, &format!("{mount}/data/{path}")), None).await?;
         let held = answer["data"]["data"]
             .as_object()
             .ok_or_else(|| format!("`{path}` is no secret of a key-value engine of version 2, or it is deleted"))?;
@@ -154,7 +154,8 @@ impl<'s> Vault<'s> {
         Ok(keys.iter().map(|key| (key.clone(), answer(key))).collect::<BTreeMap<_, _>>())
     }
 
-    async fn call(&self, token: Option<&str>, method: Method, path: &str, body: Option<&Json>) -> Result<Json, String> {
+    async fn call(&self, token: Option<&str>, request: (Method, &str), body: Option<&Json>) -> Result<Json, String> {
+        let (method, path) = request;
         let VaultSettings { endpoint, namespace, .. } = self.settings;
         let uri = format!("{}/v1/{path}", endpoint.trim_end_matches('/'));
         let body = body.map(Json::to_string).unwrap_or_default();

@@ -34,7 +34,7 @@ pub async fn keep_token(settings: VaultSettings, files: Files) {
 impl Vault<'_> {
     /// Renews the token, if that can be. Gives half of its time; none if there is nothing to renew.
     pub(super) async fn renew(&self, token: &str) -> Result<Option<Duration>, String> {
-        let about = self.call(Some(token), Method::GET, "auth/token/lookup-self", None).await?;
+        let about = self.call(Some(token), (Method::GET, "auth/token/lookup-self"), None).await?;
         let about = &about["data"];
         if about["ttl"].as_u64().unwrap_or_default() == 0 {
             // A root token, or a service token without an end.
@@ -45,7 +45,7 @@ impl Vault<'_> {
             tracing::warn!(ttl_secs, "the token of Vault ends and cannot be renewed");
             return Ok(None);
         }
-        let renewed = self.call(Some(token), Method::POST, "auth/token/renew-self", None).await?;
+        let renewed = self.call(Some(token), (Method::POST, "auth/token/renew-self"), None).await?;
         let seconds = renewed["auth"]["lease_duration"].as_u64().unwrap_or_default();
         Ok(Some(Duration::from_secs(seconds) / 2))
     }
