@@ -163,6 +163,10 @@ fn a_stand_in_satisfies_every_type_and_is_not_judged() {
     let loaded = by(load, &site.config("type = 'file'\npath = '/nowhere.json'", sink));
     assert!(loaded.plan.is_some(), "{}", faults(&loaded));
     assert!(!loaded.files.inputs().iter().any(|input| input.path == Path::new("/nowhere.json")));
+    let scrub = "endpoints = ['http://127.0.0.1:9200']\n[transforms.hashed]\ntype = 'scrub'\ninputs = ['app']\n\
+                 action = 'hash'\nkeys = [{ value = 'SECRET[s.key]' }]";
+    let loaded = by(load, &site.config("type = 'file'\npath = '/nowhere.json'", scrub));
+    assert!(loaded.plan.is_some(), "{}", faults(&loaded));
     let wrong = by(load, &site.config("type = 'file'\npath = '/nowhere.json'", "endpoints = 'SECRET[s.url]'"));
     assert!(faults(&wrong).contains("error[E009]"), "{}", faults(&wrong));
 }

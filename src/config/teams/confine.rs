@@ -7,6 +7,7 @@ use crate::component::files::Files;
 use crate::config::catalogue::Kind;
 use crate::config::draft::Draft;
 use crate::config::literal;
+use crate::config::plan::Section;
 use crate::config::secret::OPENING;
 use crate::config::tree::{Node, Value};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, Sources};
@@ -65,12 +66,27 @@ pub(in crate::config) fn judge(
             let fault = fault.at(checked.section.place(), "it would reach files of this machine");
             report.push(fault.help("the platform declares it, and exports it: `[teams.NAME] exports`"));
         }
+        keys(&checked.section, report);
         programs(&checked.section.node, environment, sources, report);
     }
     for (path, contents) in files.kept() {
         let is_document = path.extension().is_some_and(|extension| extension == "toml");
         if let (false, Ok(text)) = (is_document, std::str::from_utf8(&contents)) {
             program_file((path, text), environment, (sources, report));
+        }
+    }
+}
+
+/// Keys of `scrub` that are named, not given: whoever can hash with the platform's key can find out what was hashed.
+fn keys(section: &Section, report: &mut Report) {
+    let keys = section.settings.get("keys").and_then(toml::Value::as_array);
+    for at in 0..keys.map_or(0, Vec::len) {
+        for name in ["file", "env"] {
+            if let Some(place) = section.written(&format!("keys[{at}].{name}")) {
+                let fault = refused("a team names no file and no variable with a key");
+                let fault = fault.at(place, "it may be the platform's key");
+                report.push(fault.help("use a variable that `[teams.NAME] environment` lists: `value = \"${NAME}\"`"));
+            }
         }
     }
 }

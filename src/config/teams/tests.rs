@@ -134,6 +134,10 @@ fn what_is_the_platforms_is_refused_to_a_team() {
         (remap("source = '.a = \"${TOKEN}\"'"), "the environment variable `TOKEN` is not set"),
         (remap("file = 'FOLDER/outside.vrl'"), "only files in"),
         (remap("file = 'FOLDER/teams/one/inside.vrl'"), "may not use `get_env_var` so"),
+        (
+            sink("[transforms.h]\ntype = 'scrub'\ninputs = ['app']\naction = 'hash'\nkeys = [{ env = 'TOKEN' }]"),
+            "names no file and no variable with a key",
+        ),
         (sink("").replace("'app'", "'audit'"), "unknown input `audit`"),
         (sink("").replace("'app'", "'split'"), "unknown input `split`"),
         (sink("").replace("sinks.out", "sinks.app"), "`app` is exported by the platform"),

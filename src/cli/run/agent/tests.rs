@@ -224,6 +224,17 @@ async fn a_team_with_faults_is_told_and_reloads_go_on() {
     assert!(reloaded.faults.contains("error[E003]"), "{}", reloaded.faults);
     assert!(runs(&agent));
     assert_eq!(faulty(&agent), ["one"]);
+    for number in 0..50 {
+        let broken = desk.path().join(format!("teams/broken{number}"));
+        fs::create_dir(&broken).unwrap();
+        fs::write(broken.join("a.toml"), "[sinks.own]\ntype = 'none'").unwrap();
+    }
+    let reloaded = agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert!(reloaded.is_good && reloaded.changes.is_empty(), "{:?}", reloaded.changes);
+    assert_eq!((runs(&agent), faulty(&agent).len()), (true, 51));
+    for number in 0..50 {
+        fs::remove_dir_all(desk.path().join(format!("teams/broken{number}"))).unwrap();
+    }
     drop(agent);
     // A start finds in the state folder what ran.
     let mut agent = desk.start().await.unwrap();
