@@ -222,16 +222,14 @@ fn apply(
     topology: &mut Topology,
     plan: &mut Plan,
     loaded: &mut Loaded,
-    mut before: Option<(&Plan, &LastGood)>,
+    before: Option<(&Plan, &LastGood)>,
 ) -> Result<(), Fault> {
     let mut failed = BTreeSet::new();
     while let Err(error) = topology.apply(plan) {
         let team = Plan::team_of(&error.id).and_then(|name| loaded.teams.iter_mut().find(|team| team.name == name));
         let Some(team) = team else { return Err(Box::new(not_built(plan, error))) };
         team.report.push(not_built(plan, error));
-        if !failed.insert(team.name.clone()) {
-            before = None;
-        }
+        let before = before.filter(|_| failed.insert(team.name.clone()));
         plan.replace_team(&team.name, before.map(|(plan, _)| plan));
         team.runs = plan.components().any(|component| Plan::team_of(&component.id) == Some(&team.name));
         if let Some(kept) = &mut loaded.kept {
