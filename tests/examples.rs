@@ -27,7 +27,7 @@ fn example(name: &str) -> PathBuf {
 fn plan(file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Plan {
     let memory = Memory { default_limit: 256 << 20 };
     let loaded = config::load(&[file.to_owned()], Rules { catalogue: &Shelves, environment, budget: &memory });
-    let shown = levada::diagnostic::render_report(&loaded.report, &loaded.sources, levada::diagnostic::Color::Never);
+    let shown = levada::diagnostic::render_report(&loaded.faults(), &loaded.sources, levada::diagnostic::Color::Never);
     assert_eq!(shown, "", "{}", file.display());
     loaded.plan.unwrap()
 }
@@ -76,6 +76,7 @@ impl Logs {
             "ELASTICSEARCH_URL" => Some(peer.url()),
             "LEVADA_LABELS" => Some(self.folder.path().join("labels").display().to_string()),
             "LEVADA_OWNERS" => Some(example("owners.csv").display().to_string()),
+            "LEVADA_TEAMS_DIR" => Some(example("p2/teams").display().to_string()),
             _ => None,
         };
         let plan = plan(&example(name), &environment);
@@ -126,6 +127,19 @@ async fn g1_each_service_has_its_index() {
     }
     let unnamed = of_index(&documents, "go2asia-logs-unnamed-");
     assert!(!unnamed.is_empty() && unnamed.iter().all(|document| document["message"].is_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_teams_get_what_is_theirs_and_scrubbed() {
+    let logs = Logs::new(&[]);
+    let documents = logs.run("p2/platform/levada.toml").await;
+    let events = |event: &str| logs.records(|record| record["event"] == event).len();
+    let failures = of_index(&documents, "team-vouchers-failures-").len();
+    let searches = of_index(&documents, "team-guides-searches-").len();
+    assert!(failures > 0 && searches > 0);
+    assert_eq!((failures, searches), (events("voucher_purchase_failure"), events("guru_geo_search")));
+    assert_eq!(of_index(&documents, "platform-archive-").len(), logs.lines.len());
+    assert_no_personal_data(&documents);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::door::Shown;
+use crate::component::mask::masked;
 use crate::config::Input;
 use crate::topology::Taps;
 
@@ -206,8 +207,8 @@ fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Box<Response<Bod
 }
 
 fn json(value: &impl Serialize) -> Response<Body> {
-    let text = serde_json::to_vec(value).unwrap_or_default();
-    let mut response = Response::new(Full::new(Bytes::from(text)).boxed_unsync());
+    let text = serde_json::to_string(value).unwrap_or_default();
+    let mut response = Response::new(Full::new(Bytes::from(masked(&text).into_owned())).boxed_unsync());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

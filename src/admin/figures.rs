@@ -11,7 +11,7 @@ const USER_HZ: f64 = 100.0;
 #[derive(Clone, Debug)]
 pub struct Figures {
     reloads: IntCounterVec,
-    last_reload: IntGauge,
+    last_reload: IntGaugeVec,
     cpu_seconds: Counter,
     resident_bytes: IntGauge,
     open_files: IntGauge,
@@ -27,23 +27,25 @@ impl Figures {
         let build = IntGaugeVec::new(version, &["version"]).expect("names are constants");
         let reloads = Opts::new("levada_config_reloads_total", "Reloads of the configuration, by how they went.");
         let reloads = IntCounterVec::new(reloads, &["status"]).expect("names are constants");
-        let last = "Whether the configuration that was read last is the one that runs: 1 or 0.";
+        let last = "Whether the configuration that was read last is the one that runs: 1 or 0; of a team, its files.";
+        let last = Opts::new("levada_config_last_reload_successful", last);
         let gauge = |name: &str, help: &str| IntGauge::new(name, help).expect("names are constants");
         let cpu = Counter::new("process_cpu_seconds_total", "Time on processors, in seconds.");
         let figures = Self {
             reloads: reloads.clone(),
-            last_reload: gauge("levada_config_last_reload_successful", last),
+            last_reload: IntGaugeVec::new(last, &["team"]).expect("names are constants"),
             cpu_seconds: cpu.expect("names are constants"),
             resident_bytes: gauge("process_resident_memory_bytes", "Resident memory, in bytes."),
             open_files: gauge("process_open_fds", "Open file descriptors."),
         };
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        figures.last_reload.set(1);
+        figures.platform().set(1);
         for status in ["success", "failure"] {
             reloads.with_label_values(&[status]);
         }
-        let gauges = [&figures.last_reload, &figures.resident_bytes, &figures.open_files];
+        let gauges = [&figures.resident_bytes, &figures.open_files];
         let mut all: Vec<Box<dyn prometheus::core::Collector>> = vec![Box::new(build), Box::new(reloads)];
+        all.push(Box::new(figures.last_reload.clone()));
         all.push(Box::new(figures.cpu_seconds.clone()));
         all.extend(gauges.map(|gauge| Box::new(gauge.clone()) as Box<dyn prometheus::core::Collector>));
         for one in all {
@@ -55,13 +57,31 @@ impl Figures {
     /// A reload took effect.
     pub fn reloaded(&self) {
         self.reloads.with_label_values(&["success"]).inc();
-        self.last_reload.set(1);
+        self.platform().set(1);
+    }
+
+    /// The configuration that was read last does not run.
+    pub fn stale(&self) {
+        self.platform().set(0);
     }
 
     /// A reload changed nothing.
     pub fn reload_failed(&self) {
         self.reloads.with_label_values(&["failure"]).inc();
-        self.last_reload.set(0);
+        self.platform().set(0);
+    }
+
+    /// Of each team, whether what its files say runs.
+    pub fn teams<'t>(&self, teams: impl Iterator<Item = (&'t str, bool)>) {
+        let whole = self.platform().get();
+        self.last_reload.reset();
+        self.platform().set(whole);
+        teams.for_each(|(team, is_current)| self.last_reload.with_label_values(&[team]).set(i64::from(is_current)));
+    }
+
+    /// An empty label is none (Prometheus's data model): the configuration without its teams.
+    fn platform(&self) -> IntGauge {
+        self.last_reload.with_label_values(&[""])
     }
 
     /// Asks the kernel what the process takes. What it does not tell stays as it was.

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::door::Shown;
 use crate::component::health::State;
+use crate::component::mask::masked;
 use crate::config::Kind;
 use crate::topology::Member;
 
@@ -87,8 +88,8 @@ fn health(shown: &Shown) -> Answer {
     let components: Vec<_> = alive.map(Condition::of).collect();
     let status = ["degraded", "starting"].into_iter().find(|bad| components.iter().any(|one| one.state == *bad));
     let health = Health { status: status.unwrap_or("running"), version: env!("CARGO_PKG_VERSION"), components };
-    let body = serde_json::to_vec(&health).expect("strings are JSON");
-    respond(StatusCode::OK, JSON, body)
+    let body = serde_json::to_string(&health).expect("strings are JSON");
+    respond(StatusCode::OK, JSON, masked(&body).into_owned())
 }
 
 impl<'a> Condition<'a> {

@@ -15,7 +15,6 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::files::Files;
 use crate::admin::SOCKET;
-use crate::config::Globals;
 
 /// Which agent is meant.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,10 +37,8 @@ impl Which {
         let folder = match &self.data_dir {
             Some(folder) => folder.clone(),
             None => {
-                let loaded = self.files.load();
-                let globals = loaded.plan.as_ref().and_then(|plan| plan.globals.read::<Globals>().ok());
                 let unknown = "the configuration has faults (`levada validate`): say `--data-dir FOLDER` instead";
-                globals.ok_or(unknown)?.data_dir
+                self.files.load().data_dir.ok_or(unknown)?
             }
         };
         Ok(Agent { path: folder.join(SOCKET) })

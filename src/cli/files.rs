@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::component::machine;
-use crate::config::{self, Loaded, Memory, Rules, Shelves};
+use crate::config::{self, LastGood, Loaded, Memory, Rules, Shelves};
 use crate::diagnostic::Code;
 
 /// Where packages put the configuration.
@@ -18,16 +18,34 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Reads and checks the configuration. Opens no socket and reads no data.
+    /// Reads and checks the configuration. Opens no socket, runs no command and reads no data.
     pub(super) fn load(&self) -> Loaded {
-        let memory = Memory { default_limit: machine::default_memory_limit() };
-        let environment = |name: &str| std::env::var(name).ok();
-        let rules = Rules { catalogue: &Shelves, environment: &environment, budget: &memory };
-        let mut loaded = config::load(&self.config, rules);
+        self.load_by(config::load)
+    }
+
+    /// The same, with the secrets that it refers to.
+    pub(super) fn load_to_run(&self, before: Option<&LastGood>) -> Loaded {
+        self.load_by(|paths, rules| config::load_to_run(paths, rules, before))
+    }
+
+    /// Reads and checks a configuration that ran before.
+    pub(super) fn load_kept(kept: &LastGood) -> Loaded {
+        with_rules(|rules| config::load_kept(kept, rules))
+    }
+
+    fn load_by(&self, load: impl FnOnce(&[PathBuf], Rules<'_>) -> Loaded) -> Loaded {
+        let mut loaded = with_rules(|rules| load(&self.config, rules));
         if self.config == [Path::new(DEFAULT)] {
             // Most likely the very first call.
             loaded.report.advise(Code::NoFile, "`levada demo` shows a pipeline at work without any configuration");
         }
         loaded
     }
+}
+
+/// By what this process knows: its component types, its environment, its memory.
+fn with_rules(load: impl FnOnce(Rules<'_>) -> Loaded) -> Loaded {
+    let memory = Memory { default_limit: machine::default_memory_limit() };
+    let environment = |name: &str| std::env::var(name).ok();
+    load(Rules { catalogue: &Shelves, environment: &environment, budget: &memory })
 }

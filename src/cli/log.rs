@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::screen;
+use crate::component::mask::Masked;
 use crate::config::Loaded;
 use crate::diagnostic::{Color, Diagnostic, Severity};
 
@@ -33,7 +34,7 @@ impl Log {
     /// Begins to log. An error says what is wrong with the level.
     pub(super) fn begin(&self) -> Result<(), String> {
         let filter = filter(self.log_level.as_deref(), |name| std::env::var(name).ok())?;
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Masked(stderr()));
         match self.log_format {
             Format::Text => log.with_ansi(screen::color() == Color::Always).with_target(false).init(),
             Format::Json => log.json().flatten_event(true).init(),
@@ -46,7 +47,7 @@ impl Log {
     pub(super) fn tell(&self, loaded: &Loaded) {
         match self.log_format {
             Format::Text => screen::print_faults(loaded),
-            Format::Json => loaded.report.diagnostics().iter().for_each(|fault| log_fault(fault, loaded)),
+            Format::Json => loaded.faults().diagnostics().iter().for_each(|fault| log_fault(fault, loaded)),
         }
     }
 }

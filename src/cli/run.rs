@@ -1,6 +1,7 @@
 //! `levada [run]`: starts what the configuration says and keeps it running.
 
 mod agent;
+mod last_good;
 mod signals;
 mod watch;
 
@@ -38,7 +39,7 @@ pub(super) fn run(arguments: &Run) -> ExitCode {
         eprintln!("error: {fault}");
         return ExitCode::from(USAGE);
     }
-    let loaded = arguments.files.load();
+    let loaded = arguments.files.load_to_run(None);
     let runtime = match Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -62,14 +63,17 @@ async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
         }
     };
     let (asks, mut asked) = mpsc::channel(ASKS);
-    let started = match loaded.plan.take() {
-        Some(plan) => Agent::start(&plan, asks.clone()).await.map_err(|fault| loaded.report.push(*fault)).ok(),
-        None => None,
-    };
+    let started = Agent::start(&mut loaded, asks.clone()).await;
     arguments.log.tell(&loaded);
+    let started = match started {
+        Some(agent) => Some(agent),
+        None => last_good::start(&loaded, asks.clone()).await,
+    };
     let Some(mut agent) = started else { return ExitCode::from(FAULTY) };
     if arguments.watch_config {
-        tokio::spawn(watch::watch(arguments.files.config.clone(), loaded.inputs(), asks));
+        let mut paths = arguments.files.config.clone();
+        paths.extend(agent.team_paths().iter().cloned());
+        tokio::spawn(watch::watch(paths, loaded.inputs(), asks));
     }
     loop {
         // All arms are cancel-safe.

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 
+use crate::component::mask::masked;
 use crate::config::Loaded;
 use crate::diagnostic::{Color, Diagnostic, Report, render_report, to_github, to_json};
 
@@ -30,12 +31,12 @@ pub(super) fn say(text: &str) {
 
 /// Prints every fault of a configuration, for people.
 pub(super) fn print_faults(loaded: &Loaded) {
-    eprint!("{}", render_report(&loaded.report, &loaded.sources, color()));
+    eprint!("{}", masked(&render_report(&loaded.faults(), &loaded.sources, color())));
 }
 
 /// Prints every fault of a configuration.
 pub(super) fn print_faults_as(format: Format, loaded: &Loaded) {
-    let Loaded { sources, report, .. } = loaded;
+    let (sources, report) = (&loaded.sources, &loaded.faults());
     match format {
         Format::Human => print_faults(loaded),
         Format::Json => lines(report, |fault| to_json(fault, sources).to_string()),

@@ -157,6 +157,9 @@ fn page(report: &Report) -> String {
     if !report.is_config_current {
         text.push_str("the configuration that was read last has faults: an earlier one runs (`levada validate`)\n");
     }
+    for team in &report.faulty_teams {
+        let _ = writeln!(text, "the files of the team `{team}` have faults: what of it ran last runs, if anything did");
+    }
     for component in &report.components {
         let StatusOf { id, kind, type_name, state, .. } = component;
         let why = component.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
@@ -187,6 +190,7 @@ mod tests {
             version: String::new(),
             resident_bytes: 0,
             is_config_current: true,
+            faulty_teams: Vec::new(),
             components: vec![component],
         };
         assert_eq!(Rate::of(&at(50), &report(at(10)), 2).received_events_per_second, 20);

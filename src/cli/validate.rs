@@ -29,13 +29,13 @@ pub(super) fn validate(arguments: &Validate) -> ExitCode {
     }
     screen::print_faults_as(arguments.format, &loaded);
     match &loaded.plan {
-        Some(plan) => {
+        Some(plan) if !loaded.faults().has_errors() => {
             if arguments.format == Format::Human {
                 println!("valid: {}", summary(plan));
             }
             if arguments.probe && !ask(plan) { ExitCode::from(FAULTY) } else { ExitCode::SUCCESS }
         }
-        None => ExitCode::from(FAULTY),
+        _ => ExitCode::from(FAULTY),
     }
 }
 

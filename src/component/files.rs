@@ -55,20 +55,75 @@ pub struct Input {
 
 type Contents = Result<Arc<[u8]>, String>;
 
+/// A file that was asked for.
+#[derive(Clone)]
+struct Held {
+    contents: Contents,
+    /// Does it hold a key or a secret?
+    is_private: bool,
+}
+
 /// The files of one plan, each as it was when it was first asked for. A clone tells of the same.
 #[derive(Clone, Default)]
-pub struct Files(Arc<Mutex<BTreeMap<PathBuf, Contents>>>);
+pub struct Files {
+    held: Arc<Mutex<BTreeMap<PathBuf, Held>>>,
+    /// The only folder whose files may be read, if there is such a one.
+    within: Option<Arc<Path>>,
+}
 
 impl Files {
     /// What the file holds; an error is why it cannot be read, with its path.
     pub fn read(&self, path: &Path) -> Result<Arc<[u8]>, String> {
+        self.hold(path, false)
+    }
+
+    /// The same, of a file that holds a key or a secret: [`kept`](Self::kept) leaves it out.
+    pub fn private(&self, path: &Path) -> Result<Arc<[u8]>, String> {
+        self.hold(path, true)
+    }
+
+    fn hold(&self, path: &Path, is_private: bool) -> Contents {
         let mut files = self.lock();
-        if let Some(known) = files.get(path) {
-            return known.clone();
+        if let Some(known) = files.get_mut(path) {
+            known.is_private |= is_private;
+            return known.contents.clone();
         }
+        self.may_read(path)?;
         let contents = read(path).map(Arc::from).map_err(|error| format!("cannot read `{}`: {error}", path.display()));
-        files.insert(path.to_owned(), contents.clone());
+        files.insert(path.to_owned(), Held { contents: contents.clone(), is_private });
         contents
+    }
+
+    /// Whether a file may be read: an error is why not.
+    pub fn may_read(&self, path: &Path) -> Result<(), String> {
+        let Some(folder) = &self.within else { return Ok(()) };
+        // A link may lead out of it.
+        let is_inside = path.canonicalize().is_ok_and(|path| path.starts_with(folder));
+        let refusal =
+            || format!("cannot read `{}`: only files in `{}` may be named here", path.display(), folder.display());
+        is_inside.then_some(()).ok_or_else(refusal)
+    }
+
+    /// Files of which none outside `folder` is read.
+    pub fn within(folder: &Path) -> Self {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        Self { within: Some(folder.into()), ..Self::default() }
+    }
+
+    /// Takes over what `others` hold, but for files that are held already.
+    pub fn adopt(&self, others: &Self) {
+        let others = others.lock().clone();
+        let mut held = self.lock();
+        for (path, file) in others {
+            held.entry(path).or_insert(file);
+        }
+    }
+
+    /// All files that were read, with what they hold, but for those that hold keys and secrets.
+    pub fn kept(&self) -> Vec<(PathBuf, Arc<[u8]>)> {
+        let files = self.lock();
+        let open = files.iter().filter(|(_, file)| !file.is_private);
+        open.filter_map(|(path, file)| Some((path.clone(), file.contents.as_ref().ok()?.clone()))).collect()
     }
 
     /// The same, of a file that is text.
@@ -81,7 +136,7 @@ impl Files {
     /// Keeps a file that was read elsewhere; `None`: it could not be.
     pub fn put(&self, path: &Path, contents: Option<&[u8]>) {
         let contents = contents.map(Arc::from).ok_or_else(|| format!("cannot read `{}`", path.display()));
-        self.lock().insert(path.to_owned(), contents);
+        self.lock().insert(path.to_owned(), Held { contents, is_private: false });
     }
 
     /// A file as it was.
@@ -91,13 +146,13 @@ impl Files {
 
     /// All files that were asked for, by path.
     pub fn inputs(&self) -> Vec<Input> {
-        let digest = |contents: &Contents| contents.as_ref().ok().map(|contents| Digest::of(contents));
-        let input = |(path, contents): (&PathBuf, &Contents)| Input { path: path.clone(), digest: digest(contents) };
+        let digest = |file: &Held| file.contents.as_ref().ok().map(|contents| Digest::of(contents));
+        let input = |(path, file): (&PathBuf, &Held)| Input { path: path.clone(), digest: digest(file) };
         self.lock().iter().map(input).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Contents>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,6 +225,29 @@ mod tests {
             assert!(why.contains(told) && why.contains(&*folder.path().to_string_lossy()), "{why}");
         }
         assert_eq!(files.input(&folder.path().join("none")).digest, None);
+    }
+
+    #[test]
+    fn only_files_of_the_folder_are_read_and_private_ones_are_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("a.vrl"), "a").unwrap();
+        fs::write(own.join("key"), "k").unwrap();
+        fs::write(folder.path().join("b.vrl"), "b").unwrap();
+        std::os::unix::fs::symlink(folder.path().join("b.vrl"), own.join("link.vrl")).unwrap();
+        let files = Files::within(&own);
+        files.read(&own.join("a.vrl")).unwrap();
+        files.read(&own.join("key")).unwrap();
+        files.private(&own.join("key")).unwrap();
+        for outside in [folder.path().join("b.vrl"), own.join("../b.vrl"), own.join("link.vrl")] {
+            let why = files.read(&outside).unwrap_err();
+            assert!(why.contains("only files in"), "{why}");
+        }
+        let all = Files::default();
+        all.adopt(&files);
+        let kept: Vec<_> = all.kept().into_iter().map(|(path, _)| path).collect();
+        assert_eq!((kept, all.inputs().len()), (vec![own.join("a.vrl")], 2));
     }
 
     #[test]

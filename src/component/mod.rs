@@ -6,6 +6,7 @@ pub mod files;
 pub mod fresh;
 pub mod health;
 pub mod machine;
+pub mod mask;
 pub mod meters;
 pub mod outlet;
 pub mod reason;

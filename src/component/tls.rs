@@ -115,7 +115,7 @@ impl TlsSettings {
 }
 
 fn key(path: &Path, files: &Files) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_slice(&files.read(path)?).map_err(|error| at(path, &error))
+    PrivateKeyDer::from_pem_slice(&files.private(path)?).map_err(|error| at(path, &error))
 }
 
 fn certificates(path: &Path, files: &Files) -> Result<Vec<CertificateDer<'static>>, String> {

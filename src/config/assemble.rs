@@ -3,24 +3,29 @@
 use super::catalogue::{Budget, Kind};
 use super::check::Subject;
 use super::document::{self, Document, Soundness};
-use super::draft::{self, Draft};
-use super::plan::{Component, OutputRef, Plan};
+use super::draft::{self, Draft, Input};
+use super::graph::Links;
+use super::interpolate::Outside;
+use super::plan::{Component, OutputRef, Plan, Section};
+use super::schema::{Others, Schema};
+use super::secret::{self, Backend, Secrets};
 use super::tree::{Node, Value};
-use super::{Rules, cases, graph, interpolate, judge, merge, privacy};
+use super::{Purpose, Rules, cases, check, graph, interpolate, judge, merge, privacy, teams};
 use crate::component::files::Files;
 use crate::component::size::show_size;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
 use crate::lang::Tables;
+use std::collections::BTreeMap;
 
 /// The plan of some files; None if something is missing from it, which is then in the report.
 pub(super) fn assemble(
     (documents, files): (&[FileId], &Files),
-    sources: &mut Sources,
-    report: &mut Report,
-    rules: Rules<'_>,
+    (sources, report): (&mut Sources, &mut Report),
+    (rules, purpose): (Rules<'_>, Purpose),
+    scope: &Scope<'_>,
 ) -> Option<Plan> {
     let files_lost = report.has_errors();
-    let documents = documents.iter().map(|file| document(*file, sources, report, rules)).collect();
+    let documents = understood((documents, files), (sources, report), (rules, purpose), scope);
     let merged = merge::merge(documents, report)?;
     let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
     let tables = tables(&merged.globals);
@@ -39,7 +44,11 @@ pub(super) fn assemble(
         let found = (checked.check)(&checked.section.settings, files, &tables);
         judge::judge((&checked.section, &draft.subject()), found, files, (sources, report));
     }
-    let inputs = graph::connect(&drafts, soundness, report);
+    if let Scope::Team { environment, .. } = scope {
+        teams::judge(&drafts, environment, files, (sources, report));
+    }
+    let links = scope.links(globals.as_ref());
+    let inputs = graph::connect(&drafts, &links, soundness, report);
     let components: Vec<_> = drafts.into_iter().zip(inputs).map(|(draft, inputs)| component(draft, inputs)).collect();
     let gaps = components.iter().any(Option::is_none) || tests.iter().any(Option::is_none);
     let mut of_kind: Vec<_> = components.into_iter().flatten().collect();
@@ -47,15 +56,85 @@ pub(super) fn assemble(
     let transforms = of_kind.split_off(of_kind.partition_point(|component| component.kind < Kind::Transform));
     let tests = tests.into_iter().flatten().collect();
     let plan = Plan { globals: globals?, sources: of_kind, transforms, sinks, tests, files: files.clone() };
-    within_budget(&plan, rules.budget, report);
     if !gaps {
         cases::judge(&plan, &tables, (sources, report));
         privacy::check_exempt(&plan, report);
     }
-    if !gaps && !report.has_errors() {
-        judge::something_to_do(&plan, rules.catalogue, report);
-    }
     (!gaps).then_some(plan)
+}
+
+/// Whose files they are.
+pub(super) enum Scope<'a> {
+    /// Of those who run the agent.
+    Platform,
+    /// Of a team.
+    Team {
+        /// The platform's outputs that it may take.
+        imports: &'a [OutputRef],
+        /// The variables that it sees.
+        environment: &'a [String],
+    },
+}
+
+impl Scope<'_> {
+    fn links(&self, globals: Option<&Section>) -> Links {
+        match self {
+            Self::Team { imports, .. } => Links { imports: imports.to_vec(), exports: Vec::new() },
+            Self::Platform => {
+                let exports = globals.map(|globals| {
+                    let all = teams::exports(&globals.settings).into_iter();
+                    all.map(|(name, setting)| Input { name, place: globals.place_of(&setting).clone() }).collect()
+                });
+                Links { imports: Vec::new(), exports: exports.unwrap_or_default() }
+            }
+        }
+    }
+}
+
+/// The files with their variables and secrets filled in. What a file with syntax errors seems to hold is not judged any
+/// further.
+fn understood(
+    (documents, files): (&[FileId], &Files),
+    (sources, report): (&Sources, &mut Report),
+    (rules, purpose): (Rules<'_>, Purpose),
+    scope: &Scope<'_>,
+) -> Vec<Document> {
+    let mut documents: Vec<_> = documents.iter().map(|file| document::parse(*file, sources, report)).collect();
+    for document in documents.iter_mut().filter(|document| document.soundness == Soundness::Whole) {
+        match scope {
+            Scope::Platform => secret::confine(&mut document.root, report),
+            Scope::Team { .. } => teams::confine(&mut document.root, report),
+        }
+    }
+    let secrets = match purpose {
+        // What cannot run need not know.
+        Purpose::Run if !report.has_errors() => {
+            let backends = backends(&documents, (rules, sources));
+            Secrets::ask(&documents, &backends, files)
+        }
+        _ => Secrets::stand_ins(&documents),
+    };
+    let outside = Outside { environment: rules.environment, secrets: &secrets };
+    for document in &mut documents {
+        let mut silent = Report::default();
+        let faults = if document.soundness == Soundness::Whole { &mut *report } else { &mut silent };
+        interpolate::interpolate(&mut document.root, outside, sources, faults);
+    }
+    documents
+}
+
+/// The secret backends that are without fault; the faults of others are told with those of all globals.
+fn backends(documents: &[Document], (rules, sources): (Rules<'_>, &Sources)) -> BTreeMap<String, Backend> {
+    let (schema, none) = (Schema::of(rules.catalogue.globals()), Secrets::default());
+    let Some(schema) = schema.properties().remove("secret") else { return BTreeMap::new() };
+    let outside = Outside { environment: rules.environment, secrets: &none };
+    let read = |node: &Node| {
+        let (mut node, mut silent) = (node.clone(), Report::default());
+        interpolate::interpolate(&mut node, outside, sources, &mut silent);
+        let Others::Like(schema) = schema.others() else { return None };
+        check::check(&node, &schema, judge::GLOBALS, &mut silent)?.try_into::<Backend>().ok()
+    };
+    secret::declared(documents).filter_map(|(name, node)| Some((name.to_owned(), read(node)?))).collect()
 }
 
 /// The tables that programs may name, whatever is wrong with their settings.
@@ -68,15 +147,6 @@ fn tables(globals: &Node) -> Tables {
         return Tables::default();
     };
     Tables::named(tables.entries.into_iter().map(|entry| entry.key))
-}
-
-/// One file with its variables filled in. What a file with syntax errors seems to hold is not judged any further.
-fn document(file: FileId, sources: &Sources, report: &mut Report, rules: Rules<'_>) -> Document {
-    let mut document = document::parse(file, sources, report);
-    let mut silent = Report::default();
-    let faults = if document.soundness == Soundness::Whole { report } else { &mut silent };
-    interpolate::interpolate(&mut document.root, rules.environment, sources, faults);
-    document
 }
 
 fn component(draft: Draft, inputs: Vec<OutputRef>) -> Option<Component> {
@@ -92,9 +162,14 @@ fn component(draft: Draft, inputs: Vec<OutputRef>) -> Option<Component> {
 }
 
 /// Whether all queues, and what stateful steps hold, fit into the memory of the process.
-fn within_budget(plan: &Plan, budget: &dyn Budget, report: &mut Report) {
-    let limit = budget.memory_limit(&plan.globals);
-    let sizes: Vec<_> = plan.components().map(|component| (component, budget.buffer_bytes(component))).collect();
+pub(super) fn within_budget<'c>(
+    components: impl Iterator<Item = &'c Component>,
+    globals: &Section,
+    budget: &dyn Budget,
+    report: &mut Report,
+) {
+    let limit = budget.memory_limit(globals);
+    let sizes: Vec<_> = components.map(|component| (component, budget.buffer_bytes(component))).collect();
     let sum = sizes.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
     let Some((largest, bytes)) = sizes.iter().max_by_key(|(_, bytes)| bytes).filter(|_| sum > limit) else {
         return;

@@ -9,6 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Report, closest};
 mod choice;
 mod moved;
 mod scalar;
+mod stand_in;
 
 pub(super) use moved::Subject;
 
@@ -31,8 +32,10 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn value(&mut self, node: &Node, schema: &Schema<'_>) -> Option<toml::Value> {
-        if matches!(node.value, Value::Faulty) {
-            return None;
+        match &node.value {
+            Value::Faulty => return None,
+            Value::Text(text) if text.is_stand_in => return self.stand_in(node, text, schema),
+            _ => {}
         }
         let alternatives = schema.alternatives();
         match alternatives.as_slice() {
@@ -128,7 +131,8 @@ impl Walk<'_> {
     /// The values of one written item: several, if it is a variable that holds a list.
     fn item(&mut self, item: &Node, schema: &Schema<'_>) -> Option<Vec<toml::Value>> {
         match &item.value {
-            Value::Text(text) if text.whole.is_some() => {
+            // A comma is part of a secret.
+            Value::Text(text) if text.whole.is_some() && !text.has_secret() => {
                 split_list(&text.content).map(|part| self.value(&scalar::with_text(item, text, part), schema)).collect()
             }
             _ => Some(vec![self.value(item, schema)?]),

@@ -12,6 +12,9 @@ use super::global_scrub::GlobalScrub;
 use crate::component::row::{About, Problem};
 use crate::component::size::ByteSize;
 
+use super::secret::Backend;
+use super::teams::TeamSettings;
+
 /// Settings of the process.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +28,14 @@ pub struct Globals {
     pub api: Option<ApiSettings>,
     /// What every record goes through first, before any other step, queue, disk or eye.
     pub scrub: Option<GlobalScrub>,
+    /// Where secrets come from, by name: `SECRET[NAME.key]`.
+    #[schemars(extend("default" = serde_json::json!({})))]
+    pub secret: BTreeMap<String, Backend>,
+    /// The folder of the teams: each folder in it is a team with `*.toml` of its own.
+    pub teams_dir: Option<PathBuf>,
+    /// What a team may use, by its name; `*` is for teams without a table of their own.
+    #[schemars(extend("default" = serde_json::json!({})))]
+    pub teams: BTreeMap<String, TeamSettings>,
     /// Seconds that records in hand have to arrive after SIGTERM.
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub graceful_shutdown_limit_secs: f64,
@@ -39,6 +50,9 @@ impl Default for Globals {
             memory_limit: None,
             api: None,
             scrub: None,
+            secret: BTreeMap::new(),
+            teams_dir: None,
+            teams: BTreeMap::new(),
             graceful_shutdown_limit_secs: 60.0,
             enrichment_tables: BTreeMap::new(),
         }
@@ -58,12 +72,12 @@ impl Globals {
             }
             Err(_) => Some(Problem::new("api.address", "expected an IP address and a port, such as `127.0.0.1:8686`")),
         });
-        let scrub = settings.get("scrub").cloned().map(toml::Value::try_into::<GlobalScrub>);
-        let scrub = scrub.and_then(Result::ok);
-        let tables = settings.get("enrichment_tables").cloned().map(toml::Value::try_into);
-        let tables: BTreeMap<String, EnrichmentTable> = tables.and_then(Result::ok).unwrap_or_default();
-        let of_tables = tables.iter().flat_map(|(name, table)| table.check(name));
-        problem.into_iter().chain(scrub.iter().flat_map(GlobalScrub::check)).chain(of_tables).collect()
+        let globals: Option<Self> = settings.clone().try_into().ok();
+        let Some(Self { scrub, secret, enrichment_tables, .. }) = globals else { return problem.into_iter().collect() };
+        let of_backends = secret.iter().flat_map(|(name, backend)| backend.check(&format!("secret.{name}")));
+        let of_tables = enrichment_tables.iter().flat_map(|(name, table)| table.check(name));
+        let of_scrub = scrub.iter().flat_map(GlobalScrub::check);
+        problem.into_iter().chain(of_scrub).chain(of_backends).chain(of_tables).collect()
     }
 }
 

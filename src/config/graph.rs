@@ -12,23 +12,40 @@ mod cycle;
 
 /// The inputs of each draft, in the order of the drafts. Faults go to the report.
 /// `soundness` tells whether whole components may be lost.
-pub(super) fn connect(drafts: &[Draft], soundness: Soundness, report: &mut Report) -> Vec<Vec<OutputRef>> {
-    let graph =
-        Graph { drafts, by_id: drafts.iter().enumerate().map(|(index, draft)| (draft.id.as_str(), index)).collect() };
+pub(super) fn connect(
+    drafts: &[Draft],
+    links: &Links,
+    soundness: Soundness,
+    report: &mut Report,
+) -> Vec<Vec<OutputRef>> {
+    let by_id = drafts.iter().enumerate().map(|(index, draft)| (draft.id.as_str(), index)).collect();
+    let graph = Graph { drafts, by_id, imports: &links.imports };
+    graph.shadows(report);
+    let exported: Vec<_> =
+        links.exports.iter().filter_map(|export| graph.exported(export, soundness, report)).collect();
     let inputs: Vec<_> = drafts.iter().map(|draft| graph.inputs(draft, report)).collect();
     cycle::find(&graph, &inputs, report);
     let lost = drafts.iter().any(|draft| draft.inputs_soundness == Soundness::Broken);
     let unknown = report.diagnostics().iter().any(|fault| fault.code == Code::UnknownInput);
     // A misspelt or lost input may be the use of any output.
     if soundness == Soundness::Whole && !lost && !unknown {
-        graph.unused(&inputs, report);
+        graph.unused(&inputs.iter().flatten().chain(&exported).collect(), report);
     }
     inputs
+}
+
+/// What leads out of these files.
+pub(super) struct Links {
+    /// Outputs of elsewhere that may be taken.
+    pub(super) imports: Vec<OutputRef>,
+    /// Outputs that are taken elsewhere, as they are written.
+    pub(super) exports: Vec<Input>,
 }
 
 struct Graph<'d> {
     drafts: &'d [Draft],
     by_id: HashMap<&'d str, usize>,
+    imports: &'d [OutputRef],
 }
 
 impl Graph<'_> {
@@ -68,9 +85,30 @@ impl Graph<'_> {
         matches
     }
 
+    /// Reports components with the name of one whose output is taken from elsewhere.
+    fn shadows(&self, report: &mut Report) {
+        for draft in self.drafts {
+            if self.imports.iter().any(|import| import.component == draft.id) {
+                let fault = Diagnostic::new(Code::IdTwice, format!("`{}` is exported by the platform", draft.id));
+                report.push(fault.at(&draft.place, format!("this {} needs another name", draft.kind.noun())));
+            }
+        }
+    }
+
+    fn exported(&self, export: &Input, soundness: Soundness, report: &mut Report) -> Option<OutputRef> {
+        let output = self.exact(&export.name);
+        if output.is_none() && soundness == Soundness::Whole {
+            let fault = Diagnostic::new(Code::UnknownInput, format!("unknown output `{}` is exported", export.name));
+            let all: Vec<_> = self.drafts.iter().flat_map(outputs).map(|output| output.to_string()).collect();
+            let fault = fault.at(&export.place, "no component and no output has this name");
+            report.push(fault.suggest(&export.name, all.iter().map(String::as_str)));
+        }
+        output
+    }
+
     fn exact(&self, name: &str) -> Option<OutputRef> {
         let all = self.drafts.iter().filter(|draft| name.starts_with(&draft.id)).flat_map(outputs);
-        let known = all.into_iter().find(|output| output.to_string() == name);
+        let known = all.chain(self.imports.iter().cloned()).find(|output| output.to_string() == name);
         // A faulty component may have any output: its own fault is told, not what follows from it.
         known.or_else(|| {
             let (id, port) = name.split_once('.').map_or((name, None), |(id, port)| (id, Some(port)));
@@ -112,6 +150,7 @@ impl Graph<'_> {
             .iter()
             .filter(|other| other.id != draft.id)
             .flat_map(outputs)
+            .chain(self.imports.iter().cloned())
             .map(|output| output.to_string())
             .collect();
         let hinted = fault.suggest(&input.name, candidates.iter().map(String::as_str));
@@ -122,8 +161,7 @@ impl Graph<'_> {
         hinted
     }
 
-    fn unused(&self, inputs: &[Vec<OutputRef>], report: &mut Report) {
-        let used: HashSet<_> = inputs.iter().flatten().collect();
+    fn unused(&self, used: &HashSet<&OutputRef>, report: &mut Report) {
         for draft in self.drafts.iter().filter(|draft| draft.kind != Kind::Sink && draft.checked.is_some()) {
             let mut offered = outputs(draft);
             offered.retain(|output| output.port.as_deref() != Some(DEAD_LETTER));

@@ -1,4 +1,4 @@
-//! Puts environment variables into strings.
+//! Puts environment variables and secrets into strings.
 //!
 //! It works on parsed strings only, never on keys and never on the text of a file, so no value can add a setting or end a string.
 //!
@@ -11,9 +11,12 @@
 //! | `${NAME:?m}` | fault `m` | fault `m` |
 //! | `$$` | `$` | `$` |
 //!
+//! `SECRET[backend.key]` is what the backend holds.
+//!
 //! As in a POSIX shell the colon makes "empty" count as "unset". A `$` before anything else stays, as programs and patterns use it.
 
 use super::literal;
+use super::secret::{self, Found, Missing, Secrets};
 use super::tree::{Node, Splice, Text, Value};
 use crate::diagnostic::{Code, Diagnostic, Report, Sources};
 use std::ops::Range;
@@ -21,18 +24,25 @@ use std::ops::Range;
 /// Where variables come from: the process's environment, or a table in a test.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// What references stand for.
+#[derive(Clone, Copy)]
+pub(super) struct Outside<'a> {
+    pub(super) environment: Environment<'a>,
+    pub(super) secrets: &'a Secrets,
+}
+
 /// Interpolates every string of a tree. A string with a fault becomes [`Value::Faulty`].
-pub(super) fn interpolate(node: &mut Node, environment: Environment<'_>, sources: &Sources, report: &mut Report) {
+pub(super) fn interpolate(node: &mut Node, outside: Outside<'_>, sources: &Sources, report: &mut Report) {
     match &mut node.value {
         Value::Text(text) => {
-            let faults = match expand(&text.content, environment) {
+            let faults = match expand(&text.content, outside) {
                 Ok(expanded) => {
                     *text = expanded;
                     return;
                 }
                 Err(faults) => faults,
             };
-            for fault in faults {
+            for fault in faults.iter().filter(|fault| fault.reason != Reason::Secret(Missing::Told)) {
                 report.push(
                     fault
                         .diagnostic()
@@ -43,12 +53,12 @@ pub(super) fn interpolate(node: &mut Node, environment: Environment<'_>, sources
         }
         Value::Array(items) => {
             for item in items {
-                interpolate(item, environment, sources, report);
+                interpolate(item, outside, sources, report);
             }
         }
         Value::Table(table) => {
             for entry in &mut table.entries {
-                interpolate(&mut entry.node, environment, sources, report);
+                interpolate(&mut entry.node, outside, sources, report);
             }
         }
         _ => {}
@@ -67,6 +77,8 @@ enum Reason {
     Unset(String),
     Required(String, String),
     Malformed,
+    MalformedSecret,
+    Secret(Missing),
 }
 
 impl Fault {
@@ -78,6 +90,18 @@ impl Fault {
             }
             Reason::Malformed => Diagnostic::new(Code::BadInterpolation, "an interpolation that cannot be read")
                 .help("write `${NAME}`, `${NAME:-default}` or `${NAME:?message}`; a literal `${` is `$${`"),
+            Reason::MalformedSecret => Diagnostic::new(Code::BadInterpolation, "a secret that cannot be read")
+                .help("write `SECRET[backend.key]`, by itself and not as the default of a variable"),
+            Reason::Secret(Missing::Backend(known)) if known.is_empty() => {
+                Diagnostic::new(Code::UnknownSecret, "there is no secret backend")
+                    .help("declare one: `[secret.NAME]` with `type`: `file`, `directory`, `exec` or `vault`")
+            }
+            Reason::Secret(Missing::Backend(known)) => {
+                let list: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+                Diagnostic::new(Code::UnknownSecret, "there is no such secret backend")
+                    .help(format!("the backends are {}", list.join(", ")))
+            }
+            Reason::Secret(_) => Diagnostic::new(Code::NoSecret, "a secret cannot be had from its backend"),
         }
     }
 
@@ -87,6 +111,10 @@ impl Fault {
             Reason::Required(_, message) if message.is_empty() => "a value is required".to_owned(),
             Reason::Required(_, message) => message.clone(),
             Reason::Malformed => "expected a name and `}`".to_owned(),
+            Reason::MalformedSecret => "expected a backend, a dot, a key and `]`".to_owned(),
+            Reason::Secret(Missing::Backend(_)) => "no `[secret.NAME]` has this name".to_owned(),
+            Reason::Secret(Missing::Key(why)) => why.clone(),
+            Reason::Secret(Missing::Told) => String::new(),
         }
     }
 }
@@ -124,38 +152,74 @@ impl Reference<'_> {
     }
 }
 
-fn expand(text: &str, environment: Environment<'_>) -> Result<Text, Vec<Fault>> {
+fn expand(text: &str, outside: Outside<'_>) -> Result<Text, Vec<Fault>> {
     let mut expanded = Text::default();
     let mut faults = Vec::new();
     let mut at = 0;
-    while let Some(dollar) = text[at..].find('$').map(|found| at + found) {
-        expanded.content.push_str(&text[at..dollar]);
-        let (replacement, length) = replace(&text[dollar..], environment);
-        at = dollar + length;
+    while let Some(opening) = opening(&text[at..]).map(|found| at + found) {
+        expanded.content.push_str(&text[at..opening]);
+        let (replacement, length) = match &text[opening..] {
+            variable if variable.starts_with('$') => replace(variable, outside.environment),
+            secret => reveal(secret, outside.secrets),
+        };
+        at = opening + length;
         let start = expanded.content.len();
         match replacement {
-            Ok(Replacement { value, variable }) => {
+            Ok(Replacement { value, name, from }) => {
                 expanded.content.push_str(&value);
-                expanded.whole = variable.filter(|_| dollar == 0 && at == text.len());
-                if text[dollar..at] != value {
-                    expanded.splices.push(Splice { written: dollar..at, result: start..expanded.content.len() });
+                expanded.whole = name.filter(|_| opening == 0 && at == text.len());
+                expanded.is_stand_in |= from == From::StandIn;
+                let is_secret = from != From::Variable;
+                if is_secret || text[opening..at] != value {
+                    let result = start..expanded.content.len();
+                    expanded.splices.push(Splice { written: opening..at, result, is_secret });
                 }
             }
-            Err(reason) => faults.push(Fault { span: dollar..at, reason }),
+            Err(reason) => faults.push(Fault { span: opening..at, reason }),
         }
     }
     expanded.content.push_str(&text[at..]);
     if faults.is_empty() { Ok(expanded) } else { Err(faults) }
 }
 
+/// Where the next variable or secret begins.
+fn opening(text: &str) -> Option<usize> {
+    let variable = text.find('$');
+    let secret = text[..variable.unwrap_or(text.len())].find(secret::OPENING);
+    secret.or(variable)
+}
+
 struct Replacement {
     value: String,
-    variable: Option<String>,
+    /// The variable, or the reference as it is written.
+    name: Option<String>,
+    from: From,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Variable,
+    Secret,
+    StandIn,
+}
+
+/// What the reference to a secret that the text begins with stands for. A stand-in is the reference itself: it fits into
+/// texts and programs as the value will.
+fn reveal(text: &str, secrets: &Secrets) -> (Result<Replacement, Reason>, usize) {
+    let Some((reference, length)) = secret::reference(text) else {
+        return (Err(Reason::MalformedSecret), text.find(']').map_or(text.len(), |end| end + 1));
+    };
+    let written = text[..length].to_owned();
+    let found = secrets.get(&reference).map(|found| match found {
+        Found::Value(value) => Replacement { value, name: Some(written), from: From::Secret },
+        Found::StandIn => Replacement { value: written.clone(), name: Some(written), from: From::StandIn },
+    });
+    (found.map_err(Reason::Secret), length)
 }
 
 /// What the text that begins with a dollar sign stands for, and how many bytes of it are used up.
 fn replace(text: &str, environment: Environment<'_>) -> (Result<Replacement, Reason>, usize) {
-    let keep = || Ok(Replacement { value: "$".to_owned(), variable: None });
+    let keep = || Ok(Replacement { value: "$".to_owned(), name: None, from: From::Variable });
     if text.starts_with("$$") {
         return (keep(), 2);
     }
@@ -167,8 +231,12 @@ fn replace(text: &str, environment: Environment<'_>) -> (Result<Replacement, Rea
             (keep(), 1)
         };
     };
-    let value = reference.resolve(environment);
-    (value.map(|value| Replacement { value, variable: Some(reference.name.to_owned()) }), length)
+    let name = Some(reference.name.to_owned());
+    let value = match reference.fallback {
+        Fallback::Use(default) if default.contains(secret::OPENING) => Err(Reason::MalformedSecret),
+        _ => reference.resolve(environment),
+    };
+    (value.map(|value| Replacement { value, name, from: From::Variable }), length)
 }
 
 fn reference(text: &str) -> Option<(Reference<'_>, usize)> {

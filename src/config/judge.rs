@@ -18,13 +18,20 @@ pub(super) fn judge(
 ) {
     match found {
         Ok(problems) => {
-            for problem in &problems {
+            for problem in problems.iter().filter(|problem| is_known(section, problem)) {
                 let places = places(section, problem, files, sources);
                 report.push(fault((section, subject), problem, places));
             }
         }
+        // The stand-in of an address is none.
+        Err(_) if section.has_stand_in("") => {}
         Err(refusal) => report.push(section.refused(&refusal)),
     }
+}
+
+/// Does the problem lie in what is known? A program compiles with the stand-in of a secret as with the secret.
+fn is_known(section: &Section, problem: &Problem) -> bool {
+    problem.about == About::Program || !section.has_stand_in(&problem.setting)
 }
 
 /// Where the fault is; and where the file is named, if it is in a file of its own.

@@ -4,16 +4,25 @@ use super::catalogue::Kind;
 use super::literal;
 use super::tree::{Node, Value};
 use crate::component::files::Files;
+use crate::component::mask::STARS;
 use crate::diagnostic::{Code, Diagnostic, Place, Sources};
 use serde::de::DeserializeOwned;
+use std::fmt;
 use std::ops::Range;
 
 /// A table of settings that satisfied its schema.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Section {
     /// Interpolated and coerced values, ready for serde.
     pub settings: toml::Table,
     pub(super) node: Node,
+}
+
+/// As it is written: what came from outside may be a secret.
+impl fmt::Debug for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.node.fmt(f)
+    }
 }
 
 impl Section {
@@ -54,16 +63,21 @@ impl Section {
         fault.at(&self.node.place, self.without_variables(message))
     }
 
+    /// Is a value of this setting, or of one in it, not known?
+    pub(super) fn has_stand_in(&self, setting: &str) -> bool {
+        self.node.follow(setting).0.any_text(|text| text.is_stand_in)
+    }
+
     /// The message with stars for the values of variables, since these may be secrets.
-    pub(super) fn without_variables(&self, message: &str) -> String {
-        // A shorter value is no secret, and may be a part of any word.
+    pub fn without_variables(&self, message: &str) -> String {
+        // A shorter value of a variable is no secret, and may be a part of any word.
         const SHORTEST: usize = 4;
         let mut shown = message.to_owned();
         self.node.for_each_text(&mut |text| {
             for splice in &text.splices {
                 let value = text.content.get(splice.result.clone()).unwrap_or_default();
-                if value.len() >= SHORTEST {
-                    shown = shown.replace(value, "***").replace(&value.escape_debug().to_string(), "***");
+                if value.len() >= SHORTEST || splice.is_secret && !value.is_empty() {
+                    shown = shown.replace(value, STARS).replace(&value.escape_debug().to_string(), STARS);
                 }
             }
         });

@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 use super::catalogue::Catalogue;
 use super::plan::{Plan, Section};
 use super::schema::{Others, Schema};
-use super::tree::{Node, Value};
+use super::tree::{Node, Text, Value};
+use crate::component::mask::STARS;
 use crate::diagnostic::{Place, Sources};
 
 /// One setting.
@@ -26,6 +27,8 @@ pub enum Origin {
     Written(Place),
     /// Variables of the environment are part of it.
     Variable(Place),
+    /// Secrets of a backend are part of it.
+    Secret(Place),
     /// It is the default.
     Default,
 }
@@ -125,7 +128,7 @@ fn child<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
 
 fn leaf(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>), schema: &Schema<'_>) {
     let shown = match value {
-        Some(_) if schema.is_secret() => "\"***\"".to_owned(),
+        Some(_) if schema.is_secret() || node.is_some_and(|node| node.any_text(Text::has_secret)) => text(STARS),
         Some(value) => value.to_string(),
         None => match schema.default_value().filter(|value| !value.is_null()) {
             Some(value) => value.to_string(),
@@ -133,17 +136,12 @@ fn leaf(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>)
         },
     };
     let origin = match (value, node) {
-        (Some(_), Some(node)) if has_variables(node) => Origin::Variable(node.place.clone()),
+        (Some(_), Some(node)) if node.any_text(Text::has_secret) => Origin::Secret(node.place.clone()),
+        (Some(_), Some(node)) if node.any_text(|text| !text.splices.is_empty()) => Origin::Variable(node.place.clone()),
         (Some(_), Some(node)) => Origin::Written(node.place.clone()),
         _ => Origin::Default,
     };
     out.lines.push(Resolved { path: out.path.clone(), value: shown, origin });
-}
-
-fn has_variables(node: &Node) -> bool {
-    let mut found = false;
-    node.for_each_text(&mut |text| found |= !text.splices.is_empty());
-    found
 }
 
 fn text(value: &str) -> String {
@@ -157,6 +155,7 @@ impl Origin {
         match self {
             Self::Written(place) => at(place),
             Self::Variable(place) => format!("{}, from the environment", at(place)),
+            Self::Secret(place) => format!("{}, from a secret backend", at(place)),
             Self::Default => "default".to_owned(),
         }
     }

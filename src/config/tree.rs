@@ -3,6 +3,7 @@
 //! The parser's own tree borrows the text and orders keys by name; here entries stand as they were written, so that faults come in
 //! reading order and files can be merged.
 
+use crate::component::mask::STARS;
 use crate::diagnostic::{Code, Diagnostic, FileId, Place, Report};
 use std::fmt;
 use std::ops::Range;
@@ -41,7 +42,7 @@ pub(super) enum Value {
 }
 
 /// A string with what interpolation did to it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Text {
     /// The string as the settings see it.
     pub(super) content: String,
@@ -49,6 +50,22 @@ pub(super) struct Text {
     pub(super) whole: Option<String>,
     /// What was replaced, in order.
     pub(super) splices: Vec<Splice>,
+    /// Is a part of the content not known, since the secret in it was not asked for?
+    pub(super) is_stand_in: bool,
+}
+
+impl Text {
+    /// Is a secret part of it?
+    pub(super) fn has_secret(&self) -> bool {
+        self.splices.iter().any(|splice| splice.is_secret)
+    }
+}
+
+/// What came from outside may be a secret.
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.splices.is_empty() { self.content.fmt(f) } else { f.write_str(STARS) }
+    }
 }
 
 /// A replaced stretch of a string.
@@ -58,6 +75,8 @@ pub(super) struct Splice {
     pub(super) written: Range<usize>,
     /// The stretch in the string after interpolation.
     pub(super) result: Range<usize>,
+    /// Is it a secret of a backend?
+    pub(super) is_secret: bool,
 }
 
 /// Keys and values in the order of the file.
@@ -139,6 +158,13 @@ impl Node {
             ),
             Value::Faulty => return None,
         })
+    }
+
+    /// Does `is_it` hold for any string in the value?
+    pub(super) fn any_text(&self, is_it: fn(&Text) -> bool) -> bool {
+        let mut found = false;
+        self.for_each_text(&mut |text| found |= is_it(text));
+        found
     }
 
     /// Calls `visit` for every string in the value.

@@ -15,6 +15,7 @@ mod probe;
 mod retired;
 mod roster;
 mod running;
+mod running_source;
 mod suspect;
 mod tables;
 mod tap;

@@ -20,6 +20,7 @@ use super::keepers::{self, Keepers};
 use super::leftover::Leftover;
 use super::retired::{HAND_OVER, Retired};
 use super::roster::{Member, Roster};
+use super::running_source::{NewSource, RunningSource};
 use super::tables::{self, Shelf};
 use super::tap::Taps;
 use crate::buffer::Queue;
@@ -43,14 +44,6 @@ pub struct Topology {
     retired: Retired,
     alive: Alive,
     roster: Roster,
-}
-
-struct RunningSource {
-    made_of: Made,
-    health: Health,
-    chain: Arc<ArcSwap<Chain>>,
-    stop: Stop,
-    task: JoinHandle<()>,
 }
 
 struct RunningStep {
@@ -342,43 +335,6 @@ impl Topology {
         }
         left.tidy();
         left
-    }
-}
-
-/// A source that was built and does not run yet.
-struct NewSource {
-    made_of: Made,
-    chain: Arc<Chain>,
-    source: Box<dyn Source>,
-}
-
-impl NewSource {
-    /// Starts it after the end of `old`.
-    fn start(self, old: Option<JoinHandle<()>>, alive: &Alive) -> RunningSource {
-        let Self { made_of, chain, source } = self;
-        let chain = Arc::new(ArcSwap::new(chain));
-        let outlet = Arc::new(ChainOutlet::of_source(chain.clone(), alive.reader()));
-        let (stop, health) = (Stop::default(), Health::default());
-        let (id, ending, state) = (made_of.component.id.clone(), stop.clone(), health.clone());
-        let pulse = alive.begin(&id, &health, &stop);
-        let task = tokio::spawn(async move {
-            let _at_work = pulse;
-            // Positions and ports pass from the one to the other.
-            if let Some(old) = old {
-                let _ended = old.await;
-            }
-            state.succeeded(&id);
-            source.run(outlet, ending).await;
-        });
-        RunningSource { made_of, health, chain, stop, task }
-    }
-}
-
-impl RunningSource {
-    /// Another takes its place when it has ended.
-    fn hand_over(self) -> JoinHandle<()> {
-        self.stop.request(Instant::now() + HAND_OVER);
-        self.task
     }
 }
 

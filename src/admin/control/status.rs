@@ -18,6 +18,9 @@ pub struct Status {
     pub resident_bytes: u64,
     /// Is the configuration that was read last the one that runs?
     pub is_config_current: bool,
+    /// Teams whose files have faults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faulty_teams: Vec<String>,
     /// Sources, transforms, sinks, by name.
     pub components: Vec<StatusOf>,
 }
@@ -77,12 +80,18 @@ pub(super) fn status(shown: &Shown) -> Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         resident_bytes: 0,
         is_config_current: true,
+        faulty_teams: Vec::new(),
         components: Vec::new(),
     };
     for family in shown.families.registry().gather() {
         match family.name() {
             "process_resident_memory_bytes" => status.resident_bytes = first(&family) as u64,
-            "levada_config_last_reload_successful" => status.is_config_current = first(&family) > 0.0,
+            "levada_config_last_reload_successful" => {
+                let stale = family.get_metric().iter().filter(|metric| value(metric) == 0.0);
+                let stale: Vec<_> = stale.filter_map(|metric| label(metric, "team")).map(str::to_owned).collect();
+                status.is_config_current = !stale.iter().any(String::is_empty);
+                status.faulty_teams = stale.into_iter().filter(|team| !team.is_empty()).collect();
+            }
             _ => enter(&family, &mut components),
         }
     }

@@ -33,7 +33,8 @@ async fn answers_probes_and_metrics() {
     let health = ask(door.address(), "GET /health").await;
     assert!(health.ends_with(r#"{"status":"running","version":"0.1.0","components":[]}"#), "{health}");
     let metrics = ask(door.address(), "GET /metrics").await;
-    for name in ["levada_build_info{version=", "levada_config_last_reload_successful 1", "process_open_fds "] {
+    for name in ["levada_build_info{version=", "levada_config_last_reload_successful{team=\"\"} 1", "process_open_fds "]
+    {
         assert!(metrics.contains(name), "{name} in {metrics}");
     }
 }

@@ -1,14 +1,17 @@
 //! What one process runs: its folder, its door, its components.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::Run;
 use crate::admin::{Ask, Control, Controls, Door, Figures, ReloadRequest, Reloaded, Shown};
 use crate::component::machine;
 use crate::component::meters::Families;
-use crate::config::{Component, Globals, Plan, Shelves, resolved, show_size};
+use crate::config::{Backend, Component, Globals, LastGood, Loaded, Plan, Shelves, keep_token, resolved, show_size};
 use crate::diagnostic::{Code, Color, Diagnostic, render_report};
 use crate::event::Budget;
 use crate::topology::{BuildError, DataDir, Topology};
@@ -21,17 +24,65 @@ pub(super) struct Agent {
     topology: Topology,
     /// What runs, setting by setting, as [`Ask::Config`] tells it.
     settings: Vec<(String, String)>,
+    /// What runs, and what it was read from.
+    plan: Plan,
+    kept: LastGood,
+    team_paths: Vec<PathBuf>,
+    /// Renew the tokens of Vaults.
+    renewals: JoinSet<()>,
     _control: Option<Control>,
     /// Holds the lock.
-    _data_dir: DataDir,
+    data_dir: DataDir,
 }
 
 /// A diagnostic is large, and errors are rare.
 type Fault = Box<Diagnostic>;
 
 impl Agent {
-    /// Starts what `plan` says.
-    pub(super) async fn start(plan: &Plan, asks: mpsc::Sender<Ask>) -> Result<Self, Fault> {
+    /// Starts what `loaded` says, and keeps it for a start with faults; what is in the way is added to its report.
+    pub(super) async fn start(loaded: &mut Loaded, asks: mpsc::Sender<Ask>) -> Option<Self> {
+        let team_paths = loaded.team_paths();
+        let mut plan = loaded.plan.take()?;
+        match Self::run(&mut plan, loaded, asks).await {
+            Ok(mut agent) => {
+                agent.team_paths = team_paths;
+                agent.keep(plan, loaded);
+                Some(agent)
+            }
+            Err(fault) => {
+                loaded.report.push(*fault);
+                None
+            }
+        }
+    }
+
+    /// Keeps what runs, and tells of each team whether that is what it says. Without its file everything runs all the same.
+    fn keep(&mut self, plan: Plan, loaded: &mut Loaded) {
+        (self.plan, self.kept) = (plan, loaded.kept.take().unwrap_or_default());
+        self.shown.figures.teams(loaded.teams.iter().map(|team| (team.name.as_str(), team.is_current())));
+        for team in loaded.teams.iter().filter(|team| !team.is_current()) {
+            let faults: Vec<_> =
+                team.report.errors().map(|fault| format!("{}: {}", fault.code, fault.message)).collect();
+            let faults = faults.join("; ");
+            let effect = if team.runs { "what of it ran last runs" } else { "nothing of it runs" };
+            tracing::error!(team = team.name, faults, "the files of a team have faults: {effect}");
+        }
+        if let Err(error) = self.kept.save(self.data_dir.path()) {
+            tracing::warn!(%error, "cannot keep the configuration: a start with faults will have none to fall back to");
+        }
+    }
+
+    /// Where the files of the teams are.
+    pub(super) fn team_paths(&self) -> &[PathBuf] {
+        &self.team_paths
+    }
+
+    /// What runs is not what was read last.
+    pub(super) fn is_stale(&self) {
+        self.shown.figures.stale();
+    }
+
+    async fn run(plan: &mut Plan, loaded: &mut Loaded, asks: mpsc::Sender<Ask>) -> Result<Self, Fault> {
         let globals: Globals = plan.globals.read()?;
         let limit = globals.memory_limit.map_or_else(machine::default_memory_limit, |limit| limit.0);
         let data_dir = DataDir::open(&globals.data_dir).map_err(|why| bad_data_dir(plan, why))?;
@@ -40,11 +91,23 @@ impl Agent {
         let mut topology = Topology::idle(&data_dir, families.clone(), Budget::new(limit as usize));
         let shown = Shown { roster: topology.roster(), families, figures };
         let door = open_door(plan, &globals, &shown).await?;
-        topology.apply(plan).map_err(|error| not_built(plan, error))?;
+        apply(&mut topology, plan, loaded, None)?;
         let controls = Controls { shown: shown.clone(), taps: topology.taps(), asks };
         let control = open_control(&data_dir, controls);
         let settings = settings(plan);
-        let agent = Self { globals, shown, door, topology, settings, _control: control, _data_dir: data_dir };
+        let agent = Self {
+            renewals: renewals(plan, &globals),
+            plan: plan.clone(),
+            kept: LastGood::default(),
+            team_paths: Vec::new(),
+            globals,
+            shown,
+            door,
+            topology,
+            settings,
+            _control: control,
+            data_dir,
+        };
         agent.announce(plan, "runs");
         tracing::info!(data_dir = %agent.globals.data_dir.display(), memory_limit = show_size(limit), "limits");
         Ok(agent)
@@ -61,23 +124,27 @@ impl Agent {
 
     /// Reads the configuration again and becomes what it says; where it has a fault, nothing changes.
     pub(super) async fn reload(&mut self, arguments: &Run, request: ReloadRequest) -> Reloaded {
-        let files = arguments.files.clone();
-        let Ok(mut loaded) = tokio::task::spawn_blocking(move || files.load()).await else {
+        let (files, kept) = (arguments.files.clone(), self.kept.clone());
+        let Ok(mut loaded) = tokio::task::spawn_blocking(move || files.load_to_run(Some(&kept))).await else {
             self.refuse();
             return Reloaded::default();
         };
         let inputs = loaded.inputs();
-        let plan = loaded.plan.take();
+        let mut plan = loaded.plan.take();
         let mut done = Reloaded { inputs, is_good: plan.is_some(), ..Reloaded::default() };
-        if let Some(plan) = &plan {
+        if let Some(plan) = &mut plan {
             done.changes = self.topology.changes(plan).iter().map(ToString::to_string).collect();
             if !request.dry_run {
-                done.is_good = self.turn_into(plan).await.map_err(|fault| loaded.report.push(*fault)).is_ok();
+                let turned = self.turn_into(plan, &mut loaded).await;
+                done.is_good = turned.map_err(|fault| loaded.report.push(*fault)).is_ok();
             }
         }
-        done.faults = render_report(&loaded.report, &loaded.sources, Color::Never);
+        done.faults = render_report(&loaded.faults(), &loaded.sources, Color::Never);
         if !request.dry_run {
             arguments.log.tell(&loaded);
+            if let Some(plan) = plan.filter(|_| done.is_good) {
+                self.keep(plan, &mut loaded);
+            }
             if done.is_good { self.shown.figures.reloaded() } else { self.refuse() }
         }
         done
@@ -88,19 +155,20 @@ impl Agent {
         tracing::error!("the configuration was not reloaded: what ran before runs on, unchanged");
     }
 
-    async fn turn_into(&mut self, plan: &Plan) -> Result<(), Fault> {
+    async fn turn_into(&mut self, plan: &mut Plan, loaded: &mut Loaded) -> Result<(), Fault> {
         let globals: Globals = plan.globals.read()?;
         // What can fail comes first: after the swap there is no way back.
         let has_moved = globals.api != self.globals.api;
         let door = if has_moved { Some(open_door(plan, &globals, &self.shown).await?) } else { None };
         let changes: Vec<_> = self.topology.changes(plan).iter().map(ToString::to_string).collect();
-        self.topology.apply(plan).map_err(|error| not_built(plan, error))?;
+        apply(&mut self.topology, plan, loaded, Some((&self.plan, &self.kept)))?;
         if let Some(door) = door {
             self.door = door;
         }
         for setting in self.globals.fixed_changes(&globals) {
             tracing::warn!("`{setting}` has changed: that takes effect with the next start");
         }
+        self.renewals = renewals(plan, &globals);
         (self.globals, self.settings) = (globals, settings(plan));
         tracing::info!(changes = changes.join("; "), "what the reload changed");
         self.announce(plan, "reloaded");
@@ -149,6 +217,37 @@ impl Agent {
     }
 }
 
+/// Builds and swaps. A team that cannot be built is what it was `before`, or is left out; that fails nobody else.
+fn apply(
+    topology: &mut Topology,
+    plan: &mut Plan,
+    loaded: &mut Loaded,
+    before: Option<(&Plan, &LastGood)>,
+) -> Result<(), Fault> {
+    let mut failed = BTreeSet::new();
+    while let Err(error) = topology.apply(plan) {
+        let team = Plan::team_of(&error.id).and_then(|name| loaded.teams.iter_mut().find(|team| team.name == name));
+        let Some(team) = team else { return Err(Box::new(not_built(plan, error))) };
+        team.report.push(not_built(plan, error));
+        let before = before.filter(|_| failed.insert(team.name.clone()));
+        plan.replace_team(&team.name, before.map(|(plan, _)| plan));
+        team.runs = plan.components().any(|component| Plan::team_of(&component.id) == Some(&team.name));
+        if let Some(kept) = &mut loaded.kept {
+            kept.replace_team(&team.name, before.map(|(_, kept)| kept));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps the tokens of all Vaults; those of an earlier configuration end with it.
+fn renewals(plan: &Plan, globals: &Globals) -> JoinSet<()> {
+    let vaults = globals.secret.values().filter_map(|backend| match backend {
+        Backend::Vault(vault) => Some(keep_token((**vault).clone(), plan.files.clone())),
+        _ => None,
+    });
+    vaults.collect()
+}
+
 /// Every setting of a plan, secrets masked.
 fn settings(plan: &Plan) -> Vec<(String, String)> {
     resolved(plan, &Shelves).into_iter().map(|setting| (setting.path, setting.value)).collect()
@@ -183,7 +282,7 @@ fn not_built(plan: &Plan, error: BuildError) -> Diagnostic {
     let fault = Diagnostic::new(Code::NotBuilt, format!("cannot build the {} `{}`", error.kind, error.id));
     let component = plan.components().find(|component| component.id == error.id);
     match component {
-        Some(component) => fault.at(component.section.place(), error.why),
+        Some(component) => fault.at(component.section.place(), component.section.without_variables(&error.why)),
         None => fault.help(error.why),
     }
 }

@@ -34,7 +34,8 @@ impl Walk<'_> {
     fn plain_secret(&mut self, node: &Node) {
         let message = format!("`{}` in {} is a secret in plain text", self.name(), self.subject);
         let fault = Diagnostic::new(Code::PlainSecret, message).at(&node.place, "anyone who reads this file has it");
-        self.report.push(fault.help("take it from a variable of the environment: `\"${NAME}\"`"));
+        let fault = fault.help("take it from a variable of the environment: `\"${NAME}\"`");
+        self.report.push(fault.help("or from a secret backend, `[secret.NAME]`: `\"SECRET[NAME.key]\"`"));
     }
 
     /// A string that is one variable: read it as the type of the setting.
@@ -61,7 +62,7 @@ impl Walk<'_> {
         if allows(&types, "string") {
             return self.text(node, text, schema);
         }
-        if types.contains(&"array") {
+        if types.contains(&"array") && !text.has_secret() {
             let items: Vec<_> = split_list(value).map(|part| with_text(node, text, part)).collect();
             return self.plain(&typed(Value::Array(items)), schema);
         }

@@ -1,6 +1,8 @@
 //! The table of all forms, unset, empty and set; and what is left alone.
 
-use super::{Fault, Reason, expand};
+use super::{Fault, Outside, Reason};
+use crate::config::secret::Secrets;
+use crate::config::tree::Text;
 use proptest::prelude::*;
 
 fn environment(name: &str) -> Option<String> {
@@ -11,6 +13,10 @@ fn environment(name: &str) -> Option<String> {
         "with.dot" => Some("d".to_owned()),
         _ => None,
     }
+}
+
+fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Text, Vec<Fault>> {
+    super::expand(text, Outside { environment, secrets: &Secrets::default() })
 }
 
 fn outcome(text: &str) -> Result<String, Reason> {

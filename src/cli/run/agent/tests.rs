@@ -10,7 +10,6 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::cli::Line;
-use crate::config::Loaded;
 use crate::diagnostic::{Color, render_report};
 
 /// A configuration in a folder of its own, with `FOLDER` for that folder.
@@ -43,11 +42,10 @@ impl Desk {
 
     /// Starts; a fault is drawn.
     async fn start(&self) -> Result<Agent, String> {
-        let Loaded { plan, sources, mut report, .. } = self.arguments.files.load();
-        let Some(plan) = plan else { panic!("{}", render_report(&report, &sources, Color::Never)) };
-        Agent::start(&plan, mpsc::channel(1).0).await.map_err(|fault| {
-            report.push(*fault);
-            let shown = render_report(&report, &sources, Color::Never);
+        let mut loaded = self.arguments.files.load_to_run(None);
+        assert!(loaded.plan.is_some(), "{}", render_report(&loaded.report, &loaded.sources, Color::Never));
+        Agent::start(&mut loaded, mpsc::channel(1).0).await.ok_or_else(|| {
+            let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
             let shown = shown.replace(&self.path().display().to_string(), "FOLDER");
             // An underline is as long as the folder's path, or as a port.
             shown.replace('^', "")
@@ -179,4 +177,70 @@ async fn what_only_a_start_can_change_is_named() {
     let (old, new) = (limit("data_dir = 'a'"), limit("data_dir = 'b'\nmemory_limit = '1MiB'"));
     assert_eq!(old.fixed_changes(&new).collect::<Vec<_>>(), ["data_dir", "memory_limit"]);
     assert_eq!(old.fixed_changes(&old).count(), 0);
+}
+
+#[tokio::test]
+async fn a_start_with_faults_runs_what_ran_last() {
+    let desk = Desk::new(&PIPELINE.replace("'blackhole'", "'blackhole'\nrate = 1"));
+    let start = || async {
+        let mut loaded = desk.arguments.files.load_to_run(None);
+        assert!(Agent::start(&mut loaded, mpsc::channel(1).0).await.is_none());
+        super::super::last_good::start(&loaded, mpsc::channel(1).0).await
+    };
+    assert!(start().await.is_none(), "a very first start fails");
+    desk.write(&format!("graceful_shutdown_limit_secs = 7\n{PIPELINE}"));
+    drop(desk.start().await.map_err(|fault| panic!("{fault}")));
+    desk.write(&PIPELINE.replace("inputs = ", "inputs = = "));
+    let agent = start().await.expect("it runs what ran last");
+    let interval = ("graceful_shutdown_limit_secs".to_owned(), "7.0".to_owned());
+    assert!(agent.settings.contains(&interval), "{:?}", agent.settings);
+    let gauge = agent.shown.families.registry().gather();
+    let gauge = gauge.iter().find(|family| family.name() == "levada_config_last_reload_successful").unwrap();
+    assert_eq!(gauge.get_metric()[0].get_gauge().get_value().to_bits(), 0.0_f64.to_bits());
+}
+
+#[tokio::test]
+async fn a_team_with_faults_is_told_and_reloads_go_on() {
+    let platform = format!("teams_dir = 'FOLDER/teams'\n[teams.'*']\nexports = ['app']\n{PIPELINE}");
+    let platform = platform.replace("data_dir = 'FOLDER/state'\n", "");
+    let desk = Desk::new(&format!("data_dir = 'FOLDER/state'\n{platform}"));
+    let team = desk.path().join("teams/one");
+    fs::create_dir_all(&team).unwrap();
+    let good = "[sinks.own]\ntype = 'blackhole'\ninputs = ['app']\n";
+    fs::write(team.join("one.toml"), good).unwrap();
+    let mut agent = desk.start().await.unwrap();
+    let runs = |agent: &Agent| agent.shown.roster.health("one.own").is_some();
+    let faulty = |agent: &Agent| {
+        let families = agent.shown.families.registry().gather();
+        let family = families.iter().find(|family| family.name() == "levada_config_last_reload_successful").unwrap();
+        let label = |metric: &prometheus::proto::Metric| metric.get_label()[0].value().to_owned();
+        let stale = family.get_metric().iter().filter(|metric| metric.get_gauge().get_value() < 1.0);
+        stale.map(label).collect::<Vec<_>>()
+    };
+    assert!(runs(&agent) && faulty(&agent).is_empty());
+    fs::write(team.join("one.toml"), "[sinks.own]\ntype = = 1").unwrap();
+    let reloaded = agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert!(reloaded.is_good && reloaded.changes.is_empty(), "{:?}", reloaded.changes);
+    assert!(reloaded.faults.contains("error[E003]"), "{}", reloaded.faults);
+    assert!(runs(&agent));
+    assert_eq!(faulty(&agent), ["one"]);
+    for number in 0..50 {
+        let broken = desk.path().join(format!("teams/broken{number}"));
+        fs::create_dir(&broken).unwrap();
+        fs::write(broken.join("a.toml"), "[sinks.own]\ntype = 'none'").unwrap();
+    }
+    let reloaded = agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert!(reloaded.is_good && reloaded.changes.is_empty(), "{:?}", reloaded.changes);
+    assert_eq!((runs(&agent), faulty(&agent).len()), (true, 51));
+    for number in 0..50 {
+        fs::remove_dir_all(desk.path().join(format!("teams/broken{number}"))).unwrap();
+    }
+    drop(agent);
+    // A start finds in the state folder what ran.
+    let mut agent = desk.start().await.unwrap();
+    assert!(runs(&agent));
+    assert_eq!(faulty(&agent), ["one"]);
+    fs::write(team.join("one.toml"), good.replace("own", "new")).unwrap();
+    assert!(agent.reload(&desk.arguments, ReloadRequest::default()).await.is_good);
+    assert!(!runs(&agent) && faulty(&agent).is_empty());
 }

@@ -1,0 +1,96 @@
+//! `exec`, in Vector's protocol: `{"version": "1.0", "secrets": ["a"]}` on standard input,
+//! `{"a": {"value": "...", "error": null}}` on standard output, exit code 0. Standard error is ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Answer, Answers};
+
+/// Bytes of an answer that are read.
+const LARGEST: u64 = 16 << 20;
+
+/// Seconds, as in Vector.
+pub(super) const fn timeout() -> u64 {
+    5
+}
+
+/// What the command says of one key.
+#[derive(Deserialize)]
+struct Told {
+    value: Option<String>,
+    error: Option<String>,
+}
+
+pub(super) fn ask(command: &[String], timeout: u64, keys: &BTreeSet<String>) -> Answers {
+    let question = json!({ "version": "1.0", "secrets": keys }).to_string();
+    let output = run(command, &question, Duration::from_secs(timeout))?;
+    // The parser's own words may quote what it said.
+    let mut told: BTreeMap<String, Told> = serde_json::from_slice(&output)
+        .map_err(|_| format!("`{}` does not answer as `{{\"key\": {{\"value\": \"...\"}}}}`", command[0]))?;
+    let mut answer = |key: &String| -> Answer {
+        let told = told.remove(key).ok_or("the command says nothing of it")?;
+        match told {
+            Told { error: Some(error), .. } => Err(format!("the command says: {error}")),
+            Told { value: Some(value), .. } => Ok(value),
+            _ => Err("the command gives neither a value nor an error".to_owned()),
+        }
+    };
+    Ok(keys.iter().map(|key| (key.clone(), answer(key))).collect())
+}
+
+/// What the command writes, if it ends well within `limit`. Whatever it started ends with it.
+fn run(command: &[String], question: &str, limit: Duration) -> Result<Vec<u8>, String> {
+    let program = &command[0];
+    let spawned =
+        Command::new(program).args(&command[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn();
+    let mut child = spawned.map_err(|error| format!("cannot run `{program}`: {error}"))?;
+    let (done, ended) = mpsc::sync_channel(1);
+    converse(&mut child, question.to_owned(), done);
+    let output = ended.recv_timeout(limit);
+    if !matches!(output, Ok(Ok(_))) {
+        end(&mut child);
+    }
+    let output = match output {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return Err(format!("cannot read what `{program}` says: {error}")),
+        Err(_) => return Err(format!("`{program}` did not answer within {} s", limit.as_secs())),
+    };
+    if output.len() as u64 > LARGEST {
+        end(&mut child);
+        return Err(format!("`{program}` says more than {} MiB", LARGEST >> 20));
+    }
+    let status = child.wait().map_err(|error| format!("cannot wait for `{program}`: {error}"))?;
+    if status.success() { Ok(output) } else { Err(format!("`{program}` ended with {status}")) }
+}
+
+/// Writes the question and reads the answer, each on a thread of its own: a command may do neither.
+fn converse(child: &mut Child, question: String, done: mpsc::SyncSender<io::Result<Vec<u8>>>) {
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    thread::spawn(move || {
+        // One that knows its keys need not read.
+        stdin.map(|mut stdin| stdin.write_all(question.as_bytes()))
+    });
+    thread::spawn(move || {
+        let mut output = Vec::new();
+        let read = stdout.map_or(Ok(0), |stdout| stdout.take(LARGEST + 1).read_to_end(&mut output));
+        // Nobody waits any more after the time limit.
+        let _late = done.send(read.map(|_| output));
+    });
+}
+
+fn end(child: &mut Child) {
+    if let Some(group) = Pid::from_raw(child.id() as i32) {
+        // It may have ended by itself.
+        let _gone = kill_process_group(group, Signal::KILL);
+    }
+    let _reaped = child.wait();
+}
