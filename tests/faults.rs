@@ -1,5 +1,7 @@
 //! `docs/faults.md`: each faulty example has the error it stands for and no other, each mended one has none.
 
+use std::fmt::Write;
+
 use levada::config::{self, Loaded, Memory, Rules, Shelves};
 use levada::diagnostic::{Code, Color, Severity, render_report};
 
@@ -26,7 +28,7 @@ fn examples_have_the_fault_they_show() {
             let found: Vec<_> = found.iter().filter(counts).copied().collect();
             if found != wanted {
                 let faults = render_report(&loaded.report, &loaded.sources, Color::Never);
-                strange.push_str(&format!("{code}: expected {wanted:?}, found {found:?}\n{faults}\n"));
+                writeln!(strange, "{code}: expected {wanted:?}, found {found:?}\n{faults}").unwrap();
             }
         }
         shown += 1;

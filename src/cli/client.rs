@@ -34,13 +34,8 @@ pub(super) struct Agent {
 impl Which {
     /// The agent's socket, as the arguments or the configuration say.
     pub(super) fn agent(&self) -> Result<Agent, String> {
-        let folder = match &self.data_dir {
-            Some(folder) => folder.clone(),
-            None => {
-                let unknown = "the configuration has faults (`levada validate`): say `--data-dir FOLDER` instead";
-                self.files.load().data_dir.ok_or(unknown)?
-            }
-        };
+        let unknown = "the configuration has faults (`levada validate`): say `--data-dir FOLDER` instead";
+        let folder = self.data_dir.clone().or_else(|| self.files.load().data_dir).ok_or(unknown)?;
         Ok(Agent { path: folder.join(SOCKET) })
     }
 }

@@ -15,7 +15,9 @@ pub(super) struct Explain {
 
 pub(super) fn explain(arguments: &Explain) -> ExitCode {
     let Some(written) = &arguments.code else {
-        Code::ALL.iter().for_each(|code| say(&format!("{code}  {}\n", code.meaning())));
+        for code in Code::ALL {
+            say(&format!("{code}  {}\n", code.meaning()));
+        }
         return ExitCode::SUCCESS;
     };
     if let Some(code) = Code::of(written) {

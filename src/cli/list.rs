@@ -59,7 +59,9 @@ fn overview() -> String {
 
 fn globals() -> String {
     let mut text = "globals: settings of the process, at the root of the file\n".to_owned();
-    describe_globals(&Shelves).iter().for_each(|setting| show(setting, &mut text));
+    for setting in describe_globals(&Shelves) {
+        show(&setting, &mut text);
+    }
     text
 }
 

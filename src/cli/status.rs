@@ -76,7 +76,9 @@ async fn watch(arguments: &Top) -> Result<(), String> {
         let rates = now.components.iter().map(|component| Rate::of(component, &before, arguments.interval));
         let rates: Vec<_> = rates.collect();
         if arguments.json {
-            rates.iter().for_each(|rate| say(&format!("{}\n", serde_json::json!(rate))));
+            for rate in &rates {
+                say(&format!("{}\n", serde_json::json!(rate)));
+            }
         } else {
             let clear = if stdout().is_terminal() { CLEAR } else { "" };
             say(&format!("{clear}{}", table(&now, &rates)));

@@ -104,7 +104,7 @@ fn meets(condition: &crate::transforms::ConditionText, records: &[View<'_>]) -> 
 
 fn silence(plan: &Plan, name: &str, emitted: &Emitted) -> Option<String> {
     let output = output(plan, name);
-    let records: Vec<View<'_>> = emitted.of(&output).flat_map(|batch| batch.iter()).collect();
+    let records: Vec<View<'_>> = emitted.of(&output).flat_map(Batch::iter).collect();
     (!records.is_empty()).then(|| format!("`{name}` was to stay silent, and sent\n{}", listed(&records)))
 }
 
@@ -124,8 +124,8 @@ fn json(records: &[View<'_>]) -> Vec<serde_json::Value> {
 
 /// The output of this name: names were checked with the configuration.
 fn output(plan: &Plan, name: &str) -> OutputRef {
-    let ids = plan.transforms.iter().map(|step| &step.id);
-    let port = ids.filter_map(|id| Some((id, name.strip_prefix(id.as_str())?.strip_prefix('.')?))).next();
+    let mut ids = plan.transforms.iter().map(|step| &step.id);
+    let port = ids.find_map(|id| Some((id, name.strip_prefix(id.as_str())?.strip_prefix('.')?)));
     match port {
         Some((id, port)) => OutputRef { component: id.clone(), port: Some(port.to_owned()) },
         None => OutputRef { component: name.to_owned(), port: None },

@@ -25,7 +25,9 @@ pub(super) struct Validate {
 pub(super) fn validate(arguments: &Validate) -> ExitCode {
     let mut loaded = arguments.files.load();
     if let Some(plan) = &loaded.plan {
-        unscrubbed(plan).into_iter().for_each(|fault| loaded.report.push(fault));
+        for fault in unscrubbed(plan) {
+            loaded.report.push(fault);
+        }
     }
     screen::print_faults_as(arguments.format, &loaded);
     match &loaded.plan {
