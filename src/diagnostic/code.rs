@@ -31,6 +31,11 @@ macro_rules! codes {
                 match self { $(Self::$name => $meaning),* }
             }
 
+            /// Must the text at fault not be drawn? Faults are written into logs, too.
+            pub const fn hides_text(self) -> bool {
+                matches!(self, Self::PlainSecret)
+            }
+
             /// How bad this kind of fault is.
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$name => Severity::$severity),* }

@@ -1,7 +1,7 @@
 //! Draws faults the way rustc draws them: code, file, line, the text underlined, then the next steps.
 
 use super::{Diagnostic, FileId, Label, Report, Severity, Sources};
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 /// Whether control codes for colour may be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,9 +16,12 @@ pub enum Color {
 /// Draws one fault; no line break at the end.
 pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: Color) -> String {
     let title = level(diagnostic.severity()).primary_title(visible(&diagnostic.message));
-    let group = Group::with_title(title.id(diagnostic.code.as_str()))
-        .elements(snippets(diagnostic, sources))
-        .elements(diagnostic.help.iter().map(|text| Level::HELP.message(visible(text))));
+    let group = Group::with_title(title.id(diagnostic.code.as_str()));
+    let group = match &diagnostic.primary {
+        Some(label) if diagnostic.code.hides_text() => group.element(origin(label, sources)),
+        _ => group.elements(snippets(diagnostic, sources)),
+    };
+    let group = group.elements(diagnostic.help.iter().map(|text| Level::HELP.message(visible(text))));
     renderer(color).render(&[group])
 }
 
@@ -59,6 +62,12 @@ const fn renderer(color: Color) -> Renderer {
         Color::Never => Renderer::plain(),
         Color::Always => Renderer::styled(),
     }
+}
+
+/// The place alone, without what stands there.
+fn origin<'a>(label: &Label, sources: &'a Sources) -> Origin<'a> {
+    let at = sources.position(&label.place);
+    Origin::path(visible(&sources.file(label.place.file).name)).line(at.line).char_column(at.column)
 }
 
 /// One snippet for each file: that of the primary label first.
@@ -113,6 +122,15 @@ mod tests {
             .also(&Place { file, span: 10..15 }, "here")
             .help("\u{1b}[2J");
         render(&fault, &sources, color)
+    }
+
+    #[test]
+    fn a_secret_in_plain_text_is_not_drawn() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.toml", "password = 'hunter2'\n");
+        let fault = Diagnostic::new(Code::PlainSecret, "a secret").at(&Place { file, span: 11..20 }, "here").help("no");
+        let shown = render(&fault, &sources, Color::Never);
+        assert!(shown.contains("a.toml:1:12") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[test]
