@@ -86,6 +86,8 @@ async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
             () = agent.sources_ended() => break,
         }
     }
+    // Whoever asks now is told that the agent ends.
+    drop(asked);
     tokio::select! {
         () = agent.end() => ExitCode::SUCCESS,
         code = signals.end() => {

@@ -117,6 +117,8 @@ impl Keeper {
                 (worker, waits)
             });
             let Ok((worker, waits)) = done.await else {
+                // What is queued has failed, and nobody waits for room: its sources offer it again.
+                self.queue.abandon();
                 return self.health.troubled(self.queue.id(), "it ended by an internal error; restart the agent");
             };
             self.worker = Some(worker);

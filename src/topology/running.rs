@@ -225,6 +225,8 @@ impl Topology {
             return (queue, door, None);
         };
         queue.configure(buffer.max_size, buffer.when_full);
+        // From now on records are the new one's.
+        queue.pass_by(None);
         (queue, door, before)
     }
 

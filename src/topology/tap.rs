@@ -1,6 +1,7 @@
 //! Taps: a look at the records that pass an edge while everything goes on. Each is scrubbed before it is shown, and a
 //! reader that is too slow misses records, never holds them up. With no tap open an edge pays one load.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +58,8 @@ struct Tap {
     runner: Runner,
     to: Sender<Vec<u8>>,
     missed: Arc<AtomicU64>,
+    /// Has its condition, or the scrub, panicked?
+    is_broken: bool,
 }
 
 /// An open tap: it closes when dropped.
@@ -76,7 +79,7 @@ impl Taps {
         let number = self.0.last.fetch_add(1, Ordering::Relaxed);
         let missed = Arc::new(AtomicU64::new(0));
         let mut taps = self.lock();
-        taps.push(Tap { number, wanted, runner: Runner::new(), to, missed: missed.clone() });
+        taps.push(Tap { number, wanted, runner: Runner::new(), to, missed: missed.clone(), is_broken: false });
         self.0.open.store(taps.len(), Ordering::Relaxed);
         drop(taps);
         Tapped { records, missed, number, taps: self.clone() }
@@ -89,9 +92,12 @@ impl Taps {
 
     /// `batch` passes: its records are shown to whoever looks at this edge.
     pub(super) fn see(&self, (id, port): (&str, Option<&str>), side: Side, batch: &Batch) {
-        for tap in self.lock().iter_mut().filter(|tap| tap.is_at((id, port), side)) {
+        let mut taps = self.lock();
+        for tap in taps.iter_mut().filter(|tap| tap.is_at((id, port), side)) {
             tap.show(batch);
         }
+        taps.retain(|tap| !tap.is_broken);
+        self.0.open.store(taps.len(), Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Tap>> {
@@ -116,7 +122,13 @@ impl Tap {
         let most = if self.wanted.condition.is_some() && room > 0 { batch.len() } else { batch.len().min(room) };
         self.missed.fetch_add((batch.len() - most) as u64, Ordering::Relaxed);
         let mut copy = batch.select(|at| at < most);
-        self.wanted.scrub.apply(&mut copy, &mut Ports::default());
+        // Whatever goes wrong here is no business of the records that pass.
+        self.is_broken = catch_unwind(AssertUnwindSafe(|| self.send(&mut copy))).is_err();
+        copy.close();
+    }
+
+    fn send(&mut self, copy: &mut Batch) {
+        self.wanted.scrub.apply(copy, &mut Ports::default());
         for record in copy.iter() {
             let is_wanted = |condition| self.runner.check(condition, &record).unwrap_or(false);
             if !self.wanted.condition.as_ref().is_none_or(is_wanted) {
@@ -128,7 +140,6 @@ impl Tap {
                 self.missed.fetch_add(1, Ordering::Relaxed);
             }
         }
-        copy.close();
     }
 }
 

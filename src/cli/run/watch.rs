@@ -49,13 +49,23 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(documents: Vec<Input>, inputs: Vec<Input>) -> Self {
+    /// The documents as they were read: one that was changed since is a change.
+    fn of(mut documents: Vec<Input>, inputs: Vec<Input>) -> Self {
+        for document in &mut documents {
+            if let Some(read) = inputs.iter().find(|input| input.path == document.path) {
+                document.clone_from(read);
+            }
+        }
         Self { documents, named: Vec::new() }.with(inputs)
     }
 
     /// With the files that a reload read. What was seen before it stays as it was seen: what is written while the
     /// reload goes on is a change again.
     fn with(mut self, inputs: Vec<Input>) -> Self {
+        if inputs.is_empty() {
+            // The reload ended early: nothing is known of what it read.
+            return self;
+        }
         let is_known = |input: &Input, known: &[Input]| known.iter().any(|other| other.path == input.path);
         self.named.retain(|named| is_known(named, &inputs));
         for input in inputs {
@@ -154,6 +164,10 @@ mod tests {
         assert_ne!(changed, known);
         fs::write(folder.path().join("b.toml"), "").unwrap();
         assert_ne!(changed.again(&paths), changed, "one more file");
+        let read = config::documents(&paths);
+        fs::write(&config, "x = 2").unwrap();
+        let late = Seen::of(config::documents(&paths), read);
+        assert_ne!(late.again(&paths), late, "a change between the start and the first look");
     }
 
     #[test]

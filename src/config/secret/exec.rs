@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
@@ -17,6 +17,8 @@ use super::{Answer, Answers};
 
 /// Bytes of an answer that are read.
 const LARGEST: u64 = 16 << 20;
+/// How often to look whether a command that has answered has ended.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// Seconds, as in Vector.
 pub(super) const fn timeout() -> u64 {
@@ -68,7 +70,9 @@ fn run(command: &[String], question: &str, limit: Duration) -> Result<Vec<u8>, S
         end(&mut child);
         return Err(format!("`{program}` says more than {} MiB", LARGEST >> 20));
     }
-    let status = child.wait().map_err(|error| format!("cannot wait for `{program}`: {error}"))?;
+    let status = wait(&mut child, limit)
+        .map_err(|error| format!("cannot wait for `{program}`: {error}"))?
+        .ok_or_else(|| format!("`{program}` answered and did not end within {} s", limit.as_secs()))?;
     if status.success() { Ok(output) } else { Err(format!("`{program}` ended with {status}")) }
 }
 
@@ -85,6 +89,21 @@ fn converse(child: &mut Child, question: String, done: mpsc::SyncSender<io::Resu
         // Nobody waits any more after the time limit.
         let _late = done.send(read.map(|_| output));
     });
+}
+
+/// How it ended; one that has not within `limit` is killed.
+fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match child.try_wait()? {
+            Some(status) => return Ok(Some(status)),
+            None if Instant::now() >= deadline => {
+                end(child);
+                return Ok(None);
+            }
+            None => thread::sleep(GLANCE),
+        }
+    }
 }
 
 fn end(child: &mut Child) {

@@ -62,7 +62,9 @@ fn sum(text: &[u8], open: usize, how: (&[Vec<Box<[u8]>>], &Digest), scratch: &mu
         if !ignored.contains(&scratch.path) {
             let value = &text[entry.value.clone()];
             let hash = match value {
-                [b'{', ..] => self::sum(text, entry.value.start, how, scratch),
+                [b'{', ..] if json::members(text, entry.value.start).next().is_some() => {
+                    self::sum(text, entry.value.start, how, scratch)
+                }
                 _ => leaf(value, digest, scratch),
             };
             sum = sum.wrapping_add(hash);
