@@ -101,7 +101,8 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
                 end(child);
                 return Ok(None);
             }
-            None => thread::sleep(GLANCE),
+            // No event tells of the end of a process without a signal handler of our own.
+            None => thread::park_timeout(GLANCE),
         }
     }
 }
