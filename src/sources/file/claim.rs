@@ -79,7 +79,11 @@ impl Found {
     fn is_meant(&self, entry: &Entry, by: By) -> bool {
         let fingerprint = entry.at.fingerprint;
         match by {
-            By::Inode => entry.node.is_some_and(|node| node.inode == self.node.inode),
+            By::Inode => {
+                // Of an empty file nothing is known but where it lay, and inodes are used again.
+                let is_told = fingerprint.len > 0 || entry.path == self.path || rotated::is_of(&self.path, &entry.path);
+                is_told && entry.node.is_some_and(|node| node.inode == self.node.inode)
+            }
             By::Path => entry.path.as_os_str() == self.path.as_os_str() && fingerprint.is_full(),
             By::Rotation => fingerprint.len > 0 && rotated::is_of(&self.path, &entry.path),
             By::Content => fingerprint.is_full() && entry.at.offset > (FINGERPRINT_BYTES + GUARD_BYTES) as u64,
