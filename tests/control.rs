@@ -226,3 +226,35 @@ async fn destinations_are_asked_and_nothing_is_sent() {
     assert!(text(&gone).contains("probe of `gone` FAILED: http://127.0.0.1:1/"), "{}", text(&gone));
     assert_eq!(peer.look(crate::peer::World::len), 0);
 }
+
+/// A backend for secrets that answers, until there is a file `hang`: then it says so in `asked`, and never answers.
+fn backend(site: &Site) -> String {
+    let script = site.path("secrets.sh");
+    let folder = site.folder.path().display();
+    let text = format!(
+        "if [ -e {folder}/hang ]; then echo $$ > {folder}/pid; mv {folder}/pid {folder}/asked; exec sleep 1000; fi\n\
+         echo '{{\"mark\":{{\"value\":\"told\",\"error\":null}}}}'\n"
+    );
+    fs::write(&script, text).unwrap();
+    format!("[secret.slow]\ntype = 'exec'\ncommand = ['/bin/sh', '{}']\ntimeout = 300\n", script.display())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_does_not_wait_for_the_secrets_of_a_reload() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    fs::write(site.path("conf/levada.toml"), site.pipeline("SECRET[slow.mark]") + &backend(&site)).unwrap();
+    site.start(&[]);
+    site.until_it_listens().await;
+    site.write(r#"{"n":1}"#);
+    wait::until("a record", || site.arrived().len() == 1).await;
+    fs::write(site.path("hang"), "").unwrap();
+    kill_process(Pid::from_child(site.agent.as_ref().unwrap()), Signal::HUP).unwrap();
+    wait::until("the question", || site.path("asked").exists()).await;
+    let command: i32 = fs::read_to_string(site.path("asked")).unwrap().trim().parse().unwrap();
+    site.end();
+    // It is still there: nobody waited for its answer.
+    kill_process(Pid::from_raw(command).unwrap(), Signal::KILL).unwrap();
+    assert!(site.log().contains("the configuration was not reloaded: the agent ends"), "{}", site.log());
+    assert!(site.log().contains("ended, nothing is left"), "{}", site.log());
+}
