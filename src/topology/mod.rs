@@ -32,6 +32,8 @@ use crate::event::Budget;
 use crate::lang::Tables;
 
 pub use build::BuildError;
+#[cfg(test)]
+pub(crate) use build::fault;
 pub use changes::{Change, What};
 pub use leftover::Leftover;
 pub use probe::{Probed, probe};
