@@ -77,10 +77,14 @@ impl Keeper {
     async fn keep(mut self, stop: &Stop) {
         let Some(meters) = self.worker.as_ref().map(|worker| worker.meters.clone()) else { return };
         let _seat = meters.seat();
-        // When to give out what is held though no timer says so; did anything come since it was given out last?
+        // When to give out what is held though no timer says so, since nobody waits for more: the process ends, or all
+        // sources have read all there is. Did anything come since it was given out last?
         let (mut quiet, mut has_more) = (None, false);
         loop {
-            if self.is_last_call() && quiet.is_none() && has_more {
+            // Seen once for this round: any change after this look ends the wait below.
+            let is_last_call = *self.reading.borrow_and_update() == 0 || self.queue.is_hurried();
+            quiet = quiet.filter(|_| is_last_call);
+            if is_last_call && quiet.is_none() && has_more {
                 quiet = Some(Instant::now() + QUIET);
             }
             let due = self.worker.as_ref().and_then(|worker| worker.step.due()).map(Instant::from_std);
@@ -88,7 +92,7 @@ impl Keeper {
                 taken = self.queue.take(TAKE) => taken.map_or(Work::Finish, Work::Apply),
                 () = at(due) => Work::Wake,
                 () = at(quiet) => Work::Finish,
-                () = none_reads(&mut self.reading) => continue,
+                () = changed(&mut self.reading) => continue,
                 _ = stop.requested() => Work::Finish,
             };
             let is_last = matches!(work, Work::Finish) && quiet.take().is_none();
@@ -99,11 +103,6 @@ impl Keeper {
                 return;
             }
         }
-    }
-
-    /// Does nobody wait for more: because the process ends, or because all sources have read all there is?
-    fn is_last_call(&self) -> bool {
-        self.queue.is_hurried() || *self.reading.borrow() == 0
     }
 
     /// Does some work and waits until all that came of it is in the queues. Not on the threads that serve sockets.
@@ -129,12 +128,10 @@ impl Keeper {
     }
 }
 
-/// Waits until the last source has read all there is, if that is still to come.
-async fn none_reads(reading: &mut watch::Receiver<usize>) {
+/// Waits until another number of sources read than was seen last.
+async fn changed(reading: &mut watch::Receiver<usize>) {
     // An error means that nobody counts any more.
-    let told =
-        reading.wait_for(|count| *count > 0).await.is_ok() && reading.wait_for(|count| *count == 0).await.is_ok();
-    if !told {
+    if reading.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
