@@ -287,7 +287,10 @@ fn bury(refusals: &Refusals, meters: &Meters, load: &Load, whys: &[Why]) {
             let Why { code, why } = &whys[(before + at) % whys.len()];
             (code.as_str(), why.as_str())
         };
-        refusals.take(share.withdraw(items.iter().map(|item| item.record)), why, meters);
+        let batch = share.withdraw(items.iter().map(|item| item.record));
+        // Till it is durable, or in the queue of a reader.
+        let _in_hand = share.in_hand().hold(std::slice::from_ref(&batch));
+        refusals.take(batch, why, meters);
         before += items.len();
     }
 }

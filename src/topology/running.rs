@@ -324,11 +324,15 @@ impl Topology {
         let sinks: Vec<_> = self.sinks.drain().map(|(id, sink)| (id, sink.close())).collect();
         for (id, mut sink) in sinks {
             if timeout_at(at, &mut sink.task).await.is_err() {
-                left.queued_bytes.push((id.clone(), sink.queue.bytes()));
-                left.in_hand.push((id.clone(), sink.in_hand.sum()));
+                let (queued, in_hand) = (sink.queue.bytes(), sink.in_hand.sum());
+                // One that has nothing waits only for sources that are late: it has finished.
+                if queued > 0 || in_hand.0 > 0 {
+                    left.queued_bytes.push((id.clone(), queued));
+                    left.in_hand.push((id.clone(), in_hand));
+                    left.components.push(id);
+                }
                 sink.stop.request(deadline);
                 sink.task.abort();
-                left.components.push(id);
             }
         }
         for (id, bytes) in self.retired.sinks_end(deadline).await {
