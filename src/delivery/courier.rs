@@ -16,6 +16,7 @@ use super::sorted::{Sorted, Told, Why};
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::sink::{Answer, Payload, Sink, Verdict};
+use crate::component::task::blocking;
 use crate::event::Outcome;
 
 /// What is held longer than this becomes dead letters.
@@ -235,7 +236,7 @@ impl Courier {
         }
         let (sink, limits, bodies) = (self.sink.clone(), self.attempts.limits, self.bodies());
         let (refusals, meters) = (self.refusals.clone(), self.meters.clone());
-        let encoded = tokio::task::spawn_blocking(move || {
+        let encoded = blocking(move || {
             let mut cut = Cut::default();
             let mut cutter = Cutter::new(sink, limits, bodies);
             cutter.push_load(&load, &mut cut);
@@ -260,7 +261,7 @@ impl Courier {
         let (records, code) = (load.len(), whys.first().map_or("", |why| &why.code));
         tracing::warn!(component_id = self.id(), records, code, "refused for good: dead letters");
         let (refusals, meters) = (self.refusals.clone(), self.meters.clone());
-        let written = tokio::task::spawn_blocking(move || bury(&refusals, &meters, &load, &whys));
+        let written = blocking(move || bury(&refusals, &meters, &load, &whys));
         if written.await.is_err() {
             self.meters.error("dead_letter_write");
         }

@@ -93,9 +93,10 @@ impl Ground {
         let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
         // A panic here must not end a process in which other components work.
         let context = Context { files: files.clone(), ..self.context(component) };
+        let span = context.meters.label().span();
         #[cfg(test)]
         fault::meet(&component.id).map_err(failed)?;
-        let built = catch_unwind(AssertUnwindSafe(|| settings.build(context)));
+        let built = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| settings.build(context))));
         built.unwrap_or_else(|_| Err("an internal error, see the log".to_owned())).map_err(failed)
     }
 }
@@ -120,6 +121,11 @@ impl Made {
         let input = |named: Named| files.input(&named.path);
         let inputs = named.unwrap_or_default().into_iter().map(input).collect();
         Self { component: component.clone(), inputs }
+    }
+
+    /// What it takes to build it once more: the files as they were.
+    pub(super) fn recipe(&self, files: &Files) -> (Component, Files) {
+        (self.component.clone(), files.only(self.inputs.iter().map(|input| input.path.as_path())))
     }
 
     /// Would building the other give the same?

@@ -13,6 +13,7 @@ mod keepers;
 mod leftover;
 mod probe;
 mod retired;
+mod revive;
 mod roster;
 mod running;
 mod running_source;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
+use tracing::Instrument;
 
 use super::alive::Alive;
 use super::build::{BuildError, Ground, Made};
@@ -16,9 +17,10 @@ use super::changes::{self, Change};
 use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
 use super::guard::Guards;
-use super::keepers::{self, Keepers};
+use super::keepers::{self, Around, Keepers};
 use super::leftover::Leftover;
 use super::retired::{HAND_OVER, Retired};
+use super::revive::Ward;
 use super::roster::{Member, Roster};
 use super::running_source::{NewSource, RunningSource};
 use super::tables::{self, Shelf};
@@ -27,8 +29,8 @@ use crate::buffer::Queue;
 use crate::component::health::Health;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
-use crate::component::source::Source;
-use crate::config::{Component, Plan};
+use crate::component::source::{Running, Source};
+use crate::config::{Component, Files, Plan};
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, DeadLetters, Drain, InHand, Refusals};
 
@@ -169,10 +171,12 @@ impl Topology {
 
     fn swap(&mut self, plan: &Plan, built: Built) {
         self.retired.sweep();
-        let removed = self.swap_sinks(built.sinks);
+        let removed = self.swap_sinks(built.sinks, &plan.files);
         self.steps = built.steps;
         self.tables = built.tables;
-        let mut keepers = self.keepers.swap(built.keepers, (&self.ground, &self.alive), &self.dead_letters);
+        self.ground.tables = self.tables.tables();
+        let around = Around { ground: &self.ground, alive: &self.alive, dead_letters: &self.dead_letters };
+        let mut keepers = self.keepers.swap(built.keepers, &plan.files, around);
         self.swap_sources((plan, &built.guards), built.sources, || keepers.start());
         self.roster.replace(self.members());
         keepers.retire();
@@ -190,13 +194,17 @@ impl Topology {
         sources.chain(steps).chain(self.keepers.members()).chain(sinks).collect()
     }
 
-    fn swap_sinks(&mut self, sinks: Vec<(Made, Option<Box<dyn Drain>>)>) -> HashMap<String, RunningSink> {
+    fn swap_sinks(
+        &mut self,
+        sinks: Vec<(Made, Option<Box<dyn Drain>>)>,
+        files: &Files,
+    ) -> HashMap<String, RunningSink> {
         let mut before = std::mem::take(&mut self.sinks);
         for (made_of, drain) in sinks {
             let id = made_of.component.id.clone();
             let running = match (before.remove(&id), drain) {
                 (Some(running), None) => running,
-                (old, Some(drain)) => self.start_sink(made_of, drain, old),
+                (old, Some(drain)) => self.start_sink(made_of, (drain, files), old),
                 (None, None) => continue,
             };
             self.sinks.insert(id, running);
@@ -234,7 +242,12 @@ impl Topology {
         Arc::new(Door::new(queue, &component.id, self.ground.taps.clone()))
     }
 
-    fn start_sink(&mut self, made_of: Made, drain: Box<dyn Drain>, old: Option<RunningSink>) -> RunningSink {
+    fn start_sink(
+        &mut self,
+        made_of: Made,
+        (drain, files): (Box<dyn Drain>, &Files),
+        old: Option<RunningSink>,
+    ) -> RunningSink {
         let meters = self.ground.context(&made_of.component).meters;
         let (queue, door, before) = self.queue(&made_of, drain.buffer(), old);
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
@@ -245,14 +258,29 @@ impl Topology {
         let health = Health::default();
         let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone() };
         let wait_for = before.filter(|_| drain.is_ordered());
-        let work = drain.run(bench.clone(), stop.clone());
-        let task = tokio::spawn(async move {
+        let (health, span) = (bench.health.clone(), bench.meters.label().span());
+        let ward = self.ward(&made_of, files, (&bench, &stop));
+        let life = life(drain, (&bench, &stop));
+        let task = async move {
             if let Some(before) = wait_for {
                 let _ended = before.await;
             }
-            work.await;
-        });
-        RunningSink { made_of, in_hand, queue, door, rejects, health: bench.health, stop, task }
+            ward.live(life).await;
+        };
+        let task = tokio::spawn(task.instrument(span));
+        RunningSink { made_of, in_hand, queue, door, rejects, health, stop, task }
+    }
+
+    /// What has a sink start again after a panic; also in the place of a guest.
+    fn ward(&self, made_of: &Made, files: &Files, (bench, stop): (&Bench, &Stop)) -> Ward {
+        let ((component, files), ground) = (made_of.recipe(files), self.ground.clone());
+        let (meters, health, asked) = (bench.meters.clone(), bench.health.clone(), stop.clone());
+        let (bench, stop) = (bench.clone(), stop.clone());
+        let again = move || {
+            let drain = ground.sink(&component, &files).map_err(|error| error.why)?;
+            Ok(life(drain, (&bench, &stop)))
+        };
+        Ward { meters, health, stop: asked, again: Arc::new(again) }
     }
 
     /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
@@ -288,7 +316,8 @@ impl Topology {
                 }
                 (old, Some(source)) => {
                     let old = old.map(RunningSource::hand_over).or_else(|| self.retired.take_source(&id));
-                    NewSource { made_of, chain, source }.start(old, &self.alive)
+                    let files = plan.files.clone();
+                    NewSource { made_of, chain, source, files }.start(old, (&self.ground, &self.alive))
                 }
                 (None, None) => continue,
             };
@@ -357,6 +386,12 @@ impl RunningSink {
         let Self { queue, in_hand, stop, task, .. } = self;
         ClosedSink { queue, in_hand, stop, task }
     }
+}
+
+/// A sink at work; a panic while it begins is one of the task.
+fn life(drain: Box<dyn Drain>, (bench, stop): (&Bench, &Stop)) -> Running {
+    let (bench, stop) = (bench.clone(), stop.clone());
+    Box::pin(async move { drain.run(bench, stop).await })
 }
 
 /// How a step is: it runs where its source reads.

@@ -22,6 +22,7 @@ use crate::event::{Budget, Outcome};
 use crate::topology::DataDir;
 
 mod held;
+mod panics;
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
