@@ -169,6 +169,12 @@ async fn verbs_show_and_change_what_runs() {
     assert!(text(&alone).contains("no agent listens at"), "{}", text(&alone));
 }
 
+/// How many reloads a log tells of: some of them as repetitions.
+fn reloads(log: &str) -> usize {
+    let lines = log.lines().filter(|line| line.contains("what the reload changed"));
+    lines.map(|line| line.split_once("repeated=").map_or(1, |(_, times)| times.trim().parse().unwrap())).sum()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_swaps_of_a_watched_folder_lose_and_repeat_nothing() {
     let mut site = Site::new();
@@ -201,7 +207,7 @@ async fn five_hundred_swaps_of_a_watched_folder_lose_and_repeat_nothing() {
     wait::until("everything", || site.arrived().len() as u64 == written).await;
     site.end();
     assert!(site.arrived().values().all(|count| *count == 1), "each once");
-    let reloads = site.log().matches("what the reload changed").count();
+    let reloads = reloads(&site.log());
     assert!((10..=SWAPS).contains(&reloads), "{reloads} reloads");
     assert_eq!(site.log().matches("sinks.out").count(), 0, "unchanged components do not notice");
 }
@@ -257,4 +263,19 @@ async fn an_end_does_not_wait_for_the_secrets_of_a_reload() {
     kill_process(Pid::from_raw(command).unwrap(), Signal::KILL).unwrap();
     assert!(site.log().contains("the configuration was not reloaded: the agent ends"), "{}", site.log());
     assert!(site.log().contains("ended, nothing is left"), "{}", site.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_the_log_says_whose_it_is() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    fs::write(site.path("conf/levada.toml"), site.pipeline("one")).unwrap();
+    site.start(&["--log-format", "json"]);
+    wait::until("a line of the source", || site.log().contains("no file matches yet")).await;
+    let log = site.log();
+    let line = log.lines().find(|line| line.contains("no file matches yet")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["component_id"], &line["component_kind"]), (&"app".into(), &"source".into()), "{line}");
+    assert_eq!((&line["component_type"], &line["level"]), (&"file".into(), &"INFO".into()), "{line}");
+    site.end();
 }

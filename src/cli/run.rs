@@ -35,10 +35,13 @@ pub(super) struct Run {
 }
 
 pub(super) fn run(arguments: &Run) -> ExitCode {
-    if let Err(fault) = arguments.log.begin() {
-        eprintln!("error: {fault}");
-        return ExitCode::from(USAGE);
-    }
+    let journal = match arguments.log.begin() {
+        Ok(journal) => journal,
+        Err(fault) => {
+            eprintln!("error: {fault}");
+            return ExitCode::from(USAGE);
+        }
+    };
     let loaded = arguments.files.load_to_run(None);
     let runtime = match Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -47,7 +50,9 @@ pub(super) fn run(arguments: &Run) -> ExitCode {
             return ExitCode::from(INTERNAL);
         }
     };
+    runtime.spawn(journal.clone().tell_repetitions());
     let code = runtime.block_on(live(arguments, loaded));
+    journal.end();
     // Threads that still read end with the process.
     runtime.shutdown_background();
     code

@@ -102,12 +102,9 @@ impl Pump {
     }
 
     fn landed(&mut self, done: Result<Vec<Told>, tokio::task::JoinError>) {
-        let refused = match done {
-            Ok(refused) => refused,
+        let Ok(refused) = done else {
             // The requests went with the panic: their receipts say failed.
-            Err(_) => {
-                return self.panicked("an internal error ended the delivery of a request: its records come again");
-            }
+            return self.panicked("an internal error ended the delivery of a request: its records come again");
         };
         for told in refused {
             let courier = self.courier.clone();
@@ -166,12 +163,11 @@ impl Pump {
             (cutter, cut.requests)
         });
         let fresh = || Cutter::new(self.courier.sink().clone(), self.pace.limits, self.courier.bodies());
-        let (cutter, requests) = match worked.await {
-            Ok(done) => done,
-            Err(_) => {
-                self.panicked("an internal error ended the encoding of a request: its records come again");
-                (fresh(), Vec::new())
-            }
+        let (cutter, requests) = if let Ok(done) = worked.await {
+            done
+        } else {
+            self.panicked("an internal error ended the encoding of a request: its records come again");
+            (fresh(), Vec::new())
         };
         // A request that was closed took the record along that the time was counted from.
         let counted = self.due.filter(|_| requests.is_empty());

@@ -16,6 +16,7 @@ mod retired;
 mod revive;
 mod roster;
 mod running;
+mod running_sink;
 mod running_source;
 mod suspect;
 mod tables;

@@ -40,13 +40,11 @@ impl Ward {
         loop {
             let begun = Instant::now();
             let why = match life {
-                Ok(running) => match caught(running).await {
-                    Ok(()) => return,
-                    Err(Panicked) => {
-                        self.meters.error("panic");
-                        "an internal error ended it".to_owned()
-                    }
-                },
+                Ok(running) => {
+                    let Err(Panicked) = caught(running).await else { return };
+                    self.meters.error("panic");
+                    "an internal error ended it".to_owned()
+                }
                 Err(why) => format!("an internal error ended it, and it cannot be built again: {why}"),
             };
             attempt = if begun.elapsed() >= GOOD_LIFE { 0 } else { attempt };
@@ -110,7 +108,9 @@ mod tests {
             while let Some(batches) = queue.take(1).await {
                 let is_bad = bad.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok();
                 assert!(!is_bad, "as the test says");
-                batches.into_iter().for_each(|batch| batch.settle(Outcome::Delivered));
+                for batch in batches {
+                    batch.settle(Outcome::Delivered);
+                }
             }
         })
     }

@@ -20,8 +20,8 @@ use super::guard::Guards;
 use super::keepers::{self, Around, Keepers};
 use super::leftover::Leftover;
 use super::retired::{HAND_OVER, Retired};
-use super::revive::Ward;
 use super::roster::{Member, Roster};
+use super::running_sink::{self, ClosedSink, RunningSink};
 use super::running_source::{NewSource, RunningSource};
 use super::tables::{self, Shelf};
 use super::tap::Taps;
@@ -29,7 +29,7 @@ use crate::buffer::Queue;
 use crate::component::health::Health;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
-use crate::component::source::{Running, Source};
+use crate::component::source::Source;
 use crate::config::{Component, Files, Plan};
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, DeadLetters, Drain, InHand, Refusals};
@@ -51,18 +51,6 @@ pub struct Topology {
 struct RunningStep {
     made_of: Made,
     built: BuiltStep,
-}
-
-struct RunningSink {
-    made_of: Made,
-    in_hand: InHand,
-    queue: Arc<Queue>,
-    door: Arc<Door>,
-    /// What reads its output `dead_letter`.
-    rejects: Arc<ArcSwap<Chain>>,
-    health: Health,
-    stop: Stop,
-    task: JoinHandle<()>,
 }
 
 /// What was built for a new plan, before anything is swapped. `None`: unchanged, what runs stays.
@@ -259,8 +247,8 @@ impl Topology {
         let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone() };
         let wait_for = before.filter(|_| drain.is_ordered());
         let (health, span) = (bench.health.clone(), bench.meters.label().span());
-        let ward = self.ward(&made_of, files, (&bench, &stop));
-        let life = life(drain, (&bench, &stop));
+        let ward = running_sink::ward(&made_of, (&self.ground, files), (&bench, &stop));
+        let life = running_sink::life(drain, (&bench, &stop));
         let task = async move {
             if let Some(before) = wait_for {
                 let _ended = before.await;
@@ -269,18 +257,6 @@ impl Topology {
         };
         let task = tokio::spawn(task.instrument(span));
         RunningSink { made_of, in_hand, queue, door, rejects, health, stop, task }
-    }
-
-    /// What has a sink start again after a panic; also in the place of a guest.
-    fn ward(&self, made_of: &Made, files: &Files, (bench, stop): (&Bench, &Stop)) -> Ward {
-        let ((component, files), ground) = (made_of.recipe(files), self.ground.clone());
-        let (meters, health, asked) = (bench.meters.clone(), bench.health.clone(), stop.clone());
-        let (bench, stop) = (bench.clone(), stop.clone());
-        let again = move || {
-            let drain = ground.sink(&component, &files).map_err(|error| error.why)?;
-            Ok(life(drain, (&bench, &stop)))
-        };
-        Ward { meters, health, stop: asked, again: Arc::new(again) }
     }
 
     /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
@@ -371,27 +347,6 @@ impl Topology {
         left.tidy();
         left
     }
-}
-
-/// A sink whose queue nothing of ours writes to any more.
-struct ClosedSink {
-    queue: Arc<Queue>,
-    in_hand: InHand,
-    stop: Stop,
-    task: JoinHandle<()>,
-}
-
-impl RunningSink {
-    fn close(self) -> ClosedSink {
-        let Self { queue, in_hand, stop, task, .. } = self;
-        ClosedSink { queue, in_hand, stop, task }
-    }
-}
-
-/// A sink at work; a panic while it begins is one of the task.
-fn life(drain: Box<dyn Drain>, (bench, stop): (&Bench, &Stop)) -> Running {
-    let (bench, stop) = (bench.clone(), stop.clone());
-    Box::pin(async move { drain.run(bench, stop).await })
 }
 
 /// How a step is: it runs where its source reads.
