@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use super::need;
 use super::tally::{Tally, line};
-use crate::agent::{Agent, Home};
+use crate::agent::Home;
 use crate::{is_asked, wait_for};
 
 const ROTATIONS: usize = 8;
@@ -149,7 +149,9 @@ fn rotate(test: &str, mode: &str, how: Writer, include: &str) {
     for rotation in 0..ROTATIONS {
         // Two rotations without the agent, where what was rotated can still be found.
         if include != "app.log" && AWAY.contains(&rotation) {
-            drop(agent.take().map(Agent::stop));
+            if let Some(agent) = agent.take() {
+                agent.stop();
+            }
         } else {
             agent.get_or_insert_with(|| home.launch(&config));
         }
