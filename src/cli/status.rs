@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::FAULTY;
 use super::client::{Which, runtime};
-use super::screen::say;
+use super::screen::{is_read, say};
 use crate::admin::{Status as Report, StatusOf};
 use crate::config::show_size;
 
@@ -75,13 +75,14 @@ async fn watch(arguments: &Top) -> Result<(), String> {
         let now: Report = agent.get("/status").await?;
         let rates = now.components.iter().map(|component| Rate::of(component, &before, arguments.interval));
         let rates: Vec<_> = rates.collect();
-        if arguments.json {
-            for rate in &rates {
-                say(&format!("{}\n", serde_json::json!(rate)));
-            }
+        let text = if arguments.json {
+            rates.iter().map(|rate| format!("{}\n", serde_json::json!(rate))).collect()
         } else {
             let clear = if stdout().is_terminal() { CLEAR } else { "" };
-            say(&format!("{clear}{}", table(&now, &rates)));
+            format!("{clear}{}", table(&now, &rates))
+        };
+        if !is_read(&text) {
+            return Ok(());
         }
         before = now;
     }

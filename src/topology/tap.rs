@@ -56,18 +56,34 @@ struct Tap {
     number: u64,
     wanted: Wanted,
     runner: Runner,
-    to: Sender<Vec<u8>>,
-    missed: Arc<AtomicU64>,
+    to: Sender<Shown>,
+    unseen: Arc<Unseen>,
     /// Has its condition, or the scrub, panicked?
     is_broken: bool,
+}
+
+/// What a tap gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A record, as JSON.
+    Record(Vec<u8>),
+    /// The condition failed on a record for the first time: why.
+    Failed(String),
+}
+
+/// Records that passed and were not shown.
+#[derive(Debug, Default)]
+struct Unseen {
+    missed: AtomicU64,
+    failed: AtomicU64,
 }
 
 /// An open tap: it closes when dropped.
 #[derive(Debug)]
 pub struct Tapped {
-    /// Records as JSON, as they pass.
-    pub records: Receiver<Vec<u8>>,
-    missed: Arc<AtomicU64>,
+    /// Records as they pass.
+    pub records: Receiver<Shown>,
+    unseen: Arc<Unseen>,
     number: u64,
     taps: Taps,
 }
@@ -77,12 +93,12 @@ impl Taps {
     pub fn open(&self, wanted: Wanted) -> Tapped {
         let (to, records) = channel(WAITING);
         let number = self.0.last.fetch_add(1, Ordering::Relaxed);
-        let missed = Arc::new(AtomicU64::new(0));
+        let unseen = Arc::new(Unseen::default());
         let mut taps = self.lock();
-        taps.push(Tap { number, wanted, runner: Runner::new(), to, missed: missed.clone(), is_broken: false });
+        taps.push(Tap { number, wanted, runner: Runner::new(), to, unseen: unseen.clone(), is_broken: false });
         self.0.open.store(taps.len(), Ordering::Relaxed);
         drop(taps);
-        Tapped { records, missed, number, taps: self.clone() }
+        Tapped { records, unseen, number, taps: self.clone() }
     }
 
     /// Is any open? What a lane asks at every edge.
@@ -120,7 +136,7 @@ impl Tap {
         let room = self.to.capacity();
         // Without a condition every record is shown: those that have no place need no scrubbing.
         let most = if self.wanted.condition.is_some() && room > 0 { batch.len() } else { batch.len().min(room) };
-        self.missed.fetch_add((batch.len() - most) as u64, Ordering::Relaxed);
+        self.unseen.missed.fetch_add((batch.len() - most) as u64, Ordering::Relaxed);
         let mut copy = batch.select(|at| at < most);
         // Whatever goes wrong here is no business of the records that pass.
         self.is_broken = catch_unwind(AssertUnwindSafe(|| self.send(&mut copy))).is_err();
@@ -130,14 +146,21 @@ impl Tap {
     fn send(&mut self, copy: &mut Batch) {
         self.wanted.scrub.apply(copy, &mut Ports::default());
         for record in copy.iter() {
-            let is_wanted = |condition| self.runner.check(condition, &record).unwrap_or(false);
-            if !self.wanted.condition.as_ref().is_none_or(is_wanted) {
-                continue;
+            match self.wanted.condition.as_ref().map(|condition| self.runner.check(condition, &record)) {
+                None | Some(Ok(true)) => {}
+                Some(Ok(false)) => continue,
+                Some(Err(why)) => {
+                    if self.unseen.failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                        // A full channel is being read: the count at the end tells as much.
+                        let _full = self.to.try_send(Shown::Failed(why));
+                    }
+                    continue;
+                }
             }
             let mut text = Vec::new();
             record.write_json(&mut text);
-            if self.to.try_send(text).is_err() {
-                self.missed.fetch_add(1, Ordering::Relaxed);
+            if self.to.try_send(Shown::Record(text)).is_err() {
+                self.unseen.missed.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -146,7 +169,12 @@ impl Tap {
 impl Tapped {
     /// Records that passed and were not shown, because the reader was too slow.
     pub fn missed(&self) -> u64 {
-        self.missed.load(Ordering::Relaxed)
+        self.unseen.missed.load(Ordering::Relaxed)
+    }
+
+    /// Records on which the condition failed: they do not meet it.
+    pub fn failed(&self) -> u64 {
+        self.unseen.failed.load(Ordering::Relaxed)
     }
 }
 
@@ -183,7 +211,10 @@ mod tests {
     /// The messages that were shown.
     fn shown(tapped: &mut Tapped) -> Vec<String> {
         let records = std::iter::from_fn(|| tapped.records.try_recv().ok());
-        let message = |text: Vec<u8>| serde_json::from_slice::<serde_json::Value>(&text).unwrap()["message"].take();
+        let message = |shown: Shown| {
+            let Shown::Record(text) = shown else { panic!("{shown:?}") };
+            serde_json::from_slice::<serde_json::Value>(&text).unwrap()["message"].take()
+        };
         records.map(|text| message(text).as_str().unwrap().to_owned()).collect()
     }
 
@@ -204,6 +235,17 @@ mod tests {
         assert!(!taps.is_open());
         passes.settle(crate::event::Outcome::Delivered);
         assert_eq!(ledger.worst(), [(0, crate::event::Outcome::Delivered)]);
+    }
+
+    #[test]
+    fn a_condition_that_fails_is_told_once_and_counted() {
+        let (taps, ledger) = (Taps::default(), Arc::new(Ledger::default()));
+        let mut tapped = taps.open(wanted("app", Some("int!(.message) > 1")));
+        taps.see(("app", None), Side::Out, &batch(&ledger, &["a", "b"]));
+        let Ok(Shown::Failed(why)) = tapped.records.try_recv() else { panic!("it is not told") };
+        assert!(why.contains("expected integer"), "{why}");
+        assert!(tapped.records.try_recv().is_err());
+        assert_eq!((tapped.failed(), tapped.missed()), (2, 0));
     }
 
     #[test]
