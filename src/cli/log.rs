@@ -10,6 +10,7 @@ use super::screen;
 use crate::component::mask::Masked;
 use crate::config::Loaded;
 use crate::diagnostic::{Color, Diagnostic, Severity};
+use crate::lang::panic_is_a_fault;
 
 /// How the log looks.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,7 +74,7 @@ fn filter(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Resu
     let from = |name: &str| variable(name).filter(|level| !level.is_empty()).map(|level| (name.to_owned(), level));
     let given = flag.map(|level| ("--log-level".to_owned(), level.to_owned()));
     let given = given.or_else(|| from("LEVADA_LOG")).or_else(|| from("RUST_LOG"));
-    let Some((name, level)) = given else { return Ok(EnvFilter::new("info")) };
+    let Some((name, level)) = given else { return Ok(without_vrl(EnvFilter::new("info"))) };
     let fault = |why: &str| format!("`{level}` in {name} is no log level{why}; expected one of {LEVELS}");
     // A word that is no level would be the name of a module: all of it is logged, and nothing else. `RUST_LOG` may be
     // meant for other programs.
@@ -81,11 +82,20 @@ fn filter(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Resu
     if name != "RUST_LOG" && is_word && level.parse::<LevelFilter>().is_err() {
         return Err(fault(""));
     }
-    EnvFilter::try_new(&level).map_err(|error| fault(&format!(": {error}")))
+    let filter = EnvFilter::try_new(&level).map(without_vrl);
+    filter.map_err(|error| fault(&format!(": {error}")))
+}
+
+/// VRL's own lines quote the text that a function could not parse. What programs say has a line of ours.
+fn without_vrl(filter: EnvFilter) -> EnvFilter {
+    filter.add_directive("vrl=off".parse().expect("it is a directive"))
 }
 
 /// A panic's text is shown only if it is a constant of the program: one made at run time may hold parts of a record.
 fn log_panic(panic: &PanicHookInfo<'_>) {
+    if panic_is_a_fault() {
+        return;
+    }
     let location = panic.location().map(ToString::to_string);
     let text = panic.payload().downcast_ref::<&'static str>().copied();
     tracing::error!(location, "internal error: {}", text.unwrap_or("no text that could be shown"));
@@ -99,7 +109,12 @@ mod tests {
     fn the_flag_wins_over_the_variables() {
         let all = |name: &str| Some(if name == "LEVADA_LOG" { "debug" } else { "trace" }.to_owned());
         let rust = |name: &str| (name == "RUST_LOG").then(|| "trace".to_owned());
-        let shown = |flag, variable: &dyn Fn(&str) -> Option<String>| filter(flag, variable).unwrap().to_string();
+        let shown = |flag, variable: &dyn Fn(&str) -> Option<String>| {
+            let shown = filter(flag, variable).unwrap().to_string();
+            let own: Vec<_> = shown.split(',').filter(|part| *part != "vrl=off").collect();
+            assert!(own.len() < shown.split(',').count(), "VRL would quote records: {shown}");
+            own.join(",")
+        };
         assert_eq!(shown(Some("warn"), &all), "warn");
         assert_eq!(shown(None, &all), "debug");
         assert_eq!(shown(None, &rust), "trace");
