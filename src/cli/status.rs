@@ -75,12 +75,15 @@ async fn watch(arguments: &Top) -> Result<(), String> {
         let now: Report = agent.get("/status").await?;
         let rates = now.components.iter().map(|component| Rate::of(component, &before, arguments.interval));
         let rates: Vec<_> = rates.collect();
-        let text = if arguments.json {
-            rates.iter().map(|rate| format!("{}\n", serde_json::json!(rate))).collect()
+        let mut text = String::new();
+        if arguments.json {
+            for rate in &rates {
+                let _ = writeln!(text, "{}", serde_json::json!(rate));
+            }
         } else {
             let clear = if stdout().is_terminal() { CLEAR } else { "" };
-            format!("{clear}{}", table(&now, &rates))
-        };
+            text = format!("{clear}{}", table(&now, &rates));
+        }
         if !is_read(&text) {
             return Ok(());
         }

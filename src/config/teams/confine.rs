@@ -127,8 +127,9 @@ fn member_files(draft: &Draft, section: &Section, report: &mut Report) {
 
 /// Reports programs that reach beyond the team; are there any?
 fn programs(node: &Node, environment: &[String], sources: &Sources, report: &mut Report) -> bool {
+    // All are told of, not only the first.
     let mut any = |nodes: &mut dyn Iterator<Item = &Node>| {
-        nodes.fold(false, |found, node| programs(node, environment, sources, report) || found)
+        nodes.filter(|node| programs(node, environment, sources, report)).count() > 0
     };
     match &node.value {
         Value::Text(text) => {
