@@ -41,7 +41,7 @@ pub use leftover::Leftover;
 pub use probe::{Probed, probe};
 pub use roster::{Member, Roster};
 pub use running::{Guest, Topology};
-pub use tap::{Side, Tapped, Taps, Wanted};
+pub use tap::{Shown, Side, Tapped, Taps, Wanted};
 pub use trial::{Emitted, Trial};
 
 /// The folder that is this process's alone.
