@@ -62,6 +62,11 @@ pub(super) fn fits_text(bytes: u64) -> Result<(), ExpressionError> {
     if bytes <= LARGEST { Ok(()) } else { Err(stop(TOO_LARGE)) }
 }
 
+/// The levels of a value that does not exist yet.
+pub(super) fn fits_levels(levels: usize) -> Result<(), ExpressionError> {
+    if levels <= DEEPEST { Ok(()) } else { Err(stop(TOO_DEEP)) }
+}
+
 fn spend(bytes: u64) -> Result<(), &'static str> {
     if let Some(why) = stopped() {
         return Err(why);

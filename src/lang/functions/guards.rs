@@ -17,6 +17,8 @@ pub(in crate::lang) const COUNT: &str = "(count)";
 
 /// Around a block of LZ4 that begins with its size.
 const PREPENDED: &str = "(lz4)";
+/// Around an object whose keys are split by a separator of the program.
+const KEYED: &str = "(keyed)";
 
 /// The largest inputs whose output no ratio of the format makes too large: that of deflate is 1032.
 const SMALL: u64 = LARGEST / 1032;
@@ -37,9 +39,15 @@ enum Guard {
     Zstd,
     Snappy,
     Lz4,
+    /// Keys that become levels, at dots or at any character.
+    Dotted,
+    Keyed,
+    /// Text whose brackets or tags are levels.
+    Brackets,
+    Tags,
 }
 
-const ALL: [(&str, Guard); 10] = [
+const ALL: [(&str, Guard); 14] = [
     (READ, Guard::Read),
     (FACTOR, Guard::Factor),
     (COUNT, Guard::Count),
@@ -50,10 +58,14 @@ const ALL: [(&str, Guard); 10] = [
     ("(zstd)", Guard::Zstd),
     ("(snappy)", Guard::Snappy),
     (PREPENDED, Guard::Lz4),
+    ("(dotted)", Guard::Dotted),
+    (KEYED, Guard::Keyed),
+    ("(brackets)", Guard::Brackets),
+    ("(tags)", Guard::Tags),
 ];
 
 /// The arguments of functions that have a guard.
-const ARGUMENTS: [(&str, &str, &str); 7] = [
+const ARGUMENTS: [(&str, &str, &str); 10] = [
     ("set", "path", "(path)"),
     ("decode_lz4", "buf_size", "(size)"),
     ("decode_lz4", "value", PREPENDED),
@@ -61,6 +73,10 @@ const ARGUMENTS: [(&str, &str, &str); 7] = [
     ("decode_zlib", "value", "(zlib)"),
     ("decode_zstd", "value", "(zstd)"),
     ("decode_snappy", "value", "(snappy)"),
+    // These call themselves for each level, whatever the stack holds.
+    ("unflatten", "value", "(dotted)"),
+    ("parse_ruby_hash", "value", "(brackets)"),
+    ("parse_xml", "value", "(tags)"),
 ];
 
 /// All guards.
@@ -81,6 +97,9 @@ pub(in crate::lang) fn of_argument(
 ) -> Option<&'static str> {
     let argument = ARGUMENTS.iter().find(|(name, argument, _)| *name == function && *argument == keyword);
     let guard = argument.map(|(_, _, guard)| *guard);
+    if function == "unflatten" && all.contains(&Some("separator")) {
+        return guard.map(|_| KEYED);
+    }
     guard.filter(|guard| *guard != PREPENDED || all.contains(&Some("prepended_size")))
 }
 
@@ -165,6 +184,10 @@ impl Guarded {
                 None => Ok(()),
             },
             (Guard::Size, Value::Integer(bytes)) => allowance::fits_text(u64::try_from(*bytes).unwrap_or(u64::MAX)),
+            (Guard::Dotted, _) => allowance::fits_levels(levels(value, &|key| 1 + key.matches('.').count())),
+            (Guard::Keyed, _) => allowance::fits_levels(levels(value, &|key| 1 + key.len())),
+            (Guard::Brackets, Value::Bytes(text)) => allowance::fits_levels(brackets(text)),
+            (Guard::Tags, Value::Bytes(text)) => allowance::fits_levels(tags(text)),
             (guard, Value::Bytes(data)) => decoded(guard, data).map_or(Ok(()), allowance::fits_text),
             _ => Ok(()),
         }
@@ -200,4 +223,37 @@ fn varint(data: &[u8]) -> u64 {
         }
     }
     length
+}
+
+/// The levels of an object once each key is as many as `of` says.
+fn levels(value: &Value, of: &impl Fn(&str) -> usize) -> usize {
+    let Value::Object(members) = value else { return 0 };
+    members.iter().map(|(key, member)| of(key) + levels(member, of)).max().unwrap_or(0)
+}
+
+/// The most brackets that are open at once. Those inside of texts count, too.
+fn brackets(text: &[u8]) -> usize {
+    most_open(text.iter().map(|byte| match byte {
+        b'{' | b'[' | b'(' => 1,
+        b'}' | b']' | b')' => -1,
+        _ => 0,
+    }))
+}
+
+/// The most tags that are open at once.
+fn tags(text: &[u8]) -> usize {
+    most_open(text.windows(2).map(|pair| match pair {
+        b"</" | b"/>" => -1,
+        [b'<', next] if !b"!?".contains(next) => 1,
+        _ => 0,
+    }))
+}
+
+fn most_open(steps: impl Iterator<Item = i32>) -> usize {
+    let (mut open, mut most) = (0_i64, 0);
+    for step in steps {
+        open = (open + i64::from(step)).max(0);
+        most = most.max(open);
+    }
+    usize::try_from(most).unwrap_or(usize::MAX)
 }

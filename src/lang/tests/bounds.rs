@@ -108,6 +108,10 @@ fn a_program_that_makes_too_much_fails_and_leaves_the_record() {
         ("16 MiB", ".y = decode_snappy!(decode_base16!(\"ffffffff0f00\"))".to_owned()),
         ("16 MiB", ".y = decode_lz4!(decode_base16!(\"ffffffff00\"), prepended_size: true)".to_owned()),
         ("16 MiB", ".y = decode_lz4!(\"abc\", buf_size: int!(.n))".to_owned()),
+        ("256 levels", ".y = unflatten(object_from_array!([[\"a.\" * 100000, 1]]))".to_owned()),
+        ("256 levels", ".y = unflatten(object_from_array!([[\"a-\" * 100000, 1]]), separator: \"-\")".to_owned()),
+        ("256 levels", ".y = parse_ruby_hash!(\"{\\\"a\\\"=>\" * 100000)".to_owned()),
+        ("256 levels", ".y = parse_xml!(\"<a>\" * 100000 + \"</a>\" * 100000)".to_owned()),
         ("256 levels", "x = []\nfor_each(array!(.l)) -> |_i, _v| { x = [x] }\n.y = x".to_owned()),
         ("256 levels", "for_each(array!(.l)) -> |_i, _v| { .x = [.x] }".to_owned()),
     ] {
