@@ -6,10 +6,11 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::discovery::Discovery;
-use super::job::{Job, Letter, Pace};
+use super::job::{Job, Letter, Pace, Tailing};
 use super::lane::Reader;
+use super::links;
 use super::mailbox::Mailbox;
-use super::settings::FileSettings;
+use super::search::Search;
 use crate::component::outlet::Outlet;
 use crate::component::row::Context;
 use crate::component::signal::Stop;
@@ -19,20 +20,28 @@ use crate::component::task::{on_thread, within};
 /// After a panic of one thread: how long the others may wait for what they have in flight.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// A `file` source that is ready to run.
-pub(super) struct FileSource {
+/// A source that follows files, ready to run.
+pub(in crate::sources) struct FileSource {
     job: Arc<Job>,
 }
 
 impl FileSource {
     /// Makes sure that positions can be kept.
-    pub(super) fn build(settings: FileSettings, context: &Context) -> Result<Self, String> {
-        let pace = Pace::new(Duration::from_millis(settings.glob_minimum_cooldown_ms));
-        Self::with_pace(settings, context, pace)
+    pub(in crate::sources) fn build(
+        search: Box<dyn Search>,
+        tailing: Tailing,
+        context: &Context,
+    ) -> Result<Self, String> {
+        let pace = Pace::new(Duration::from_millis(tailing.glob_minimum_cooldown_ms));
+        Self::with_pace(search, tailing, (context, pace))
     }
 
-    pub(super) fn with_pace(settings: FileSettings, context: &Context, pace: Pace) -> Result<Self, String> {
-        let job = Job::new(settings, context, pace);
+    pub(super) fn with_pace(
+        search: Box<dyn Search>,
+        tailing: Tailing,
+        (context, pace): (&Context, Pace),
+    ) -> Result<Self, String> {
+        let job = Job::new(search, tailing, context, pace);
         job.positions.probe()?;
         Ok(Self { job: Arc::new(job) })
     }
@@ -51,6 +60,7 @@ impl Source for FileSource {
 /// Looks for files and keeps positions, while lanes read. A panic in any of it ends all of it, in order, before it is
 /// passed on: then the source starts again, at the positions that were committed.
 fn keep(job: &Arc<Job>, outlet: &dyn Outlet, stop: &Stop) {
+    links::raise_open_files();
     job.notes.open();
     let stop = stop.child();
     let lanes: Vec<Reading> = (0..lanes()).filter_map(|number| read(job, number, (outlet, &stop))).collect();
