@@ -35,8 +35,13 @@ pub struct Seen {
 impl Batch {
     /// An empty batch over `block`, all of whose records will be of `origin`.
     pub fn new(block: Bytes, origin: Arc<Origin>, receipt: Receipt) -> Self {
+        Self { receipts: vec![receipt], ..Self::unanswered(block, origin) }
+    }
+
+    /// An empty batch over `block` that answers to nobody yet: what it will cover is known when it is filled.
+    pub fn unanswered(block: Bytes, origin: Arc<Origin>) -> Self {
         let tables = Tables { blocks: vec![block], origins: vec![origin], ..Tables::default() };
-        Self { records: vec![], tables: Arc::new(tables), receipts: vec![receipt] }
+        Self { records: vec![], tables: Arc::new(tables), receipts: vec![] }
     }
 
     /// Adds a block: its number is how many there were.

@@ -11,8 +11,7 @@ const LONGEST_TIME: usize = 40;
 
 #[inline]
 pub(super) fn parse(line: &[u8]) -> Option<Framed> {
-    let time_end = memchr::memchr(b' ', &line[..line.len().min(LONGEST_TIME)])?;
-    let time = rfc3339::parse(&line[..time_end])?;
+    let (time, time_end) = time(line)?;
     let stream = Stream::of(line.get(time_end + 1..time_end + 7)?)?;
     let tags_at = time_end + 8;
     if line[time_end + 7..].first() != Some(&b' ') {
@@ -34,4 +33,11 @@ pub(super) fn parse(line: &[u8]) -> Option<Framed> {
         Some(_) => return None,
     };
     Some(Framed { time, stream, is_partial, payload: payload..line.len(), is_escaped: false })
+}
+
+/// The time that a line begins with, and where that ends.
+#[inline]
+pub(super) fn time(line: &[u8]) -> Option<(i64, usize)> {
+    let end = memchr::memchr(b' ', &line[..line.len().min(LONGEST_TIME)])?;
+    Some((rfc3339::parse(&line[..end])?, end))
 }

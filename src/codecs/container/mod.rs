@@ -69,3 +69,12 @@ pub fn parse(line: &[u8], members: &mut Vec<Member>) -> Option<Framed> {
         _ => None,
     }
 }
+
+/// The time that a runtime's line tells, which may be cut anywhere behind it: nanoseconds since the Unix epoch. Docker writes
+/// it last: of a line of docker's, all must be there.
+pub fn time(line: &[u8]) -> Option<i64> {
+    match line.first()? {
+        b'{' => docker::parse(line, &mut Vec::new()).map(|framed| framed.time),
+        _ => cri::time(line).map(|(time, _)| time),
+    }
+}

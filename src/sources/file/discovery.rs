@@ -289,7 +289,7 @@ impl Discovery {
             return Ok((Checkpoint { fingerprint, ..Checkpoint::default() }, key));
         }
         let guard = Guard::read(&found.file, found.size)?;
-        Ok((guard.map(|guard| Checkpoint { offset: found.size, guard, fingerprint }).unwrap_or_default(), key))
+        Ok((guard.map(|guard| Checkpoint { offset: found.size, guard, fingerprint, ..Checkpoint::default() }).unwrap_or_default(), key))
     }
 }
 
@@ -341,7 +341,7 @@ mod tests {
         let state = folder.path().join("state");
         let settings: FileSettings = toml::from_str("include = ['/nowhere/*.log']").unwrap();
         let (_, context) = context(&state, 1 << 20);
-        let job = Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context), &context, QUICK));
+        let job = Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context).unwrap(), &context, QUICK));
         let mut discovery = Discovery::new(job.clone(), vec![Arc::default()]);
         let log = Log::default();
         let written = log.clone();

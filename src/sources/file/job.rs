@@ -8,7 +8,7 @@ use super::mailbox::Mailbox;
 use super::positions::Positions;
 use super::search::Search;
 use super::settings::ReadFrom;
-use crate::codecs::Decoder;
+use crate::codecs::units::Layout;
 use crate::component::meters::Meters;
 use crate::component::row::Context;
 use crate::event::{Budget, Outcome, StreamKey};
@@ -73,9 +73,9 @@ impl Pace {
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// How files are followed, whatever is looked for. The settings of the sources tell what each is for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::sources) struct Tailing {
-    pub(in crate::sources) decoder: Decoder,
+    pub(in crate::sources) layout: Layout,
     pub(in crate::sources) read_from: ReadFrom,
     pub(in crate::sources) ignore_older_secs: Option<u64>,
     pub(in crate::sources) max_read_bytes: usize,

@@ -205,6 +205,7 @@ impl Reader {
             return self.close(id);
         }
         let until = Instant::now() + tail.calm.pause;
+        let until = tail.due(&self.job).map_or(until, |due| due.min(until));
         tail.calm.pause = (tail.calm.pause * 2).min(self.job.pace.poll);
         tail.state = State::Sleeps(until);
         self.timers.push(Reverse((until, id)));

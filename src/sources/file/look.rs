@@ -38,8 +38,15 @@ pub(super) enum Turn {
 }
 
 impl Tail {
-    /// Reads what there is, up to a quantum, and offers it.
+    /// Reads what there is, up to a quantum, and offers it; where there is nothing, what has waited long enough.
     pub(super) fn turn(&mut self, desk: &mut Desk<'_>) -> io::Result<Turn> {
+        match self.look(desk)? {
+            Turn::Quiet => self.flush(desk),
+            turn => Ok(turn),
+        }
+    }
+
+    fn look(&mut self, desk: &mut Desk<'_>) -> io::Result<Turn> {
         // Before the look: a write after it is told of again.
         self.is_told.store(false, Ordering::Release);
         let about = self.file.metadata()?;

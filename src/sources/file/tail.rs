@@ -13,8 +13,9 @@ use super::job::{FileId, Job, LONGEST_RETRY, Letter};
 use super::look::Desk;
 use super::mailbox::Mailbox;
 use super::positions::{Checkpoint, Entry};
+use crate::codecs::units::{Assembler, Resume};
 use crate::component::outlet::Held;
-use crate::event::{Origin, Outcome, Receipt, Resolution, Resolve, StreamKey, Tracker};
+use crate::event::{Origin, Outcome, Permit, Receipt, Resolution, Resolve, StreamKey, Tracker};
 
 /// A file that is followed.
 pub(super) struct Tail {
@@ -29,8 +30,10 @@ pub(super) struct Tail {
     pub(super) guard: Guard,
     /// How the file stood when there was nothing more to read.
     pub(super) seen: Option<Seen>,
-    /// How far to read ahead: the quantum, or more while a line does not end within it.
-    pub(super) reach: usize,
+    /// When it was found: what its units wait for is told from here.
+    pub(super) born: Instant,
+    /// Memory for what is not whole yet.
+    pub(super) hold: Option<Permit>,
     /// Records and members a record of the last batch: the next one is made as large.
     pub(super) guess: (usize, usize),
     pub(super) state: State,
@@ -70,13 +73,34 @@ pub(super) struct Calm {
     pub(super) pause: Duration,
 }
 
+/// A place to read on from, and the guard there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    pub(super) resume: Resume,
+    pub(super) guard: Guard,
+}
+
+impl Mark {
+    fn of(at: &Checkpoint) -> Self {
+        Self { resume: Resume { offset: at.offset, ahead: at.ahead }, guard: at.guard }
+    }
+}
+
 /// One generation of a file: what was written to it from one truncation to the next.
 pub(super) struct Stream {
     pub(super) origin: Arc<Origin>,
     pub(super) tracker: Tracker,
-    /// Where each batch in flight ends, and the guard there.
-    ends: VecDeque<(u64, Guard)>,
-    committed_guard: Guard,
+    /// What is not whole yet.
+    pub(super) units: Assembler,
+    /// Has the assembler been told where it begins?
+    pub(super) is_begun: bool,
+    /// How many batches were offered: what the tracker counts in, since the place to go back to does not always move.
+    offered: u64,
+    /// Where to read on when each batch in flight has resolved.
+    marks: VecDeque<(u64, Mark)>,
+    /// What the last of them was.
+    pub(super) last: Mark,
+    pub(super) committed: Mark,
     acks: Arc<dyn Resolve>,
 }
 
@@ -96,24 +120,44 @@ impl Resolve for Acks {
 impl Stream {
     fn new(id: FileId, origin: Arc<Origin>, checkpoint: Checkpoint, lane: Arc<Mailbox<Letter>>) -> Self {
         let acks = Arc::new(Acks { id, stream: origin.stream(), lane });
-        let tracker = Tracker::new(checkpoint.offset);
-        Self { origin, tracker, ends: VecDeque::new(), committed_guard: checkpoint.guard, acks }
+        let committed = Mark::of(&checkpoint);
+        Self {
+            units: Assembler::new(&origin),
+            origin,
+            tracker: Tracker::default(),
+            is_begun: false,
+            offered: 0,
+            marks: VecDeque::new(),
+            last: committed,
+            committed,
+            acks,
+        }
     }
 
-    /// A receipt for all that is read up to `next`.
-    pub(super) fn receipt(&mut self, next: u64, guard: Guard) -> Receipt {
-        let token = self.tracker.offer(next);
-        self.ends.push_back((next, guard));
+    /// A receipt for all that was read, when reading goes on from `mark` should it begin again.
+    pub(super) fn receipt(&mut self, mark: Mark) -> Receipt {
+        self.offered += 1;
+        let token = self.tracker.offer(self.offered);
+        self.marks.push_back((self.offered, mark));
+        self.last = mark;
         Receipt::new(self.acks.clone(), token)
     }
 
-    /// Notes that `token` resolved well; gives the new checkpoint if it moved.
-    fn resolve(&mut self, token: u64) -> Option<(u64, Guard)> {
-        let offset = self.tracker.resolve(token)?;
-        while let Some((_, guard)) = self.ends.pop_front_if(|(next, _)| *next <= offset) {
-            self.committed_guard = guard;
+    /// Notes that `token` resolved well; gives the new place to read on from if it moved.
+    fn resolve(&mut self, token: u64) -> Option<Mark> {
+        let count = self.tracker.resolve(token)?;
+        while let Some((_, mark)) = self.marks.pop_front_if(|(offered, _)| *offered <= count) {
+            self.committed = mark;
         }
-        Some((offset, self.committed_guard))
+        Some(self.committed)
+    }
+
+    /// Forgets what is in flight and what is not whole.
+    fn rewind(&mut self) -> Mark {
+        self.tracker.rewind();
+        self.marks.clear();
+        (self.is_begun, self.last) = (false, self.committed);
+        self.committed
     }
 }
 
@@ -137,7 +181,8 @@ impl Tail {
             offset: entry.at.offset,
             guard: entry.at.guard,
             seen: None,
-            reach: job.tailing.max_read_bytes,
+            born: Instant::now(),
+            hold: None,
             guess: (0, 0),
             state: State::Ready,
             calm: Calm { since: Instant::now(), pause: job.pace.linger },
@@ -156,7 +201,7 @@ impl Tail {
         let start = Checkpoint::default();
         self.stream = Stream::new(self.id, job.search.origin(key, &self.path), start, lane);
         (self.fingerprint, self.offset, self.guard) = (start.fingerprint, start.offset, start.guard);
-        (self.seen, self.reach) = (None, job.tailing.max_read_bytes);
+        (self.seen, self.hold) = (None, None);
         Ok(())
     }
 
@@ -164,7 +209,8 @@ impl Tail {
     pub(super) fn begin(&mut self, desk: &Desk<'_>, first: &[u8]) -> io::Result<()> {
         let key = desk.job.search.key(&self.path, first);
         desk.job.positions.begin(self.id, key, Fingerprint::of(first))?;
-        let start = Checkpoint { offset: self.offset, guard: self.guard, fingerprint: self.fingerprint };
+        let Resume { offset, ahead } = self.stream.committed.resume;
+        let start = Checkpoint { offset, ahead, guard: self.guard, fingerprint: self.fingerprint };
         self.stream = Stream::new(self.id, desk.job.search.origin(key, &self.path), start, desk.mailbox.clone());
         Ok(())
     }
@@ -172,9 +218,10 @@ impl Tail {
     /// A batch has resolved. Returns when to go back to what is committed, if it failed.
     pub(super) fn resolved(&mut self, job: &Job, (token, worst): (u64, Outcome)) -> Option<Instant> {
         if worst != Outcome::Failed {
-            if let Some((offset, guard)) = self.stream.resolve(token) {
+            if let Some(Mark { resume, guard }) = self.stream.resolve(token) {
                 self.failures = 0;
-                job.positions.commit(self.id, Checkpoint { offset, guard, fingerprint: self.fingerprint });
+                let Resume { offset, ahead } = resume;
+                job.positions.commit(self.id, Checkpoint { offset, ahead, guard, fingerprint: self.fingerprint });
             }
             return None;
         }
@@ -189,10 +236,9 @@ impl Tail {
 
     /// Goes back to what is committed: it is read and offered again, with the same identities.
     pub(super) fn rewind(&mut self) {
-        self.offset = self.stream.tracker.rewind();
-        self.stream.ends.clear();
-        self.guard = self.stream.committed_guard;
-        self.seen = None;
+        let Mark { resume, guard } = self.stream.rewind();
+        (self.offset, self.guard) = (resume.offset, guard);
+        (self.seen, self.hold) = (None, None);
     }
 
     /// The file cannot be read now. Returns when to try again.

@@ -94,7 +94,7 @@ impl Bench {
         assert_eq!(settings.check(), []);
         let (families, context) = context(&self.state(), self.memory);
         let meters = context.meters.clone();
-        let (search, tailing) = (Box::new(Named::new(&settings)), settings.tailing(&context));
+        let (search, tailing) = (Box::new(Named::new(&settings)), settings.tailing(&context).unwrap());
         let source = FileSource::with_pace(search, tailing, (&context, QUICK)).unwrap();
         let stop = Stop::default();
         let running = Box::new(source).run(Arc::new(outlet.clone()), stop.clone());

@@ -1,0 +1,167 @@
+//! A group: lines of one stream that are one record.
+
+use std::time::Duration;
+
+use super::fill::Fill;
+use super::{End, Line, reuse};
+use crate::codecs::container::Stream;
+use crate::codecs::lines::head;
+use crate::codecs::multiline::{Multiline, State, Verdict};
+
+/// The lines so far of a record.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    open: Option<Open>,
+    /// Its lines, unless it has but one that lies in the block.
+    text: Vec<u8>,
+}
+
+/// What is known of a group besides its text.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    state: State,
+    stream: Stream,
+    /// Where it lies in the block, while it has but one line.
+    place: Option<(usize, usize)>,
+    position: u64,
+    time: i64,
+    is_told: bool,
+    lines: u32,
+    original: u64,
+    is_dangling: bool,
+    /// The last line's, and when that was read.
+    last: i64,
+    tick: Duration,
+}
+
+/// What a group needs while a piece is read.
+pub(super) struct Reading<'a, 'b> {
+    pub(super) rules: &'a Multiline,
+    pub(super) fill: &'a mut Fill<'b>,
+    /// The batch's block.
+    pub(super) block: &'a [u8],
+    pub(super) max_line_bytes: usize,
+    pub(super) tick: Duration,
+}
+
+impl Group {
+    /// A line comes: it joins the group, or ends it and begins the next, or stands alone.
+    pub(super) fn line(&mut self, line: &Line<'_>, reading: &mut Reading<'_, '_>) {
+        if self.open.is_some_and(|open| open.is_late(line, reading.rules.timeout)) {
+            self.end(End::Written, reading);
+        }
+        if let Some(open) = self.open {
+            match reading.rules.next(open.state, line.text) {
+                Verdict::Joins(state) => return self.join(line, state, reading),
+                Verdict::JoinsLast => {
+                    self.join(line, open.state, reading);
+                    return self.end(End::Written, reading);
+                }
+                Verdict::Ends => self.end(End::Written, reading),
+            }
+        }
+        match reading.rules.begins(line.text) {
+            Some(state) => self.begin(line, state, reading),
+            None => reading.fill.line(line),
+        }
+    }
+
+    fn begin(&mut self, line: &Line<'_>, state: State, reading: &Reading<'_, '_>) {
+        let text = cut(line.text, reading.max_line_bytes);
+        let place = line.place.map(|start| (start, text.len()));
+        if place.is_none() {
+            self.text.extend_from_slice(text);
+        }
+        self.open = Some(Open {
+            state,
+            stream: line.stream,
+            place,
+            position: line.position,
+            time: line.time,
+            is_told: line.is_told,
+            lines: 1,
+            original: line.original,
+            is_dangling: line.is_dangling,
+            last: line.time,
+            tick: reading.tick,
+        });
+    }
+
+    /// Adds a line; one that the group has no room for begins another, in the same place of the rules.
+    fn join(&mut self, line: &Line<'_>, state: State, reading: &mut Reading<'_, '_>) {
+        let Some(open) = self.open else { return };
+        let text = cut(line.text, reading.max_line_bytes);
+        let bytes = open.place.map_or(self.text.len(), |(_, len)| len) + 1 + text.len();
+        if open.lines >= reading.rules.max_lines || bytes > reading.rules.max_bytes {
+            reading.fill.tally.split += 1;
+            self.end(End::Written, reading);
+            return self.begin(line, state, reading);
+        }
+        self.keep(reading.block);
+        self.text.push(b'\n');
+        self.text.extend_from_slice(text);
+        if let Some(open) = &mut self.open {
+            (open.state, open.last, open.tick) = (state, line.time, reading.tick);
+            open.lines += 1;
+            open.original += 1 + line.original;
+            open.is_dangling = line.is_dangling;
+        }
+    }
+
+    /// Copies what lies in the block: it must not be there any more when the group goes on.
+    pub(super) fn keep(&mut self, block: &[u8]) {
+        if let Some((start, len)) = self.open.as_mut().and_then(|open| open.place.take()) {
+            self.text.extend_from_slice(&block[start..start + len]);
+        }
+    }
+
+    /// The group is a record.
+    pub(super) fn end(&mut self, end: End, reading: &mut Reading<'_, '_>) {
+        let Some(open) = self.open.take() else { return };
+        let text = match open.place {
+            Some((start, len)) => &reading.block[start..start + len],
+            None => &self.text,
+        };
+        let line = Line {
+            text,
+            place: open.place.map(|(start, _)| start),
+            stream: open.stream,
+            position: open.position,
+            time: open.time,
+            is_told: open.is_told,
+            original: open.original,
+            is_dangling: open.is_dangling,
+        };
+        reading.fill.record(&line, if open.is_dangling { End::Early } else { end });
+        self.text = reuse(std::mem::take(&mut self.text));
+    }
+
+    /// Where it begins.
+    pub(super) fn start(&self) -> Option<u64> {
+        self.open.map(|open| open.position)
+    }
+
+    /// When it has ended, if no line comes.
+    pub(super) fn deadline(&self, rules: &Multiline) -> Option<Duration> {
+        self.open.map(|open| open.tick.saturating_add(rules.timeout))
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Open {
+    /// Did too much time pass before `line`, as the lines tell?
+    fn is_late(&self, line: &Line<'_>, timeout: Duration) -> bool {
+        self.is_told && line.is_told && i128::from(line.time) - i128::from(self.last) > timeout.as_nanos() as i128
+    }
+}
+
+fn cut(text: &[u8], limit: usize) -> &[u8] {
+    &text[..head(text, limit)]
+}
