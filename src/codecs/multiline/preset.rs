@@ -47,7 +47,7 @@ const JAVA: &[Step] = &[
 const PYTHON: &[Step] = &[
     (START, r"Traceback \(most recent call last\):\s*$", 1),
     (1, r"^\s+\S", 1),
-    (1, r"^[A-Za-z_][\w.]*(?::|\s*$)", 2),
+    (1, r"^[A-Za-z_][\w.]*(?:: |(?:Error|Exception|Warning|Interrupt|Exit|Iteration|Group):?\s*$)", 2),
     (2, r"^\s+[|+]", 2),
     (2, r"^\s*$", 3),
     (3, r"^(?:During handling of the above exception|The above exception was the direct cause)", 4),
@@ -84,8 +84,12 @@ const RUBY: &[Step] = &[(START, ANY, 1), (1, r"^\s+from |^\s+\d+: from |^\s*\S+\
 
 const PHP: &[Step] = &[
     (START, ANY, 1),
-    (1, r"^(?:PHP )?(?:Stack trace:|\s+\d+\. )|^#\d+ |^\s+thrown in |^Next \S|^\[(?:stacktrace|previous exception)\]", 1),
+    (1, r"^#\d+ \{main\}\s*$", 2),
+    (1, r"^(?:PHP )?(?:Stack trace:|\s+\d+\. )|^#\d+ |^\s+thrown in |^\[(?:stacktrace|previous exception)\]", 1),
     (1, r#"^"\} ?$"#, 1),
+    // Behind the outermost frame: the end, or an exception that this one caused.
+    (2, r"^\s*$", 2),
+    (2, r#"^Next \S|^\s+thrown in |^\[previous exception\]|^"\} ?$"#, 1),
 ];
 
 const RUST: &[Step] = &[

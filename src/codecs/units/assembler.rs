@@ -9,7 +9,7 @@ use super::charset::Charset;
 use super::fill::{Fill, Tally};
 use super::group::{Group, Reading};
 use super::layout::{Framing, Layout};
-use super::long::Long;
+use super::long::{Ended, Long};
 use super::{End, Line, reuse};
 use crate::codecs::container::{self, Stream};
 use crate::event::json::{self, Member};
@@ -100,8 +100,9 @@ struct Raw<'a> {
     bytes: &'a [u8],
     place: Option<usize>,
     position: u64,
-    /// More than `bytes` has, if it was cut.
+    /// More than `bytes` has, if it was cut; then its last byte is not among them.
     len: u64,
+    last: u8,
     is_dangling: bool,
 }
 
@@ -182,8 +183,7 @@ impl Assembler {
     fn pass_on(&mut self, pass: &mut Pass<'_, '_>, is_due: impl Fn(Duration) -> bool) {
         let layout = pass.layout;
         if is_due(Duration::MAX) && let Some(ended) = self.long.end() {
-            let raw = Raw { bytes: &ended.head, place: None, position: ended.start, len: ended.len, is_dangling: true };
-            self.raw(raw, pass);
+            self.raw(ended.raw(true), pass);
             self.long.give_back(ended.head);
         }
         for stream in Stream::ALL {
@@ -247,8 +247,8 @@ impl Assembler {
                 self.end_long(&body[start..end], pass);
             } else {
                 let place = Some(input.bytes.start + start);
-                let raw = Raw { bytes: &body[start..end], place, position: input.position + start as u64, len: len as u64, is_dangling: false };
-                self.raw(raw, pass);
+                let (bytes, position) = (&body[start..end], input.position + start as u64);
+                self.raw(Raw { bytes, place, position, len: len as u64, last: 0, is_dangling: false }, pass);
             }
         }
         let rest = &body[at..];
@@ -267,8 +267,7 @@ impl Assembler {
     fn end_long(&mut self, rest: &[u8], pass: &mut Pass<'_, '_>) {
         self.long.push(rest, 0, pass.layout.raw_cap());
         let Some(ended) = self.long.end() else { return };
-        let raw = Raw { bytes: &ended.head, place: None, position: ended.start, len: ended.len, is_dangling: false };
-        self.raw(raw, pass);
+        self.raw(ended.raw(false), pass);
         self.long.give_back(ended.head);
     }
 
@@ -276,18 +275,25 @@ impl Assembler {
     #[inline]
     fn raw(&mut self, raw: Raw<'_>, pass: &mut Pass<'_, '_>) {
         let skipped = if raw.position == 0 { self.mark.min(raw.bytes.len()) } else { 0 };
+        let bytes = &raw.bytes[skipped..];
         if !self.charset.is_utf8() {
-            let (text, is_invalid) = self.charset.decode(&raw.bytes[skipped..]);
-            let text = pass.layout.strip(text.as_bytes());
-            let is_cut = raw.len > raw.bytes.len() as u64;
-            let len = if is_cut { raw.len } else { text.len() as u64 };
-            pass.fill.tally.invalid += usize::from(is_invalid);
-            return self.unwrap(Raw { bytes: text, place: None, len, ..raw }, pass);
+            return self.decoded(Raw { bytes, ..raw }, pass);
         }
-        let bytes = pass.layout.strip(&raw.bytes[skipped..]);
-        let gone = raw.bytes.len() - bytes.len();
         let place = raw.place.map(|place| place + skipped);
-        self.unwrap(Raw { bytes, place, len: raw.len - gone as u64, ..raw }, pass);
+        let is_cut = raw.len > raw.bytes.len() as u64;
+        let text = if is_cut { bytes } else { pass.layout.strip(bytes) };
+        let gone = if is_cut { 1 - pass.layout.strip(&[raw.last]).len() } else { raw.bytes.len() - text.len() };
+        self.unwrap(Raw { bytes: text, place, len: raw.len - gone as u64, ..raw }, pass);
+    }
+
+    fn decoded(&mut self, raw: Raw<'_>, pass: &mut Pass<'_, '_>) {
+        let (text, is_invalid) = self.charset.decode(raw.bytes);
+        let text = pass.layout.strip(text.as_bytes());
+        // What was left out is counted as it stands in the file.
+        let is_cut = text.len() > pass.layout.decoder.max_line_bytes;
+        let len = if is_cut { raw.len } else { text.len() as u64 };
+        pass.fill.tally.invalid += usize::from(is_invalid);
+        self.unwrap(Raw { bytes: text, place: None, len, ..raw }, pass);
     }
 
     /// Takes a line out of what a runtime wrote around it.
@@ -376,6 +382,13 @@ impl Assembler {
             None => pass.fill.line(line),
             Some(rules) => pending.group.line(line, &mut pass.reading(rules)),
         }
+    }
+}
+
+impl Ended {
+    fn raw(&self, is_dangling: bool) -> Raw<'_> {
+        let Self { start, head, len, last } = self;
+        Raw { bytes: head, place: None, position: *start, len: *len, last: *last, is_dangling }
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Reading<'a, 'b> {
 impl Group {
     /// A line comes: it joins the group, or ends it and begins the next, or stands alone.
     pub(super) fn line(&mut self, line: &Line<'_>, reading: &mut Reading<'_, '_>) {
+        // The rules see no more of a line than is kept of it, in however many pieces it came.
+        let line = &Line { text: &line.text[..head(line.text, reading.max_line_bytes)], ..*line };
         if self.open.is_some_and(|open| open.is_late(line, reading.rules.timeout)) {
             self.end(End::Written, reading);
         }
@@ -67,10 +69,9 @@ impl Group {
     }
 
     fn begin(&mut self, line: &Line<'_>, state: State, reading: &Reading<'_, '_>) {
-        let text = cut(line.text, reading.max_line_bytes);
-        let place = line.place.map(|start| (start, text.len()));
+        let place = line.place.map(|start| (start, line.text.len()));
         if place.is_none() {
-            self.text.extend_from_slice(text);
+            self.text.extend_from_slice(line.text);
         }
         self.open = Some(Open {
             state,
@@ -90,8 +91,7 @@ impl Group {
     /// Adds a line; one that the group has no room for begins another, in the same place of the rules.
     fn join(&mut self, line: &Line<'_>, state: State, reading: &mut Reading<'_, '_>) {
         let Some(open) = self.open else { return };
-        let text = cut(line.text, reading.max_line_bytes);
-        let bytes = open.place.map_or(self.text.len(), |(_, len)| len) + 1 + text.len();
+        let bytes = open.place.map_or(self.text.len(), |(_, len)| len) + 1 + line.text.len();
         if open.lines >= reading.rules.max_lines || bytes > reading.rules.max_bytes {
             reading.fill.tally.split += 1;
             self.end(End::Written, reading);
@@ -99,7 +99,7 @@ impl Group {
         }
         self.keep(reading.block);
         self.text.push(b'\n');
-        self.text.extend_from_slice(text);
+        self.text.extend_from_slice(line.text);
         if let Some(open) = &mut self.open {
             (open.state, open.last, open.tick) = (state, line.time, reading.tick);
             open.lines += 1;
@@ -160,8 +160,4 @@ impl Open {
     fn is_late(&self, line: &Line<'_>, timeout: Duration) -> bool {
         self.is_told && line.is_told && i128::from(line.time) - i128::from(self.last) > timeout.as_nanos() as i128
     }
-}
-
-fn cut(text: &[u8], limit: usize) -> &[u8] {
-    &text[..head(text, limit)]
 }

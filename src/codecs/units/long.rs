@@ -9,7 +9,7 @@ pub(super) struct Long {
     pub(super) start: Option<u64>,
     head: Vec<u8>,
     len: u64,
-    /// Its last byte, which may be a carriage return that the head does not have.
+    /// Its last byte, which may be a carriage return behind the head.
     last: u8,
 }
 
@@ -20,6 +20,7 @@ pub(super) struct Ended {
     pub(super) head: Vec<u8>,
     /// More than `head` has, if it was cut.
     pub(super) len: u64,
+    pub(super) last: u8,
 }
 
 impl Long {
@@ -35,11 +36,8 @@ impl Long {
     /// The line ends here.
     pub(super) fn end(&mut self) -> Option<Ended> {
         let start = self.start.take()?;
-        let (head, mut len) = (std::mem::take(&mut self.head), std::mem::take(&mut self.len));
-        if len > head.len() as u64 && self.last == b'\r' {
-            len -= 1;
-        }
-        Some(Ended { start, head, len })
+        let (head, len) = (std::mem::take(&mut self.head), std::mem::take(&mut self.len));
+        Some(Ended { start, head, len, last: self.last })
     }
 
     /// Takes the buffer of a line back.

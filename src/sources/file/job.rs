@@ -49,7 +49,7 @@ pub(super) enum Note {
 
 /// How often things are looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(in crate::sources) struct Pace {
     /// The net: new files, and files that are quiet.
     pub(super) poll: Duration,
     /// A file that was read to its end is left alone at least this long, so that a busy writer makes batches and not

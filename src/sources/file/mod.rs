@@ -35,7 +35,7 @@ mod shelf;
 pub(super) mod source;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod watch;
 
 pub use settings::{FileSettings, ReadFrom};
