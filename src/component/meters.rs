@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use super::file_meters::{FileFamilies, FileMeters};
 use super::reason::Reason;
 use super::utilization::{AtWork, Seat, Utilization, Work};
 
@@ -40,6 +41,7 @@ struct Inner {
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
     utilization: Utilization,
+    files: FileFamilies,
 }
 
 impl Default for Families {
@@ -86,6 +88,7 @@ impl Default for Families {
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
             utilization: Utilization::new(utilization),
+            files: FileFamilies::new(&registry, &LABELS),
             table_reloads,
             registry,
         }))
@@ -254,6 +257,11 @@ impl Meters {
     /// How many records were discarded for `reason` so far.
     pub fn discarded_events(&self, reason: Reason) -> u64 {
         self.0.discarded[reason as usize].get()
+    }
+
+    /// The figures of a source that follows files; shown from the first call on.
+    pub fn files(&self) -> FileMeters {
+        self.0.families.0.files.meters(&self.values())
     }
 
     /// Whose they are.

@@ -19,23 +19,34 @@
 //! file stand, is it still the same) and a `read` (bytes to records to the outlet). Receipts come back to the lane as letters, and
 //! move the committed position.
 
+mod board;
+mod claim;
 mod discovery;
+mod enlist;
 mod fingerprint;
 mod globs;
+mod gz;
+mod input;
 pub(super) mod job;
 mod lane;
+mod limits;
+mod links;
 mod look;
 mod mailbox;
 mod named;
 mod positions;
 mod read;
+mod rotated;
+mod schedule;
 pub(super) mod search;
 mod settings;
 mod shelf;
 pub(super) mod source;
+mod stream;
 mod tail;
 #[cfg(test)]
 pub(super) mod tests;
 mod watch;
 
-pub use settings::{FileSettings, ReadFrom};
+pub use limits::{RateLimit, WhenExceeded};
+pub use settings::{Drain, FileSettings, ReadFrom};

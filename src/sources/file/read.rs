@@ -5,15 +5,17 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::fingerprint::{Guard, guard_len, read_at, read_on};
+use super::fingerprint::{Guard, guard_len};
 use super::job::Job;
 use super::look::{Desk, Turn};
-use super::tail::{Mark, Seen, Tail};
+use super::stream::Mark;
+use super::tail::{Seen, Tail};
 use crate::codecs::units::{Input, Now, Rest, Taken, Tally};
 use crate::component::clock;
 use crate::component::meters::Meters;
 use crate::component::outlet::Offer;
-use crate::event::{Batch, Budget, Receipt};
+use crate::component::reason::Reason;
+use crate::event::{Batch, Budget, Outcome, Receipt};
 
 /// The longest byte order mark.
 const MARK_BYTES: usize = 3;
@@ -22,31 +24,36 @@ impl Tail {
     /// Reads a block and offers what is whole in it.
     pub(super) fn read(&mut self, desk: &mut Desk<'_>, now: Seen) -> io::Result<Turn> {
         let job = desk.job;
-        let reach = job.tailing.max_read_bytes.max(job.tailing.layout.least_read());
+        let Some(input) = &mut self.input else { return Ok(Turn::Quiet) };
         let before = guard_len(self.offset);
-        let ahead = (now.size - self.offset).min(reach as u64) as usize;
+        let is_plain = input.is_plain();
+        let there = if is_plain { now.size - self.offset } else { u64::MAX };
+        let reach = job.tailing.max_read_bytes.max(job.tailing.layout.least_read());
+        let ahead = there.min(reach as u64) as usize;
         let Some(permit) = job.budget.take(before + ahead, desk.waker) else { return Ok(Turn::Starved) };
         let mut buffer = job.budget.buffer(before + ahead);
-        let got = read_on(&self.file, &mut buffer, self.offset - before as u64)?;
+        let got = input.read(&mut buffer, self.offset - before as u64)?;
         buffer.truncate(got);
         if got < before || Guard::of(&buffer[..before]) != self.guard {
             return self.restart(desk);
         }
-        self.begin_units(job, buffer.split_at(before))?;
+        let at_end = got < before + ahead || (is_plain && ahead as u64 == there);
         let rest = match got - before {
+            0 => return Ok(self.rest(now, 0)),
+            _ if at_end && self.is_finished(desk) => Rest::Last,
             read if read == reach => Rest::InParts,
-            read if self.offset + read as u64 == now.size && self.is_finished(job) => Rest::Last,
             _ => Rest::Waits,
         };
+        self.begin_units(job, buffer.split_at(before))?;
         let block = permit.block(buffer);
         let (records, members) = self.guess;
         let mut batch = Batch::unanswered(block.clone(), self.stream.origin.clone()).with_capacity(records, members);
-        let input = Input { block: &block, bytes: before..got, position: self.offset, now: self.moment(), rest };
+        let input = Input { block: &block, bytes: before..got, position: self.offset, now: self.moment(desk), rest };
         let taken = self.stream.units.take(&job.tailing.layout, &mut batch, &input);
         if taken.bytes == 0 {
-            return Ok(self.rest(now));
+            return Ok(self.rest(now, (got - before) as u64));
         }
-        let receipt = self.advance(&block[..before + taken.bytes], taken.bytes)?;
+        let receipt = self.advance(desk, &block[..before + taken.bytes], taken.bytes)?;
         self.guess = guess(&batch);
         drop(block);
         Ok(self.offer(desk, (batch, taken), receipt))
@@ -54,10 +61,10 @@ impl Tail {
 
     /// There is nothing to read: offers what has waited long enough for more, or what a file that has ended has left.
     pub(super) fn flush(&mut self, desk: &mut Desk<'_>) -> io::Result<Turn> {
-        let (layout, now) = (&desk.job.tailing.layout, self.moment());
-        let is_last = self.stream.units.is_holding() && self.is_finished(desk.job);
+        let (layout, now) = (&desk.job.tailing.layout, self.moment(desk));
+        let is_last = self.stream.units.is_holding() && self.is_finished(desk);
         let is_due = self.stream.units.deadline(layout).is_some_and(|due| due <= now.tick);
-        if !is_last && !is_due {
+        if self.input.is_none() || !(is_last || is_due) {
             return Ok(Turn::Quiet);
         }
         let mut batch = Batch::unanswered(Bytes::new(), self.stream.origin.clone());
@@ -72,6 +79,7 @@ impl Tail {
 
     /// When [`flush`](Self::flush) has something to do.
     pub(super) fn due(&self, job: &Job) -> Option<Instant> {
+        self.input.as_ref()?;
         self.stream.units.deadline(&job.tailing.layout).map(|due| self.born + due)
     }
 
@@ -81,33 +89,31 @@ impl Tail {
         if self.stream.is_begun && self.offset > 0 {
             return Ok(());
         }
-        let mut first = [0; MARK_BYTES];
-        let first = if self.offset == 0 {
-            &behind[..behind.len().min(MARK_BYTES)]
-        } else {
-            let got = read_at(&self.file, &mut first, 0)?;
-            &first[..got]
+        let head = match &mut self.input {
+            Some(input) if self.offset > 0 => input.first()?,
+            _ => behind[..behind.len().min(MARK_BYTES)].to_vec(),
         };
-        self.stream.units.begin(&job.tailing.layout, &self.stream.committed.resume, (first, before));
+        let first = &head[..head.len().min(MARK_BYTES)];
+        self.stream.units.begin(&job.tailing.layout, &self.stream.resolved.resume, (first, before));
         self.stream.is_begun = true;
         Ok(())
     }
 
-    fn moment(&self) -> Now {
-        Now { time: clock::now(), tick: self.born.elapsed() }
+    fn moment(&self, desk: &Desk<'_>) -> Now {
+        Now { time: clock::now(), tick: desk.now.saturating_duration_since(self.born) }
     }
 
     /// Moves on by `len` bytes, the last of `read`.
-    fn advance(&mut self, read: &[u8], len: usize) -> io::Result<Receipt> {
+    fn advance(&mut self, desk: &Desk<'_>, read: &[u8], len: usize) -> io::Result<Receipt> {
         self.offset += len as u64;
         self.guard = Guard::of(read);
-        self.calm.since = Instant::now();
+        self.calm.since = desk.now;
         let mark = self.mark(read)?;
         Ok(self.stream.receipt(mark))
     }
 
     /// Where to read on if it begins again; `read` are the bytes before the offset that are at hand.
-    fn mark(&self, read: &[u8]) -> io::Result<Mark> {
+    fn mark(&mut self, read: &[u8]) -> io::Result<Mark> {
         let resume = self.stream.units.resume(self.offset);
         let back = (self.offset - resume.offset) as usize;
         let guard = if back == 0 {
@@ -118,7 +124,8 @@ impl Tail {
             Guard::of(&read[..before])
         } else {
             // It began in an earlier block. The file is shorter only if it was truncated since: the next look finds out.
-            Guard::read(&self.file, resume.offset)?.unwrap_or_default()
+            let known = self.input.as_mut().map(|input| input.guard(resume.offset)).transpose()?;
+            known.flatten().unwrap_or_default()
         };
         Ok(Mark { resume, guard })
     }
@@ -135,6 +142,11 @@ impl Tail {
         }
         if batch.is_empty() {
             batch.close();
+            return Turn::More;
+        }
+        if self.is_dropping {
+            meters.discarded(Reason::Throttled, batch.len());
+            batch.settle(Outcome::Dropped);
             return Turn::More;
         }
         match desk.lane.offer(batch, desk.waker) {

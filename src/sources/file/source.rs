@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::discovery::Discovery;
 use super::job::{Job, Letter, Pace, Tailing};
 use super::lane::Reader;
+use super::links;
 use super::mailbox::Mailbox;
 use super::search::Search;
 use crate::component::outlet::Outlet;
@@ -60,6 +61,7 @@ impl Source for FileSource {
 
 /// Looks for files and keeps positions, while lanes read.
 fn keep(job: &Arc<Job>, outlet: &dyn Outlet, stop: &Stop) {
+    links::raise_open_files();
     job.notes.open();
     let lanes: Vec<Reading> = (0..lanes()).filter_map(|number| read(job, number, (outlet, stop))).collect();
     let mailboxes = lanes.iter().map(|lane| lane.mailbox.clone()).collect();

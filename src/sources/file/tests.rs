@@ -1,9 +1,11 @@
 //! The source as a whole, over real files.
 
+mod engine;
 mod hostile;
 mod model;
 mod restart;
 mod rotation;
+mod threads;
 
 use std::fs;
 use std::io::Write;

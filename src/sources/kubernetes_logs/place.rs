@@ -36,7 +36,8 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(super) fn parse(path: &'a Path) -> Option<Self> {
-        let restarts = restarts(path.file_name()?.to_str()?)?;
+        let name = path.file_name()?.to_str()?;
+        let restarts = restarts(name.strip_suffix(".gz").unwrap_or(name))?;
         let container = path.parent()?;
         let pod = container.parent()?.file_name()?.to_str()?;
         Some(Self { pod: Pod::parse(pod)?, container: container.file_name()?.to_str()?, restarts })

@@ -29,6 +29,8 @@ pub(super) struct Pods {
     containers: Choice,
     paths: Choice,
     own: Own,
+    pod_rate: Option<u64>,
+    namespace_rate: Option<u64>,
     is_plain: bool,
     timestamp_keys: Arc<[Box<str>]>,
 }
@@ -89,6 +91,8 @@ impl Pods {
             containers: Choice::new(&settings.include_containers, &settings.exclude_containers),
             paths: Choice::new(&settings.include_paths_glob_patterns, &settings.exclude_paths_glob_patterns),
             own,
+            pod_rate: settings.pod_bytes_per_sec.map(|rate| rate.0),
+            namespace_rate: settings.namespace_bytes_per_sec.map(|rate| rate.0),
             is_plain: settings.decoding.codec == Codec::Bytes,
             timestamp_keys: line::timestamp_keys().into(),
         }
@@ -149,6 +153,17 @@ impl Search for Pods {
             }
         }
         listing
+    }
+
+    fn excludes(&self, path: &Path) -> bool {
+        !self.paths.takes(&path.to_string_lossy())
+    }
+
+    fn rate_limits(&self, path: &Path) -> Vec<(String, u64)> {
+        let Some(Place { pod, .. }) = Place::parse(path) else { return Vec::new() };
+        let of_pod = self.pod_rate.map(|rate| (format!("pod {}", pod.uid), rate));
+        let of_namespace = self.namespace_rate.map(|rate| (format!("namespace {}", pod.namespace), rate));
+        of_pod.into_iter().chain(of_namespace).collect()
     }
 
     fn origin(&self, stream: StreamKey, path: &Path) -> Arc<Origin> {

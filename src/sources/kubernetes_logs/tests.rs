@@ -222,11 +222,22 @@ fn a_folder_that_is_not_mounted_is_a_fault_with_the_next_step() {
 }
 
 #[test]
+fn pods_and_namespaces_have_rates_of_their_own() {
+    let settings = "pod_bytes_per_sec = '1MiB'\nnamespace_bytes_per_sec = '8MiB'";
+    let pods = Pods::beside(Own::default(), &toml::from_str(settings).unwrap());
+    let limits = |log: &str| pods.rate_limits(Path::new(&format!("/var/log/pods/shop_web-1_{UID}/{log}")));
+    let expected = [(format!("pod {UID}"), 1 << 20), ("namespace shop".to_owned(), 8 << 20)];
+    assert_eq!(limits("app/0.log"), expected);
+    assert_eq!(limits("proxy/1.log"), expected, "its containers share it");
+}
+
+#[test]
 fn what_a_path_tells() {
     let path = format!("/var/log/pods/kube-system_etcd-node-1_{}/etcd/12.log.20261121-013000", "a".repeat(32));
     let place = Place::parse(Path::new(&path)).unwrap();
     let pod = Pod { namespace: "kube-system", name: "etcd-node-1", uid: &"a".repeat(32) };
     assert_eq!(place, Place { pod, container: "etcd", restarts: 12 });
+    assert_eq!(Place::parse(Path::new(&format!("{path}.gz"))), Some(place), "also when it was compressed");
     for (name, expected) in
         [("0.log", Some(0)), ("0.log.", None), ("0.log.gz", None), ("0.log.20261121-013000.gz", None), ("x.log", None), (".log", None)]
     {
