@@ -85,6 +85,10 @@ pub struct Assembler {
     scratch: Vec<u8>,
 }
 
+/// What a file has begun and the next one of the same container goes on with.
+#[derive(Debug)]
+pub struct Estate([Pending; 3]);
+
 /// What of a stream is not whole yet.
 #[derive(Debug, Default)]
 struct Pending {
@@ -137,12 +141,46 @@ impl Assembler {
         // A hole that a truncation left ends where the next line begins.
         let is_line = layout.split(self.charset).ends(before) || before.last() == Some(&0);
         self.is_inside = !is_start && !is_line;
-        self.long.clear();
         for (pending, ahead) in self.streams.iter_mut().zip(resume.ahead) {
-            pending.chain.clear();
-            pending.group.clear();
             pending.skip = resume.offset + ahead;
         }
+    }
+
+    /// Forgets what is not whole: it is read again.
+    pub fn clear(&mut self) {
+        self.long.clear();
+        self.streams = Default::default();
+    }
+
+    /// The file was rotated and is read to its end, and another one goes on where it ends: what is not whole is given up, for that one
+    /// to have.
+    pub fn bequeath(&mut self) -> Estate {
+        let mut streams = std::mem::take(&mut self.streams);
+        for (pending, origin) in streams.iter_mut().zip(&self.origins) {
+            pending.chain.pass_down(origin);
+            pending.group.pass_down(origin);
+        }
+        for (own, other) in self.streams.iter_mut().zip(&streams) {
+            own.skip = other.skip;
+        }
+        Estate(streams)
+    }
+
+    /// This file goes on with what another one has begun, at its beginning. Of what was a record before, nothing is taken.
+    pub fn inherit(&mut self, Estate(streams): Estate, resume: &Resume, now: Now) {
+        for ((own, mut other), done) in self.streams.iter_mut().zip(streams).zip(resume.ahead) {
+            if done == 0 {
+                other.chain.tick = now.tick;
+                other.group.is_new_at(now.tick);
+                *own = Pending { skip: 0, ..other };
+            }
+        }
+    }
+
+    /// Is anything that began in another file not whole yet?
+    pub fn is_heir(&self) -> bool {
+        let has = |pending: &Pending| pending.group.is_inherited() || pending.chain.is_inherited();
+        self.streams.iter().any(has)
     }
 
     /// Reads a piece: fills the batch with what is whole.
@@ -303,6 +341,7 @@ impl Assembler {
     fn unwrap(&mut self, raw: Raw<'_>, pass: &mut Pass<'_, '_>) {
         let plain = Line {
             text: raw.bytes,
+            from: None,
             place: raw.place,
             stream: Stream::Plain,
             position: raw.position,
@@ -361,6 +400,7 @@ impl Assembler {
         let Some((text, ended)) = self.streams[stream as usize].chain.end() else { return };
         let line = Line {
             text: &text,
+            from: ended.from.as_ref(),
             place: None,
             stream,
             position: ended.position,
@@ -377,7 +417,7 @@ impl Assembler {
     #[inline]
     fn whole(&mut self, line: &Line<'_>, pass: &mut Pass<'_, '_>) {
         let pending = &mut self.streams[line.stream as usize];
-        if line.position < pending.skip {
+        if line.from.is_none() && line.position < pending.skip {
             return;
         }
         match &pass.layout.multiline {

@@ -111,6 +111,9 @@ impl<'a> Fill<'a> {
 
     #[inline]
     fn origin(&mut self, line: &Line<'_>) -> u16 {
+        if let Some(origin) = line.from {
+            return self.filler.origin(origin);
+        }
         let at = line.stream as usize;
         match self.numbers[at] {
             Some(number) => number,

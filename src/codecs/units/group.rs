@@ -1,5 +1,6 @@
 //! A group: lines of one stream that are one record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::fill::Fill;
@@ -7,6 +8,7 @@ use super::{End, Line, reuse};
 use crate::codecs::container::Stream;
 use crate::codecs::lines::head;
 use crate::codecs::multiline::{Multiline, State, Verdict};
+use crate::event::Origin;
 
 /// The lines so far of a record.
 #[derive(Debug, Default)]
@@ -14,6 +16,8 @@ pub(super) struct Group {
     open: Option<Open>,
     /// Its lines, unless it has but one that lies in the block.
     text: Vec<u8>,
+    /// The file in which it began, if it is another one.
+    from: Option<Arc<Origin>>,
 }
 
 /// What is known of a group besides its text.
@@ -23,6 +27,8 @@ struct Open {
     stream: Stream,
     /// Where it lies in the block, while it has but one line.
     place: Option<(usize, usize)>,
+    /// Where reading begins again for its sake: where it begins, or the file, if that is in another one.
+    start: u64,
     position: u64,
     time: i64,
     is_told: bool,
@@ -73,10 +79,12 @@ impl Group {
         if place.is_none() {
             self.text.extend_from_slice(line.text);
         }
+        self.from = line.from.cloned();
         self.open = Some(Open {
             state,
             stream: line.stream,
             place,
+            start: line.from.map_or(line.position, |_| 0),
             position: line.position,
             time: line.time,
             is_told: line.is_told,
@@ -124,6 +132,7 @@ impl Group {
         };
         let line = Line {
             text,
+            from: self.from.as_ref(),
             place: open.place.map(|(start, _)| start),
             stream: open.stream,
             position: open.position,
@@ -134,11 +143,31 @@ impl Group {
         };
         reading.fill.record(&line, if open.is_dangling { End::Early } else { end });
         self.text = reuse(std::mem::take(&mut self.text));
+        self.from = None;
     }
 
-    /// Where it begins.
+    /// The next file goes on with it. `origin` is that of its stream in this one.
+    pub(super) fn pass_down(&mut self, origin: &Arc<Origin>) {
+        if let Some(open) = &mut self.open {
+            open.start = 0;
+            self.from.get_or_insert_with(|| origin.clone());
+        }
+    }
+
+    /// A line may have been read just now, as far as the clock of this file knows.
+    pub(super) fn is_new_at(&mut self, tick: Duration) {
+        if let Some(open) = &mut self.open {
+            open.tick = tick;
+        }
+    }
+
+    pub(super) fn is_inherited(&self) -> bool {
+        self.open.is_some() && self.from.is_some()
+    }
+
+    /// Where reading begins again for its sake.
     pub(super) fn start(&self) -> Option<u64> {
-        self.open.map(|open| open.position)
+        self.open.map(|open| open.start)
     }
 
     /// When it has ended, if no line comes.
@@ -148,10 +177,6 @@ impl Group {
 
     pub(super) fn held(&self) -> usize {
         self.text.len()
-    }
-
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
     }
 }
 

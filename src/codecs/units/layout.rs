@@ -60,6 +60,11 @@ impl Layout {
         self.delimiter.len() * 4
     }
 
+    /// Does a file that is rotated end within a line, which the next one goes on with?
+    pub fn is_continued(&self) -> bool {
+        self.framing == Framing::Container
+    }
+
     pub(super) fn split(&self, charset: Charset) -> &Delimiter {
         &self.splits[charset.kind()]
     }

@@ -20,17 +20,22 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub use assembler::{Assembler, Input, Now, Rest, Resume, Taken};
+pub use assembler::{Assembler, Estate, Input, Now, Rest, Resume, Taken};
 pub use charset::{Charset, charset};
 pub use fill::Tally;
 pub use layout::{Framing, Layout};
 
+use std::sync::Arc;
+
 use crate::codecs::container::Stream;
+use crate::event::Origin;
 
 /// A line on its way to becoming a record, alone or with others.
 #[derive(Clone, Copy, Debug)]
 struct Line<'a> {
     text: &'a [u8],
+    /// What its file's records have in common, if it began in another file than this one.
+    from: Option<&'a Arc<Origin>>,
     /// Where it stands in the batch's block; nowhere, if it was put together.
     place: Option<usize>,
     stream: Stream,

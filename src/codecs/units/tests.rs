@@ -56,6 +56,7 @@ impl<'a> Reader<'a> {
     fn begin(&mut self, resume: Resume) {
         self.offset = resume.offset;
         let before = &self.file[..resume.offset as usize];
+        self.units.clear();
         self.units.begin(self.layout, &resume, (&self.file[..self.file.len().min(3)], before));
     }
 
@@ -254,6 +255,32 @@ fn a_chain_that_nobody_goes_on_with_is_passed_on_in_time() {
     assert_eq!(texts(&reader.found), ["other", "waits"]);
     assert_eq!(reader.resume().offset, file.len() as u64);
     assert_eq!(reader.units.deadline(&layout), None);
+}
+
+#[test]
+fn what_one_file_begins_the_next_one_ends() {
+    let layout = layout(Framing::Container).with_multiline(multiline("preset = 'java'"));
+    let old = format!("{T} stdout F boom\n{T} stdout P \tat \n{T} stderr P one \n");
+    let new = format!("{T} stderr F two\n{T} stdout F a.B.c(B.java:1)\n{T} stdout F next\n{T} stderr F next\n");
+    let mut first = Reader::new(&layout, old.as_bytes());
+    first.read(1000, old.len());
+    let estate = first.units.bequeath();
+    assert_eq!((first.resume().offset, first.units.is_holding()), (old.len() as u64, false));
+
+    let mut second = Reader::new(&layout, new.as_bytes());
+    second.units = Assembler::new(&Arc::new(Origin::new(StreamKey(8))));
+    let resume = second.resume();
+    second.units.inherit(estate, &resume, second.now());
+    assert!(second.units.is_heir());
+    let half = new.find("stdout F a.B").unwrap() - T.len() - 1;
+    second.read(half, new.len());
+    assert_eq!(second.resume().offset, 0, "it is read again with what it inherited");
+    let (found, _) = second.finish(1000);
+    assert_eq!(texts(&found), ["boom\n\tat a.B.c(B.java:1)", "one two", "next", "next"]);
+    let old_stream = [7, 7 ^ 1 << 64, 7 ^ 2 << 64];
+    assert_eq!((found[0].stream, found[0].position), (old_stream[1], 0), "a record of where it began");
+    assert_eq!(found[1].stream, old_stream[2]);
+    assert!(!old_stream.contains(&found[2].stream));
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(super) struct Desk<'a> {
     pub(super) now: Instant,
     /// Is everything to be read to its end, since nothing new comes?
     pub(super) is_last: bool,
+    /// Does another file go on with what is not whole at the end of this one?
+    pub(super) has_heir: bool,
 }
 
 /// What a turn came to.

@@ -29,6 +29,7 @@ mod gz;
 mod input;
 pub(super) mod job;
 mod lane;
+mod legacy;
 mod limits;
 mod links;
 mod look;

@@ -48,7 +48,7 @@ impl Tail {
         let block = permit.block(buffer);
         let (records, members) = self.guess;
         let mut batch = Batch::unanswered(block.clone(), self.stream.origin.clone()).with_capacity(records, members);
-        let input = Input { block: &block, bytes: before..got, position: self.offset, now: self.moment(desk), rest };
+        let input = Input { block: &block, bytes: before..got, position: self.offset, now: self.moment(desk.now), rest };
         let taken = self.stream.units.take(&job.tailing.layout, &mut batch, &input);
         if taken.bytes == 0 {
             return Ok(self.rest(now, (got - before) as u64));
@@ -61,8 +61,8 @@ impl Tail {
 
     /// There is nothing to read: offers what has waited long enough for more, or what a file that has ended has left.
     pub(super) fn flush(&mut self, desk: &mut Desk<'_>) -> io::Result<Turn> {
-        let (layout, now) = (&desk.job.tailing.layout, self.moment(desk));
-        let is_last = self.stream.units.is_holding() && self.is_finished(desk);
+        let (layout, now) = (&desk.job.tailing.layout, self.moment(desk.now));
+        let is_last = self.stream.units.is_holding() && self.is_finished(desk) && !desk.has_heir;
         let is_due = self.stream.units.deadline(layout).is_some_and(|due| due <= now.tick);
         if self.input.is_none() || !(is_last || is_due) {
             return Ok(Turn::Quiet);
@@ -99,8 +99,8 @@ impl Tail {
         Ok(())
     }
 
-    fn moment(&self, desk: &Desk<'_>) -> Now {
-        Now { time: clock::now(), tick: desk.now.saturating_duration_since(self.born) }
+    pub(super) fn moment(&self, now: Instant) -> Now {
+        Now { time: clock::now(), tick: now.saturating_duration_since(self.born) }
     }
 
     /// Moves on by `len` bytes, the last of `read`.
@@ -137,6 +137,9 @@ impl Tail {
         count(meters, tally);
         self.charge(budget);
         batch.answer_also(receipt);
+        if !self.stream.units.is_heir() {
+            self.debts.drain(..).for_each(|debt| batch.answer_also(debt));
+        }
         if !joined.is_empty() {
             batch.add_block(budget.charge(joined.len()).keep(joined));
         }

@@ -110,6 +110,7 @@ impl Stream {
     pub(super) fn rewind(&mut self) -> (u64, Guard) {
         self.tracker.rewind();
         self.marks.clear();
+        self.units.clear();
         (self.is_begun, self.last) = (false, self.resolved);
         (self.committed(), self.resolved.guard)
     }

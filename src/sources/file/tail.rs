@@ -17,7 +17,7 @@ use super::stream::Stream;
 use super::positions::{Checkpoint, Entry, has_left};
 use crate::component::file_meters::Abandoned;
 use crate::component::outlet::Held;
-use crate::event::{Outcome, Permit};
+use crate::event::{Outcome, Permit, Receipt};
 
 /// How many turns a file that may soon be gone has for one of another.
 const LEAVING_WEIGHT: i64 = 4;
@@ -44,6 +44,11 @@ pub(super) struct Tail {
     pub(super) born: Instant,
     /// Memory for what is not whole yet.
     pub(super) hold: Option<Permit>,
+    /// Of files that ended with what this one goes on with: they wait for its record.
+    pub(super) debts: Vec<Receipt>,
+    /// The file that came to its path after it, and the one that was there before.
+    pub(super) heir: Option<FileId>,
+    pub(super) elder: Option<FileId>,
     /// Records and members a record of the last batch: the next one is made as large.
     pub(super) guess: (usize, usize),
     pub(super) state: State,
@@ -132,6 +137,9 @@ impl Tail {
             remains: 0,
             born: now,
             hold: None,
+            debts: Vec::new(),
+            heir: None,
+            elder: None,
             guess: (0, 0),
             state: State::Ready,
             calm: Calm { since: now, pause: job.pace.linger },
@@ -185,6 +193,9 @@ impl Tail {
             remains: 0,
             born: self.born,
             hold: None,
+            debts: Vec::new(),
+            heir: None,
+            elder: None,
             guess: self.guess,
             state: State::Ready,
             calm: Calm { since: desk.now, pause: desk.job.pace.linger },
@@ -236,6 +247,8 @@ impl Tail {
     pub(super) fn rewind(&mut self) {
         (self.offset, self.guard) = self.stream.rewind();
         (self.seen, self.hold, self.released) = (None, None, self.offset);
+        // What they are for is offered again by those who wait for it.
+        self.debts.clear();
         self.row.read_to(self.offset);
     }
 

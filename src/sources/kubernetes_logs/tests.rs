@@ -176,6 +176,47 @@ fn a_restart_within_a_chain_repeats_nothing_and_loses_nothing() {
     assert_eq!(outlet.lines(), ["error 1", "error 2", "one, two, three"]);
 }
 
+/// Rotates a log as the kubelet does: it is renamed, then the runtime opens a new one.
+fn rotate(node: &Node, log: &str) {
+    let (pod, rest) = log.split_once('/').unwrap();
+    let path = node.path(&format!("{pod}_{UID}/{rest}"));
+    fs::rename(&path, path.with_extension("log.20261121-013000")).unwrap();
+}
+
+#[test]
+fn a_line_goes_on_in_the_next_log_also_after_a_failure_and_a_restart() {
+    let log = "shop_web-1/app/0.log";
+    for how in ["rotated", "failed", "restarted"] {
+        let (node, outlet) = (Node::with(""), Catcher::default());
+        let mut running = node.start(&outlet);
+        node.write(log, &(line("stderr", "F", "before") + &line("stdout", "P", "one, ")));
+        outlet.wait_for_line("before");
+        rotate(&node, log);
+        match how {
+            "failed" => outlet.fail_next(1),
+            "restarted" => {
+                running.stop();
+                running = node.start(&outlet);
+            }
+            _ => {}
+        }
+        let next = line("stderr", "F", "between") + &line("stdout", "F", "two") + &line("stdout", "F", "next");
+        node.write(log, &next.replace("01:30:00", "01:31:00"));
+        outlet.wait_for_line("next");
+        assert_eq!(running.meters.error_count("line_without_end"), 0);
+        running.stop();
+        assert_eq!(outlet.lines(), ["before", "between", "one, two", "next"], "{how}");
+        let identities: Vec<_> = outlet.caught().iter().map(|caught| caught.identity).collect();
+        assert_ne!(identities[2].stream, identities[3].stream, "it is a record of the log where it began");
+        // All is done: nothing comes again.
+        let again = node.start(&outlet);
+        node.write(log, &line("stdout", "F", "last"));
+        outlet.wait_for_line("last");
+        again.stop();
+        assert_eq!(outlet.lines().len(), 5, "{how}");
+    }
+}
+
 #[test]
 fn traces_are_joined_beside_the_other_output() {
     let (node, outlet) = (Node::with("multiline.preset = 'java'\nmultiline.timeout_ms = 10"), Catcher::default());
