@@ -138,8 +138,9 @@ impl Assembler {
     pub fn begin(&mut self, layout: &Layout, resume: &Resume, (first, before): (&[u8], &[u8])) {
         (self.charset, self.mark) = layout.charset.told_by(first);
         let is_start = resume.offset <= self.mark as u64;
-        // A hole that a truncation left ends where the next line begins.
-        let is_line = layout.split(self.charset).ends(before) || before.last() == Some(&0);
+        // Behind a hole that a truncation left, a line begins.
+        let is_hole = || before.iter().all(|byte| *byte == 0);
+        let is_line = layout.split(self.charset).ends(before) || is_hole();
         self.is_inside = !is_start && !is_line;
         for (pending, ahead) in self.streams.iter_mut().zip(resume.ahead) {
             pending.skip = resume.offset + ahead;

@@ -257,6 +257,9 @@ impl Reader {
         tail.credit = (tail.credit + most).min(most);
         let has_heir = self.heir(id).is_some();
         loop {
+            if self.is_overdue(id) {
+                return;
+            }
             let Some(tail) = self.tails.get_mut(&id) else { return };
             if tail.credit <= 0 {
                 return self.schedule.push(id);
@@ -290,7 +293,7 @@ impl Reader {
             Ok(Turn::More) => {
                 tail.works();
                 tail.calm.pause = self.job.pace.linger;
-                return !self.is_overdue(id);
+                return true;
             }
             Ok(Turn::Waits(held)) => {
                 tail.state = State::Held(held);

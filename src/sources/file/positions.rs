@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::fingerprint::{Fingerprint, Guard};
 use super::input::node;
 use super::job::FileId;
+use super::rotated;
 use super::shelf::{LoadError, Shelf};
 use crate::event::StreamKey;
 
@@ -40,6 +41,9 @@ pub(super) struct Node {
 pub(super) struct Entry {
     #[serde(serialize_with = "path_text")]
     pub(super) path: PathBuf,
+    /// The path that it was rotated away from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) base: Option<PathBuf>,
     /// None of a generation that was truncated away: what is left of it may lie in a copy.
     pub(super) node: Option<Node>,
     #[serde(with = "key_text")]
@@ -130,7 +134,7 @@ impl Positions {
         table.is_changed = true;
         if let Some(Slot { entry, holder }) = table.slots.get_mut(&id) {
             *holder = Holder::File;
-            path.clone_into(&mut entry.path);
+            entry.go_to(path);
             (entry.node, entry.left) = (Some(node), None);
         }
     }
@@ -182,7 +186,7 @@ impl Positions {
     /// A file shows at another path.
     pub(super) fn moved(&self, id: FileId, path: &Path) {
         if let Some(entry) = self.table().change(id) {
-            path.clone_into(&mut entry.path);
+            entry.go_to(path);
         }
     }
 
@@ -254,6 +258,14 @@ impl Table {
 }
 
 impl Entry {
+    /// It lies at another path now.
+    pub(super) fn go_to(&mut self, path: &Path) {
+        if self.base.is_none() && rotated::is_of(path, &self.path) {
+            self.base = Some(self.path.clone());
+        }
+        path.clone_into(&mut self.path);
+    }
+
     /// Has it had no file for an hour? A file that is there but cannot be looked at is not gone.
     fn is_forgotten(&self, now: i64) -> bool {
         self.left.is_some_and(|left| now - left > FORGET_NANOS) && self.has_left()
