@@ -36,7 +36,7 @@ impl FileSource {
         Self::with_pace(search, tailing, (context, pace))
     }
 
-    pub(super) fn with_pace(
+    pub(in crate::sources) fn with_pace(
         search: Box<dyn Search>,
         tailing: Tailing,
         (context, pace): (&Context, Pace),
