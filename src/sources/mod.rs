@@ -3,7 +3,8 @@
 pub mod demo_logs;
 mod feed;
 pub mod file;
-mod line;
+pub mod kubernetes_logs;
+pub mod line;
 pub mod stdin;
 
 use crate::component::row::Row;
@@ -11,4 +12,9 @@ use crate::component::source::Source;
 
 /// Every kind of source.
 pub const ROWS: &[Row<Box<dyn Source>>] =
-    &[Row::of::<demo_logs::DemoLogsSettings>(), Row::of::<file::FileSettings>(), Row::of::<stdin::StdinSettings>()];
+    &[
+    Row::of::<demo_logs::DemoLogsSettings>(),
+    Row::of::<file::FileSettings>(),
+    Row::of::<kubernetes_logs::KubernetesLogsSettings>(),
+    Row::of::<stdin::StdinSettings>(),
+];

@@ -36,6 +36,7 @@ mod gz;
 mod input;
 pub(super) mod job;
 mod lane;
+mod legacy;
 mod limits;
 mod links;
 mod look;
@@ -49,9 +50,10 @@ pub(super) mod search;
 mod settings;
 mod shelf;
 pub(super) mod source;
+mod stream;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod watch;
 
 pub use limits::{RateLimit, WhenExceeded};
