@@ -29,12 +29,14 @@
 mod board;
 mod claim;
 mod discovery;
+mod endings;
 mod enlist;
 mod fingerprint;
 mod globs;
 mod gz;
 mod input;
 pub(super) mod job;
+mod keep;
 mod lane;
 mod legacy;
 mod limits;
