@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fingerprint::{Fingerprint, Guard};
-use super::globs::Globs;
+use super::fingerprint::{Fingerprint, Guard, first_bytes};
 use super::job::{FileId, Job, Letter, Note};
 use super::mailbox::Mailbox;
 use super::positions::{By, Checkpoint, Entry, Node};
+use super::search::Listing;
 use super::settings::ReadFrom;
 use super::tail::Tail;
 use super::watch::{Route, Watch};
@@ -28,7 +28,6 @@ const SHORTEST_REST: Duration = Duration::from_millis(5);
 /// Looks for files and hands them to lanes.
 pub(super) struct Discovery {
     job: Arc<Job>,
-    globs: Globs,
     lanes: Vec<Arc<Mailbox<Letter>>>,
     live: HashMap<Node, Live>,
     /// Files whose entries are not durable yet.
@@ -65,7 +64,6 @@ struct Found {
 impl Discovery {
     pub(super) fn new(job: Arc<Job>, lanes: Vec<Arc<Mailbox<Letter>>>) -> Self {
         Self {
-            globs: Globs::new(&job.settings.include, &job.settings.exclude),
             watch: Watch::new(job.notes.clone()),
             job,
             lanes,
@@ -175,11 +173,11 @@ impl Discovery {
         let began = Instant::now();
         self.is_asked = false;
         // Watched before it is listed: what comes in between is told of.
-        let folders = self.globs.folders();
+        let folders = self.job.search.folders();
         if self.watch.folders(&folders) > 0 {
             self.job.meters.error("watch_failed");
         }
-        let (paths, mut faults) = self.globs.find(&folders);
+        let Listing { paths, mut faults } = self.job.search.find(&folders);
         let (mut shown, mut found) = (HashSet::new(), Vec::new());
         for path in paths {
             match self.look(&path, &mut shown) {
@@ -190,7 +188,7 @@ impl Discovery {
             }
         }
         if self.is_first && shown.is_empty() {
-            tracing::info!(include = ?self.job.settings.include, "no file matches yet: waits for the first");
+            tracing::info!(wanted = self.job.search.wanted(), "no file matches yet: waits for the first");
         }
         self.tell_gone(&shown);
         self.enlist(found, &mut faults);
@@ -243,7 +241,7 @@ impl Discovery {
     }
 
     fn is_too_old(&self, about: &Metadata) -> bool {
-        let Some(limit) = self.job.settings.ignore_older_secs else { return false };
+        let Some(limit) = self.job.tailing.ignore_older_secs else { return false };
         let age = clock::now() / 1_000_000_000 - about.mtime();
         age > limit as i64
     }
@@ -273,9 +271,8 @@ impl Discovery {
         }
         for found in rest {
             match self.start(&found) {
-                Ok(at) => {
-                    let entry =
-                        Entry { path: found.path.clone(), node: found.node, key: StreamKey::random(), at, left: None };
+                Ok((at, key)) => {
+                    let entry = Entry { path: found.path.clone(), node: found.node, key, at, left: None };
                     self.waiting.push((self.job.positions.add(entry.clone()), found, entry));
                 }
                 Err(error) => faults.push((found.path, error)),
@@ -283,16 +280,16 @@ impl Discovery {
         }
     }
 
-    /// Where to begin with a file that has no position.
-    fn start(&self, found: &Found) -> io::Result<Checkpoint> {
-        let fingerprint = Fingerprint::default().grow(&found.file)?;
-        if self.job.settings.read_from == ReadFrom::Beginning || !self.is_first {
-            return Ok(Checkpoint { fingerprint: fingerprint.unwrap_or_default(), ..Checkpoint::default() });
+    /// Where to begin with a file that has no position, and under which key.
+    fn start(&self, found: &Found) -> io::Result<(Checkpoint, StreamKey)> {
+        let first = first_bytes(&found.file)?;
+        let key = self.job.search.key(&found.path, &first);
+        let fingerprint = Fingerprint::of(&first);
+        if self.job.tailing.read_from == ReadFrom::Beginning || !self.is_first {
+            return Ok((Checkpoint { fingerprint, ..Checkpoint::default() }, key));
         }
         let guard = Guard::read(&found.file, found.size)?;
-        let known =
-            guard.zip(fingerprint).map(|(guard, fingerprint)| Checkpoint { offset: found.size, guard, fingerprint });
-        Ok(known.unwrap_or_default())
+        Ok((guard.map(|guard| Checkpoint { offset: found.size, guard, fingerprint }).unwrap_or_default(), key))
     }
 }
 
@@ -316,6 +313,7 @@ mod tests {
 
     use super::*;
     use crate::component::test_kit::context;
+    use crate::sources::file::named::Named;
     use crate::sources::file::settings::FileSettings;
     use crate::sources::file::tests::QUICK;
 
@@ -343,7 +341,7 @@ mod tests {
         let state = folder.path().join("state");
         let settings: FileSettings = toml::from_str("include = ['/nowhere/*.log']").unwrap();
         let (_, context) = context(&state, 1 << 20);
-        let job = Arc::new(Job::new(settings, &context, QUICK));
+        let job = Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context), &context, QUICK));
         let mut discovery = Discovery::new(job.clone(), vec![Arc::default()]);
         let log = Log::default();
         let written = log.clone();

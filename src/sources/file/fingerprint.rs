@@ -35,12 +35,15 @@ impl Fingerprint {
         self.len == FINGERPRINT_BYTES
     }
 
-    /// The fingerprint of `file` as it is now, or `None` if the file does not begin as this one tells.
-    pub(super) fn grow(self, file: &File) -> io::Result<Option<Self>> {
-        let mut first = [0; FINGERPRINT_BYTES];
-        let got = read_at(file, &mut first, 0)?;
-        let is_same = self.len <= got && hash(&first[..self.len]) == self.hash;
-        Ok(is_same.then(|| Self { len: got, hash: hash(&first[..got]) }))
+    /// The fingerprint of a file that begins with `first`: all of it, or at least [`FINGERPRINT_BYTES`].
+    pub(super) fn of(first: &[u8]) -> Self {
+        let first = &first[..first.len().min(FINGERPRINT_BYTES)];
+        Self { len: first.len(), hash: hash(first) }
+    }
+
+    /// Does a file begin as this one tells, given its first bytes?
+    pub(super) fn fits(self, first: &[u8]) -> bool {
+        self.len <= first.len() && hash(&first[..self.len]) == self.hash
     }
 }
 
@@ -72,6 +75,14 @@ impl Guard {
         let got = read_at(file, bytes, offset - bytes.len() as u64)?;
         Ok((got == bytes.len()).then(|| Self(hash(bytes))))
     }
+}
+
+/// The first [`FINGERPRINT_BYTES`] of a file, or all there are.
+pub(super) fn first_bytes(file: &File) -> io::Result<Vec<u8>> {
+    let mut first = vec![0; FINGERPRINT_BYTES];
+    let got = read_at(file, &mut first, 0)?;
+    first.truncate(got);
+    Ok(first)
 }
 
 /// Fills `buffer` from `offset` on; returns less than its length only at the end of the file.

@@ -1,17 +1,17 @@
 //! What all threads of one `file` source share.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::mailbox::Mailbox;
 use super::positions::Positions;
-use super::settings::FileSettings;
-use crate::codecs::{Codec, Decoder};
-use crate::component::machine;
+use super::search::Search;
+use super::settings::ReadFrom;
+use crate::codecs::Decoder;
 use crate::component::meters::Meters;
 use crate::component::row::Context;
-use crate::event::{Budget, Origin, Outcome, Shared, StreamKey};
+use crate::event::{Budget, Outcome, StreamKey};
 
 /// Names a file within the source, from when it is first seen until it is forgotten.
 pub(super) type FileId = u64;
@@ -72,48 +72,40 @@ impl Pace {
 /// Longest pause after failures.
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
+/// How files are followed, whatever is looked for. The settings of the sources tell what each is for.
+#[derive(Clone, Debug)]
+pub(in crate::sources) struct Tailing {
+    pub(in crate::sources) decoder: Decoder,
+    pub(in crate::sources) read_from: ReadFrom,
+    pub(in crate::sources) ignore_older_secs: Option<u64>,
+    pub(in crate::sources) max_read_bytes: usize,
+    pub(in crate::sources) glob_minimum_cooldown_ms: u64,
+    /// The folder that keeps the positions.
+    pub(in crate::sources) state_dir: PathBuf,
+}
+
 /// What all threads of one source share.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) settings: FileSettings,
-    pub(super) decoder: Decoder,
+    pub(super) search: Box<dyn Search>,
+    pub(super) tailing: Tailing,
     pub(super) meters: Meters,
     pub(super) budget: Budget,
     pub(super) positions: Positions,
     pub(super) pace: Pace,
     pub(super) notes: Arc<Mailbox<Note>>,
-    host: String,
-    timestamp_keys: Arc<[Box<str>]>,
 }
 
 impl Job {
-    pub(super) fn new(settings: FileSettings, context: &Context, pace: Pace) -> Self {
+    pub(super) fn new(search: Box<dyn Search>, tailing: Tailing, context: &Context, pace: Pace) -> Self {
         Self {
-            decoder: Decoder { codec: settings.decoding.codec, max_line_bytes: settings.max_line_bytes },
+            search,
             meters: context.meters.clone(),
             budget: context.budget.clone(),
-            positions: Positions::new(settings.state_dir(context)),
+            positions: Positions::new(tailing.state_dir.clone()),
             pace,
             notes: Arc::default(),
-            host: machine::host_name(),
-            timestamp_keys: settings.timestamp_keys().into(),
-            settings,
+            tailing,
         }
-    }
-
-    /// What the records of one generation of a file have in common.
-    pub(super) fn origin(&self, stream: StreamKey, path: &Path) -> Arc<Origin> {
-        let path = path.to_string_lossy();
-        let [file_key, host_key] = self.settings.member_keys();
-        let mut members = Vec::new();
-        members.extend(file_key.map(|key| Shared::string(key, &path)));
-        members.extend(host_key.map(|key| Shared::string(key, &self.host)));
-        if self.settings.decoding.codec == Codec::Bytes {
-            members.push(Shared::string("source_type", "file"));
-        }
-        let file = serde_json::json!({ "path": path, "host": self.host });
-        let metadata = Shared { key: "file".into(), value: file.to_string().into_bytes().into() };
-        let origin = Origin::new(stream).with_metadata(vec![metadata]).with_timestamp_keys(self.timestamp_keys.clone());
-        Arc::new(origin.with(&members))
     }
 }

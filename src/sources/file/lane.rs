@@ -8,8 +8,8 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::job::{FileId, Job, Letter, Note};
+use super::look::{Desk, Turn};
 use super::mailbox::Mailbox;
-use super::read::{Desk, Turn};
 use super::tail::{State, Tail};
 use crate::component::clock;
 use crate::component::outlet::{Lane, Offer};

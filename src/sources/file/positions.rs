@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::fingerprint::{FINGERPRINT_BYTES, Fingerprint, Guard};
+use super::fingerprint::{FINGERPRINT_BYTES, Fingerprint, Guard, first_bytes};
 use super::job::FileId;
 use super::shelf::{LoadError, Shelf};
 use crate::event::StreamKey;
@@ -135,10 +135,11 @@ impl Positions {
         self.save()
     }
 
-    /// What a generation begins with is known: its key is not taken for other bytes after a crash. Durable on return.
-    pub(super) fn begin(&self, id: FileId, fingerprint: Fingerprint) -> io::Result<()> {
+    /// What a generation begins with is known, and so its key: it is not taken for other bytes after a crash. Durable on
+    /// return.
+    pub(super) fn begin(&self, id: FileId, key: StreamKey, fingerprint: Fingerprint) -> io::Result<()> {
         if let Some(entry) = self.table().change(id) {
-            entry.at.fingerprint = fingerprint;
+            (entry.key, entry.at.fingerprint) = (key, fingerprint);
         }
         self.save()
     }
@@ -225,8 +226,7 @@ impl Table {
 impl Entry {
     /// Has `file` the bytes this entry was made of?
     fn fits(&self, file: &File) -> io::Result<bool> {
-        let is_same = self.at.fingerprint.grow(file)?.is_some();
-        Ok(is_same && Guard::read(file, self.at.offset)? == Some(self.at.guard))
+        Ok(self.at.fingerprint.fits(&first_bytes(file)?) && Guard::read(file, self.at.offset)? == Some(self.at.guard))
     }
 
     /// Has it had no file for an hour? A file that is there but cannot be read is not gone.

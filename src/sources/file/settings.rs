@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::job::Tailing;
+use super::named::Named;
 use super::source::FileSource;
-use crate::codecs::{Codec, Decoding};
+use crate::codecs::{Codec, Decoder, Decoding};
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::source::Source;
 use crate::sources::line;
@@ -99,7 +101,7 @@ impl Settings for FileSettings {
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        Ok(Box::new(FileSource::build(self, &context)?))
+        Ok(Box::new(FileSource::build(Box::new(Named::new(&self)), self.tailing(&context), &context)?))
     }
 }
 
@@ -119,8 +121,16 @@ impl FileSettings {
         }
     }
 
-    /// The folder that keeps the positions of the source `id`.
-    pub(super) fn state_dir(&self, context: &Context) -> PathBuf {
-        self.data_dir.as_deref().map_or_else(|| context.state_dir.clone(), |folder: &Path| folder.join(&context.id))
+    /// How the files are followed.
+    pub(super) fn tailing(&self, context: &Context) -> Tailing {
+        let in_folder = |folder: &Path| folder.join(&context.id);
+        Tailing {
+            decoder: Decoder { codec: self.decoding.codec, max_line_bytes: self.max_line_bytes },
+            read_from: self.read_from,
+            ignore_older_secs: self.ignore_older_secs,
+            max_read_bytes: self.max_read_bytes,
+            glob_minimum_cooldown_ms: self.glob_minimum_cooldown_ms,
+            state_dir: self.data_dir.as_deref().map_or_else(|| context.state_dir.clone(), in_folder),
+        }
     }
 }

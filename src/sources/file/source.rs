@@ -5,29 +5,37 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::discovery::Discovery;
-use super::job::{Job, Letter, Pace};
+use super::job::{Job, Letter, Pace, Tailing};
 use super::lane::Reader;
 use super::mailbox::Mailbox;
-use super::settings::FileSettings;
+use super::search::Search;
 use crate::component::outlet::Outlet;
 use crate::component::row::Context;
 use crate::component::signal::Stop;
 use crate::component::source::{Running, Source};
 
-/// A `file` source that is ready to run.
-pub(super) struct FileSource {
+/// A source that follows files, ready to run.
+pub(in crate::sources) struct FileSource {
     job: Arc<Job>,
 }
 
 impl FileSource {
     /// Makes sure that positions can be kept.
-    pub(super) fn build(settings: FileSettings, context: &Context) -> Result<Self, String> {
-        let pace = Pace::new(Duration::from_millis(settings.glob_minimum_cooldown_ms));
-        Self::with_pace(settings, context, pace)
+    pub(in crate::sources) fn build(
+        search: Box<dyn Search>,
+        tailing: Tailing,
+        context: &Context,
+    ) -> Result<Self, String> {
+        let pace = Pace::new(Duration::from_millis(tailing.glob_minimum_cooldown_ms));
+        Self::with_pace(search, tailing, (context, pace))
     }
 
-    pub(super) fn with_pace(settings: FileSettings, context: &Context, pace: Pace) -> Result<Self, String> {
-        let job = Job::new(settings, context, pace);
+    pub(super) fn with_pace(
+        search: Box<dyn Search>,
+        tailing: Tailing,
+        (context, pace): (&Context, Pace),
+    ) -> Result<Self, String> {
+        let job = Job::new(search, tailing, context, pace);
         job.positions.probe()?;
         Ok(Self { job: Arc::new(job) })
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::fingerprint::{Fingerprint, Guard};
 use super::job::{FileId, Job, LONGEST_RETRY, Letter};
+use super::look::Desk;
 use super::mailbox::Mailbox;
 use super::positions::{Checkpoint, Entry};
 use crate::component::outlet::Held;
@@ -126,7 +127,7 @@ impl Tail {
     /// Follows `file` from where its entry tells; its lane is told of what resolves.
     pub(super) fn new(id: FileId, file: File, entry: &Entry, of: (&Job, Arc<Mailbox<Letter>>)) -> Self {
         let (job, lane) = of;
-        let origin = job.origin(entry.key, &entry.path);
+        let origin = job.search.origin(entry.key, &entry.path);
         Self {
             id,
             file,
@@ -136,7 +137,7 @@ impl Tail {
             offset: entry.at.offset,
             guard: entry.at.guard,
             seen: None,
-            reach: job.settings.max_read_bytes,
+            reach: job.tailing.max_read_bytes,
             guess: (0, 0),
             state: State::Ready,
             calm: Calm { since: Instant::now(), pause: job.pace.linger },
@@ -149,13 +150,22 @@ impl Tail {
 
     /// Begins a new generation: what is in the file now was written after a truncation. Its key is durable on return.
     pub(super) fn renew(&mut self, job: &Job, lane: Arc<Mailbox<Letter>>) -> io::Result<()> {
-        let key = StreamKey::random();
+        let key = job.search.key(&self.path, &[]);
         job.positions.renew(self.id, key)?;
         tracing::info!(path = %self.path.display(), "file was truncated, reading it from its beginning");
         let start = Checkpoint::default();
-        self.stream = Stream::new(self.id, job.origin(key, &self.path), start, lane);
+        self.stream = Stream::new(self.id, job.search.origin(key, &self.path), start, lane);
         (self.fingerprint, self.offset, self.guard) = (start.fingerprint, start.offset, start.guard);
-        (self.seen, self.reach) = (None, job.settings.max_read_bytes);
+        (self.seen, self.reach) = (None, job.tailing.max_read_bytes);
+        Ok(())
+    }
+
+    /// The generation has its first bytes, and with them its key. It is durable on return.
+    pub(super) fn begin(&mut self, desk: &Desk<'_>, first: &[u8]) -> io::Result<()> {
+        let key = desk.job.search.key(&self.path, first);
+        desk.job.positions.begin(self.id, key, Fingerprint::of(first))?;
+        let start = Checkpoint { offset: self.offset, guard: self.guard, fingerprint: self.fingerprint };
+        self.stream = Stream::new(self.id, desk.job.search.origin(key, &self.path), start, desk.mailbox.clone());
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::job::Pace;
+use super::named::Named;
 use super::settings::FileSettings;
 use super::source::FileSource;
 use prometheus::proto::MetricFamily;
@@ -93,7 +94,8 @@ impl Bench {
         assert_eq!(settings.check(), []);
         let (families, context) = context(&self.state(), self.memory);
         let meters = context.meters.clone();
-        let source = FileSource::with_pace(settings, &context, QUICK).unwrap();
+        let (search, tailing) = (Box::new(Named::new(&settings)), settings.tailing(&context));
+        let source = FileSource::with_pace(search, tailing, (&context, QUICK)).unwrap();
         let stop = Stop::default();
         let running = Box::new(source).run(Arc::new(outlet.clone()), stop.clone());
         let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
