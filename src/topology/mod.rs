@@ -8,9 +8,11 @@ mod changes;
 mod compile;
 mod door;
 mod guard;
+mod inspect;
 mod keeper;
 mod keepers;
 mod leftover;
+mod pauses;
 mod probe;
 mod retired;
 mod roster;
@@ -33,9 +35,11 @@ use crate::lang::Tables;
 
 pub use build::BuildError;
 pub use changes::{Change, What};
+pub use inspect::{Inspected, inspect};
 pub use leftover::Leftover;
+pub use pauses::Pauses;
 pub use probe::{Probed, probe};
-pub use roster::{Member, Roster};
+pub use roster::{Member, Roster, Standing};
 pub use running::{Guest, Topology};
 pub use tap::{Side, Tapped, Taps, Wanted};
 pub use trial::{Emitted, Trial};
@@ -90,6 +94,7 @@ impl Topology {
                 data_dir: data_dir.path.clone(),
                 taps: Taps::default(),
                 tables: Tables::default(),
+                pauses: Pauses::open(&data_dir.path),
             },
             dead_letters,
         )

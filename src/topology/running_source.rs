@@ -11,6 +11,8 @@ use super::build::Made;
 use super::chain::{Chain, ChainOutlet};
 use super::retired::HAND_OVER;
 use crate::component::health::Health;
+use crate::component::inspect::Inspect;
+use crate::component::pause::Pause;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
 
@@ -18,6 +20,8 @@ use crate::component::source::Source;
 pub(super) struct RunningSource {
     pub(super) made_of: Made,
     pub(super) health: Health,
+    pub(super) pause: Pause,
+    pub(super) inspect: Option<Arc<dyn Inspect>>,
     pub(super) chain: Arc<ArcSwap<Chain>>,
     pub(super) stop: Stop,
     pub(super) task: JoinHandle<()>,
@@ -27,13 +31,15 @@ pub(super) struct RunningSource {
 pub(super) struct NewSource {
     pub(super) made_of: Made,
     pub(super) chain: Arc<Chain>,
+    pub(super) pause: Pause,
     pub(super) source: Box<dyn Source>,
 }
 
 impl NewSource {
     /// Starts it after the end of `old`.
     pub(super) fn start(self, old: Option<JoinHandle<()>>, alive: &Alive) -> RunningSource {
-        let Self { made_of, chain, source } = self;
+        let Self { made_of, chain, pause, source } = self;
+        let inspect = source.inspect();
         let chain = Arc::new(ArcSwap::new(chain));
         let outlet = Arc::new(ChainOutlet::of_source(chain.clone(), alive.reader()));
         let (stop, health) = (Stop::default(), Health::default());
@@ -48,7 +54,7 @@ impl NewSource {
             state.succeeded(&id);
             source.run(outlet, ending).await;
         });
-        RunningSource { made_of, health, chain, stop, task }
+        RunningSource { made_of, health, pause, inspect, chain, stop, task }
     }
 }
 
