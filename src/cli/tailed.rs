@@ -110,19 +110,20 @@ fn table(sources: &[FilesOf], rows: &[Row<'_>]) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{:>10} {:>8} {:>11} {:>10} {:>10}  {:<8} {:<14} {:<22} {:<12} FILE",
-        "LAG", "FOR", "RATE/s", "DELIVERED", "SIZE", "KEY", "DEVICE:INODE", "STATE", "SOURCE"
+        "{:>10} {:>8} {:>10} {:>10} {:>10} {:>10}  {:<8} {:<14} {:<22} {:<12} FILE",
+        "LAG", "FOR", "RATE/s", "READ", "IN FLIGHT", "SIZE", "KEY", "DEVICE:INODE", "STATE", "SOURCE"
     );
     for Row { source, file } in rows {
         let FileReport { device, inode, path, .. } = file;
         let (key, identity) = (file.stream_key.get(..8).unwrap_or("-"), format!("{device}:{inode}"));
         let _ = write!(
             text,
-            "{:>10} {:>8} {:>11} {:>10} {:>10}  {key:<8} {identity:<14} {:<22} {source:<12} {path}",
+            "{:>10} {:>8} {:>10} {:>10} {:>10} {:>10}  {key:<8} {identity:<14} {:<22} {source:<12} {path}",
             show_size(file.lag_bytes),
             seconds(file.lag_seconds),
             show_size(file.bytes_per_second as u64),
-            show_size(file.delivered),
+            show_size(file.offset),
+            show_size(file.offset.saturating_sub(file.delivered)),
             show_size(file.size),
             state(file),
         );
@@ -150,6 +151,10 @@ fn seconds(seconds: f64) -> String {
     }
 }
 
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 fn sum(sources: &[FilesOf], rows: &[Row<'_>]) -> String {
     let files = || rows.iter().map(|row| row.file);
     let count = |is_one: &dyn Fn(&FileReport) -> bool| files().filter(|file| is_one(file)).count();
@@ -158,9 +163,9 @@ fn sum(sources: &[FilesOf], rows: &[Row<'_>]) -> String {
     let rate: f64 = files().map(|file| file.bytes_per_second).sum();
     let behind = count(&|file| file.lag_bytes > 0);
     let mut text = format!(
-        "{} files of {} sources, {behind} behind by {} in all, {} at most, read at {}/s",
-        rows.len(),
-        sources.len(),
+        "{} of {}, {behind} behind by {} in all, {} at most, read at {}/s",
+        counted(rows.len(), "file"),
+        counted(sources.len(), "source"),
         show_size(lag),
         seconds(longest),
         show_size(rate as u64),

@@ -91,9 +91,9 @@ pub struct FileReport {
     pub offset: u64,
     /// How far it is delivered, in bytes: a restart reads on from here.
     pub delivered: u64,
-    /// Bytes that are written and not delivered.
+    /// Bytes that are written and not read.
     pub lag_bytes: u64,
-    /// For how long the last of them or more have been there; 0 where there are none.
+    /// For how long there have been such at least; 0 where there are none.
     pub lag_seconds: f64,
     /// How fast it was read of late.
     pub bytes_per_second: f64,

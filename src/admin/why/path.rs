@@ -89,9 +89,12 @@ fn state(source: &SeenSource<'_>, report: &FileReport) -> Finding {
             .next("raise `memory_limit`, or see with `levada top` which queue holds it"),
         FileState::Found => Finding::new(Cause::NotDiscovered, "found, and not read before its key is on the disk"),
         FileState::Finished => Finding::new(Cause::Finished, format!("read to its end and closed, {read}{reason}")),
-        FileState::Reading | FileState::Quiet if *lag_bytes > 0 => {
+        FileState::Reading | FileState::Quiet if *lag_bytes > 0 || report.delivered < report.offset => {
             let rate = show_size(report.bytes_per_second as u64);
-            let text = format!("behind by {} for {lag_seconds:.1} s, read at {rate}/s; {read}{reason}", show_size(*lag_bytes));
+            let (left, flight) = (show_size(*lag_bytes), show_size(report.offset.saturating_sub(report.delivered)));
+            let text = format!(
+                "behind: {left} not read for {lag_seconds:.1} s, {flight} in flight, read at {rate}/s; {read}{reason}"
+            );
             Finding::new(Cause::Behind, text).next("`levada top` shows the step or sink that is busiest")
         }
         FileState::Reading | FileState::Quiet => {

@@ -16,7 +16,10 @@ use super::search::Listing;
 use super::settings::ReadFrom;
 use super::tail::Tail;
 use super::watch::{Route, Watch};
+use super::look::node;
+use super::survey::Survey;
 use crate::component::clock;
+use crate::component::inspect::{FileReport, FileState, Pod};
 use crate::component::signal::Stop;
 use crate::event::StreamKey;
 
@@ -33,7 +36,7 @@ pub(super) struct Discovery {
     /// Files whose entries are not durable yet.
     waiting: Vec<(FileId, Found, Entry)>,
     /// What cannot be read and was told of.
-    reported: HashSet<PathBuf>,
+    reported: HashMap<PathBuf, String>,
     watch: Watch,
     is_first: bool,
     /// Did the kernel tell of a change since the last look?
@@ -69,7 +72,7 @@ impl Discovery {
             lanes,
             live: HashMap::new(),
             waiting: Vec::new(),
-            reported: HashSet::new(),
+            reported: HashMap::new(),
             is_first: true,
             is_asked: false,
             scanned: None,
@@ -128,10 +131,40 @@ impl Discovery {
     fn read_notes(&mut self) {
         let mut notes = Vec::new();
         self.job.notes.take(&mut notes);
-        for Note::Finished(id) in notes {
-            self.live.retain(|_, live| live.route.id != id);
-            self.watch.forget(id);
+        for note in notes {
+            match note {
+                Note::Finished(id) => {
+                    self.live.retain(|_, live| live.route.id != id);
+                    self.watch.forget(id);
+                }
+                Note::Report(survey) => Survey::answer(&survey, || self.without_lane()),
+            }
         }
+    }
+
+    /// Files that no lane has: those that cannot be opened, and those whose keys are not durable.
+    fn without_lane(&self) -> Vec<FileReport> {
+        let faults = self.reported.iter().map(|(path, error)| FileReport {
+            path: path.to_string_lossy().into_owned(),
+            pod: Pod::of(path),
+            state: FileState::Unreadable,
+            last_error: Some(error.clone()),
+            ..FileReport::default()
+        });
+        let waiting = self.waiting.iter().map(|(_, found, entry)| FileReport {
+            path: found.path.to_string_lossy().into_owned(),
+            stream_key: format!("{:032x}", entry.key.0),
+            device: found.node.device,
+            inode: found.node.inode,
+            pod: Pod::of(&found.path),
+            size: found.size,
+            offset: entry.at.offset,
+            delivered: entry.at.offset,
+            lag_bytes: found.size.saturating_sub(entry.at.offset),
+            state: FileState::Found,
+            ..FileReport::default()
+        });
+        faults.chain(waiting).collect()
     }
 
     fn save(&mut self) {
@@ -200,10 +233,10 @@ impl Discovery {
 
     /// Tells once of each path that cannot be read; it is tried again at every look.
     fn report(&mut self, faults: Vec<(PathBuf, io::Error)>) {
-        let now: HashSet<PathBuf> = faults.iter().map(|(path, _)| path.clone()).collect();
+        let now = faults.iter().map(|(path, error)| (path.clone(), error.to_string())).collect();
         for (path, error) in faults {
             self.job.meters.error("unreadable");
-            if !self.reported.contains(&path) {
+            if !self.reported.contains_key(&path) {
                 tracing::warn!(path = %path.display(), %error, "cannot read, trying again at every look");
             }
         }
@@ -299,10 +332,6 @@ fn has_left(path: &Path, was: Node) -> bool {
         Ok(about) => node(&about) != was,
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
-}
-
-fn node(about: &Metadata) -> Node {
-    Node { device: about.dev(), inode: about.ino() }
 }
 
 #[cfg(test)]

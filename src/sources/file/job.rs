@@ -1,15 +1,19 @@
 //! What all threads of one `file` source share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use super::mailbox::Mailbox;
 use super::positions::Positions;
 use super::search::Search;
+use super::set::Order;
 use super::settings::ReadFrom;
+use super::survey::Survey;
 use crate::codecs::Decoder;
+use crate::component::inspect::FileReport;
 use crate::component::meters::Meters;
+use crate::component::pause::Pause;
 use crate::component::row::Context;
 use crate::event::{Budget, Outcome, StreamKey};
 
@@ -27,6 +31,10 @@ pub(super) enum Letter {
     Gone(FileId),
     /// A path shows it again.
     Back(FileId),
+    /// Tell how the files stand.
+    Report(Weak<Survey<FileReport>>),
+    /// Read a file from elsewhere.
+    Set(Box<Order>),
     /// A batch of it has resolved.
     Resolved {
         /// The file.
@@ -45,6 +53,8 @@ pub(super) enum Letter {
 pub(super) enum Note {
     /// A lane is done with a file that was gone.
     Finished(FileId),
+    /// Tell which files no lane has.
+    Report(Weak<Survey<FileReport>>),
 }
 
 /// How often things are looked at.
@@ -94,6 +104,9 @@ pub(super) struct Job {
     pub(super) positions: Positions,
     pub(super) pace: Pace,
     pub(super) notes: Arc<Mailbox<Note>>,
+    pub(super) pause: Pause,
+    /// The lanes, once it runs.
+    pub(super) lanes: OnceLock<Vec<Arc<Mailbox<Letter>>>>,
 }
 
 impl Job {
@@ -105,6 +118,8 @@ impl Job {
             positions: Positions::new(tailing.state_dir.clone()),
             pace,
             notes: Arc::default(),
+            pause: context.pause.clone(),
+            lanes: OnceLock::new(),
             tailing,
         }
     }

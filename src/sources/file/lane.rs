@@ -10,6 +10,8 @@ use std::time::Instant;
 use super::job::{FileId, Job, Letter, Note};
 use super::look::{Desk, Turn};
 use super::mailbox::Mailbox;
+use super::set::Order;
+use super::survey::Survey;
 use super::tail::{State, Tail};
 use crate::component::clock;
 use crate::component::outlet::{Lane, Offer};
@@ -97,6 +99,11 @@ impl Reader {
             Letter::Touched(id) => self.touched(id),
             Letter::Gone(id) => self.set_gone(id, Some(Instant::now())),
             Letter::Back(id) => self.set_gone(id, None),
+            Letter::Report(survey) => {
+                let report = |tail: &Tail| tail.report(&self.job, self.is_starved);
+                Survey::answer(&survey, || self.tails.values().map(report).collect());
+            }
+            Letter::Set(order) => self.set(&order),
             Letter::Resolved { id, stream, token, worst } => {
                 let Some(tail) = self.tails.get_mut(&id) else { return };
                 if tail.stream.origin.stream() != stream {
@@ -110,6 +117,17 @@ impl Reader {
                     self.held.retain(|other| *other != id);
                 }
             }
+        }
+    }
+
+    /// A person has a file read from elsewhere.
+    fn set(&mut self, order: &Order) {
+        let Order { id, wish, answer } = order;
+        let done = self.tails.get_mut(id).map(|tail| tail.set(&self.job, wish, &self.mailbox));
+        let is_done = matches!(done, Some(Ok(_)));
+        Survey::answer(answer, || done.into_iter().collect());
+        if is_done {
+            self.touched(*id);
         }
     }
 
@@ -164,7 +182,7 @@ impl Reader {
     }
 
     fn next_ready(&mut self) -> Option<FileId> {
-        if self.is_starved { None } else { self.ready.pop_front() }
+        if self.is_starved || self.job.pause.holds(&self.waker) { None } else { self.ready.pop_front() }
     }
 
     fn take_turn(&mut self, id: FileId) {
@@ -173,7 +191,9 @@ impl Reader {
             return;
         }
         let mut desk = Desk { job: &self.job, lane: &mut *self.lane, mailbox: &self.mailbox, waker: &self.waker };
-        match tail.turn(&mut desk) {
+        let turn = tail.turn(&mut desk);
+        tail.standing.read_to(tail.offset, Instant::now());
+        match turn {
             Ok(Turn::More) => {
                 tail.works();
                 tail.calm.pause = self.job.pace.linger;
@@ -201,6 +221,7 @@ impl Reader {
     fn rest(&mut self, id: FileId) {
         let Some(tail) = self.tails.get_mut(&id) else { return };
         tail.works();
+        tail.standing.caught_up(Instant::now());
         if tail.is_finished(&self.job) && tail.is_settled() {
             return self.close(id);
         }

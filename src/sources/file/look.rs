@@ -1,5 +1,6 @@
 //! A file's turn: how it stands, whether it is still what it was, whether there is more to read.
 
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::task::Waker;
 use super::fingerprint::{Fingerprint, Guard, first_bytes};
 use super::job::{Job, Letter};
 use super::mailbox::Mailbox;
+use super::positions::Node;
 use super::tail::{Seen, Tail};
 use crate::component::clock;
 use crate::component::outlet::{Held, Lane};
@@ -43,8 +45,7 @@ impl Tail {
         // Before the look: a write after it is told of again.
         self.is_told.store(false, Ordering::Release);
         let about = self.file.metadata()?;
-        let modified = about.mtime().saturating_mul(1_000_000_000).saturating_add(about.mtime_nsec());
-        let now = Seen { size: about.len(), modified };
+        let now = seen(&about);
         let is_last = self.is_finished(desk.job);
         if self.seen == Some(now) && !(is_last && now.size > self.offset) {
             return Ok(Turn::Quiet);
@@ -85,4 +86,15 @@ impl Tail {
         self.seen = (clock::now() - now.modified > TICK_NANOS).then_some(now);
         Turn::Quiet
     }
+}
+
+/// Where a file lies.
+pub(super) fn node(about: &Metadata) -> Node {
+    Node { device: about.dev(), inode: about.ino() }
+}
+
+/// How a file stands.
+pub(super) fn seen(about: &Metadata) -> Seen {
+    let modified = about.mtime().saturating_mul(1_000_000_000).saturating_add(about.mtime_nsec());
+    Seen { size: about.len(), modified }
 }

@@ -17,11 +17,13 @@
 //! it lists what the search finds, told by the `watch`, finds the entry of each file in the `positions` (kept on the
 //! `shelf`), and hands it to a lane. A `lane` is a thread that gives its files turns. A turn of a `tail` is a `look` (how does the
 //! file stand, is it still the same) and a `read` (bytes to records to the outlet). Receipts come back to the lane as letters, and
-//! move the committed position.
+//! move the committed position. A person who asks how files stand (`inspect`) does so by a letter, too: each thread answers the
+//! `survey` between two turns.
 
 mod discovery;
 mod fingerprint;
 mod globs;
+mod inspect;
 pub(super) mod job;
 mod lane;
 mod look;
@@ -30,9 +32,12 @@ mod named;
 mod positions;
 mod read;
 pub(super) mod search;
+mod set;
 mod settings;
 mod shelf;
 pub(super) mod source;
+mod standing;
+mod survey;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::mem::replace;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::fingerprint::{FINGERPRINT_BYTES, Fingerprint, Guard, first_bytes};
 use super::job::FileId;
 use super::shelf::{LoadError, Shelf};
+use crate::component::inspect::Position;
 use crate::event::StreamKey;
 
 /// How far a generation of a file is resolved.
@@ -98,6 +100,27 @@ impl Positions {
             table.add(entry, false);
         }
         Ok(())
+    }
+
+    /// What is kept in the folder, without taking it over.
+    pub(super) fn kept(&self) -> Result<Vec<Entry>, LoadError> {
+        self.shelf.load()
+    }
+
+    /// All entries, and whether anyone follows their files.
+    pub(super) fn entries(&self) -> Vec<(FileId, Entry, bool)> {
+        self.table().slots.iter().map(|(id, slot)| (*id, slot.entry.clone(), slot.is_live)).collect()
+    }
+
+    /// A file is read from `at` on, under another key, since a person says so. Durable on return; on an error nothing has
+    /// changed.
+    pub(super) fn set(&self, id: FileId, key: StreamKey, at: Checkpoint) -> io::Result<()> {
+        let before = self.table().change(id).map(|entry| (replace(&mut entry.key, key), replace(&mut entry.at, at)));
+        self.save().inspect_err(|_| {
+            if let (Some(before), Some(entry)) = (before, self.table().change(id)) {
+                (entry.key, entry.at) = before;
+            }
+        })
     }
 
     /// The entry of a file that is about to be followed, if there is one for it.
@@ -224,6 +247,19 @@ impl Table {
 }
 
 impl Entry {
+    /// As people see it.
+    pub(super) fn position(&self, is_followed: bool) -> Position {
+        Position {
+            path: self.path.to_string_lossy().into_owned(),
+            stream_key: format!("{:032x}", self.key.0),
+            device: self.node.device,
+            inode: self.node.inode,
+            offset: self.at.offset,
+            is_followed,
+            left: self.left,
+        }
+    }
+
     /// Has `file` the bytes this entry was made of?
     fn fits(&self, file: &File) -> io::Result<bool> {
         Ok(self.at.fingerprint.fits(&first_bytes(file)?) && Guard::read(file, self.at.offset)? == Some(self.at.guard))

@@ -1,6 +1,7 @@
 //! Settings of the `file` source.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use super::job::Tailing;
 use super::named::Named;
 use super::source::FileSource;
 use crate::codecs::{Codec, Decoder, Decoding};
+use crate::component::inspect::Inspect;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::source::Source;
 use crate::sources::line;
@@ -98,6 +100,10 @@ impl Settings for FileSettings {
             problems.extend(line::check_key(setting, key.as_deref()));
         }
         problems
+    }
+
+    fn inspect(&self, context: &Context) -> Option<Arc<dyn Inspect>> {
+        Some(FileSource::unbuilt(Box::new(Named::new(self)), self.tailing(context), context))
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {

@@ -13,6 +13,7 @@ use super::job::{FileId, Job, LONGEST_RETRY, Letter};
 use super::look::Desk;
 use super::mailbox::Mailbox;
 use super::positions::{Checkpoint, Entry};
+use super::standing::Standing;
 use crate::component::outlet::Held;
 use crate::event::{Origin, Outcome, Receipt, Resolution, Resolve, StreamKey, Tracker};
 
@@ -39,6 +40,7 @@ pub(super) struct Tail {
     pub(super) is_told: Arc<AtomicBool>,
     /// Since when no path has shown it.
     pub(super) gone_since: Option<Instant>,
+    pub(super) standing: Standing,
     failures: u32,
     is_reported: bool,
 }
@@ -143,6 +145,7 @@ impl Tail {
             calm: Calm { since: Instant::now(), pause: job.pace.linger },
             is_told: Arc::default(),
             gone_since: None,
+            standing: Standing::new(entry.at.offset),
             failures: 0,
             is_reported: false,
         }
@@ -153,11 +156,15 @@ impl Tail {
         let key = job.search.key(&self.path, &[]);
         job.positions.renew(self.id, key)?;
         tracing::info!(path = %self.path.display(), "file was truncated, reading it from its beginning");
-        let start = Checkpoint::default();
-        self.stream = Stream::new(self.id, job.search.origin(key, &self.path), start, lane);
-        (self.fingerprint, self.offset, self.guard) = (start.fingerprint, start.offset, start.guard);
-        (self.seen, self.reach) = (None, job.tailing.max_read_bytes);
+        self.begin_at(job, (key, Checkpoint::default()), lane);
         Ok(())
+    }
+
+    /// Reads from `at` on, under `key`: both are durable.
+    pub(super) fn begin_at(&mut self, job: &Job, (key, at): (StreamKey, Checkpoint), lane: Arc<Mailbox<Letter>>) {
+        self.stream = Stream::new(self.id, job.search.origin(key, &self.path), at, lane);
+        (self.fingerprint, self.offset, self.guard) = (at.fingerprint, at.offset, at.guard);
+        (self.seen, self.reach) = (None, job.tailing.max_read_bytes);
     }
 
     /// The generation has its first bytes, and with them its key. It is durable on return.
@@ -181,6 +188,7 @@ impl Tail {
         let is_new = self.stream.tracker.awaits(token) && !matches!(self.state, State::Failed(_));
         is_new.then(|| {
             job.meters.error("delivery_failed");
+            self.standing.failed("a batch was not delivered");
             let until = Instant::now() + self.next_retry(job);
             self.state = State::Failed(until);
             until
@@ -198,10 +206,16 @@ impl Tail {
     /// The file cannot be read now. Returns when to try again.
     pub(super) fn broke(&mut self, job: &Job, error: &io::Error) -> Instant {
         job.meters.error("read_failed");
+        self.standing.failed(error.to_string());
         if !std::mem::replace(&mut self.is_reported, true) {
             tracing::warn!(path = %self.path.display(), %error, "cannot read file, trying again");
         }
         Instant::now() + self.next_retry(job)
+    }
+
+    /// Did the last look at it fail?
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_reported
     }
 
     /// The file can be read.

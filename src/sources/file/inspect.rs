@@ -1,0 +1,124 @@
+//! The source as people see it: its threads are asked if it runs, its folder if not.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::job::{Job, Letter, Note};
+use super::look;
+use super::positions::{Entry, Positions};
+use super::set::{Order, set_kept};
+use super::survey::Survey;
+use crate::component::inspect::{FileReport, FileState, Inspect, Pod, Position, Verdict, Wish};
+
+/// What a source does, or would do.
+#[derive(Debug)]
+pub(in crate::sources) struct FileInspect(pub(super) Arc<Job>);
+
+impl Inspect for FileInspect {
+    fn files(&self) -> Vec<FileReport> {
+        let Some(lanes) = self.0.lanes.get() else { return Vec::new() };
+        // All lanes, and the thread that looks for files.
+        let survey = Survey::of(lanes.len() + 1);
+        self.0.notes.post(Note::Report(Arc::downgrade(&survey)));
+        for lane in lanes {
+            lane.post(Letter::Report(Arc::downgrade(&survey)));
+        }
+        let (mut files, missing) = survey.wait();
+        let told: HashSet<String> = files.iter().map(|file| file.stream_key.clone()).collect();
+        for (_, entry, is_live) in self.0.positions.entries() {
+            let is_told = told.contains(&format!("{:032x}", entry.key.0));
+            if !is_told && (!is_live || missing > 0) {
+                files.push(untold(&entry, is_live));
+            }
+        }
+        files
+    }
+
+    fn judge(&self, path: &Path) -> Verdict {
+        Verdict {
+            meant: self.0.search.meant(path),
+            ignore_older_secs: self.0.tailing.ignore_older_secs,
+            look_every: self.0.pace.poll,
+        }
+    }
+
+    fn pod_folders(&self) -> Vec<PathBuf> {
+        self.0.search.pod_folders()
+    }
+
+    fn positions(&self) -> Result<Vec<Position>, String> {
+        if self.0.lanes.get().is_none() {
+            let kept = self.0.positions.kept().map_err(|error| error.to_string())?;
+            return Ok(kept.iter().map(|entry| entry.position(false)).collect());
+        }
+        Ok(self.0.positions.entries().iter().map(|(_, entry, is_live)| entry.position(*is_live)).collect())
+    }
+
+    fn set(&self, wish: &Wish) -> Result<Position, String> {
+        let Some(lanes) = self.0.lanes.get() else { return self.set_alone(wish) };
+        let entries = self.0.positions.entries();
+        let of_path = || entries.iter().filter(|(_, entry, _)| entry.path == wish.path);
+        let Some((id, ..)) = of_path().find(|(.., is_live)| *is_live) else {
+            return Err(if of_path().next().is_some() { gone(&wish.path) } else { unknown(&wish.path) });
+        };
+        let survey = Survey::of(lanes.len());
+        for lane in lanes {
+            let (id, wish, answer) = (*id, wish.clone(), Arc::downgrade(&survey));
+            lane.post(Letter::Set(Box::new(Order { id, wish, answer })));
+        }
+        let (mut answers, missing) = survey.wait();
+        let late = if missing > 0 { "the thread that reads it does not answer" } else { "it is not open at the moment" };
+        answers.pop().unwrap_or_else(|| Err(format!("{late}; see `levada files`, and ask again")))
+    }
+}
+
+impl FileInspect {
+    /// Changes what the folder keeps: whoever asks holds its lock.
+    fn set_alone(&self, wish: &Wish) -> Result<Position, String> {
+        let job = &*self.0;
+        // Not those of the job: they are filled when it runs.
+        let positions = Positions::new(job.tailing.state_dir.clone());
+        positions.load().map_err(|error| error.to_string())?;
+        let entries = positions.entries();
+        let of_path = entries.iter().filter(|(_, entry, _)| entry.path == wish.path);
+        // The one that was followed last.
+        let entry = of_path.max_by_key(|(_, entry, _)| entry.left.unwrap_or(i64::MAX));
+        let (id, entry, _) = entry.ok_or_else(|| unknown(&wish.path))?;
+        set_kept(&positions, (*id, entry), wish)
+    }
+}
+
+fn gone(path: &Path) -> String {
+    format!("`{}` is not followed any more: it is gone, or left out; `levada why-not` says which", path.display())
+}
+
+fn unknown(path: &Path) -> String {
+    format!("there is no position of `{}`; `levada positions ls` shows them all", path.display())
+}
+
+/// A file that no thread has told of: it is not followed any more, or its thread does not answer.
+fn untold(entry: &Entry, is_live: bool) -> FileReport {
+    let about = std::fs::metadata(&entry.path).ok().filter(|about| look::node(about) == entry.node);
+    let delivered = entry.at.offset;
+    let size = about.map_or(delivered, |about| about.len()).max(delivered);
+    let reason = if is_live {
+        "a read or a step behind it takes long, or its file system hangs"
+    } else {
+        "it is gone from its place, or left out"
+    };
+    FileReport {
+        path: entry.path.to_string_lossy().into_owned(),
+        stream_key: format!("{:032x}", entry.key.0),
+        device: entry.node.device,
+        inode: entry.node.inode,
+        pod: Pod::of(&entry.path),
+        size,
+        offset: delivered,
+        delivered,
+        lag_bytes: size - delivered,
+        state: if is_live { FileState::Silent } else { FileState::Finished },
+        reason: Some(reason.to_owned()),
+        ..FileReport::default()
+    }
+}
