@@ -42,6 +42,10 @@ pub enum FileState {
     WaitsForRoom,
     /// It waits for memory to be read into.
     WaitsForMemory,
+    /// Its rate limit lets nothing through at the moment.
+    RateLimited,
+    /// What is not read of it is given up.
+    Abandoned,
     /// It is found, and not read before its key is durable.
     Found,
     /// It is being read.
@@ -63,6 +67,8 @@ impl FileState {
             Self::Paused => "paused",
             Self::WaitsForRoom => "waits for room",
             Self::WaitsForMemory => "waits for memory",
+            Self::RateLimited => "rate limited",
+            Self::Abandoned => "abandoned",
             Self::Found => "found",
             Self::Reading => "reading",
             Self::Quiet => "quiet",

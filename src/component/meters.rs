@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use super::file_meters::{FileFamilies, FileMeters};
 use super::reason::Reason;
 use super::utilization::{AtWork, Seat, Utilization, Work};
 
@@ -41,6 +42,7 @@ struct Inner {
     buffer_max_bytes: IntGaugeVec,
     paused: IntGaugeVec,
     utilization: Utilization,
+    files: FileFamilies,
 }
 
 impl Default for Families {
@@ -88,6 +90,7 @@ impl Default for Families {
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
             paused: gauge("levada_component_paused", "Whether a person has paused the source: 1 or 0."),
             utilization: Utilization::new(utilization),
+            files: FileFamilies::new(&registry, &LABELS),
             table_reloads,
             registry,
         }))
@@ -261,6 +264,11 @@ impl Meters {
     /// How many records were discarded for `reason` so far.
     pub fn discarded_events(&self, reason: Reason) -> u64 {
         self.0.discarded[reason as usize].get()
+    }
+
+    /// The figures of a source that follows files; shown from the first call on.
+    pub fn files(&self) -> FileMeters {
+        self.0.families.0.files.meters(&self.values())
     }
 
     /// Whose they are.

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod clock;
+pub mod file_meters;
 pub mod files;
 pub mod fresh;
 pub mod health;

@@ -26,12 +26,14 @@ pub enum Cause {
     NotDiscovered,
     /// It is read, and there is more.
     Behind,
-    /// A queue behind its source is full, or there is no memory.
+    /// A queue behind its source is full, there is no memory, or its rate limit is reached.
     Waits,
     /// What was read of it could not be delivered, and is offered again.
     Failed,
     /// The thread that reads it hangs.
     Silent,
+    /// What was not read of it is given up.
+    Abandoned,
     /// There is no such pod here.
     NoPod,
     /// No agent runs: this is what one would do.

@@ -87,6 +87,10 @@ fn state(source: &SeenSource<'_>, report: &FileReport) -> Finding {
             .next("`levada top` shows which queue is full: its sink is too slow or refused"),
         FileState::WaitsForMemory => Finding::new(Cause::Waits, format!("{read}; it waits for memory{reason}"))
             .next("raise `memory_limit`, or see with `levada top` which queue holds it"),
+        FileState::RateLimited => Finding::new(Cause::Waits, format!("{read}; its rate limit is reached{reason}"))
+            .next("raise the rate limit, or have its writer write less"),
+        FileState::Abandoned => Finding::new(Cause::Abandoned, format!("{read}; what is not read is given up{reason}"))
+            .next("`levada_abandoned_bytes_total` counts it; raise the limit that was reached"),
         FileState::Found => Finding::new(Cause::NotDiscovered, "found, and not read before its key is on the disk"),
         FileState::Finished => Finding::new(Cause::Finished, format!("read to its end and closed, {read}{reason}")),
         FileState::Reading | FileState::Quiet if *lag_bytes > 0 || report.delivered < report.offset => {

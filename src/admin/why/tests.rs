@@ -137,6 +137,8 @@ fn a_file_that_is_read_is_told_how_far() {
         (FileState::Reading, 4, Cause::Behind, "6 bytes not read"),
         (FileState::WaitsForRoom, 4, Cause::Waits, "`levada top`"),
         (FileState::WaitsForMemory, 4, Cause::Waits, "`memory_limit`"),
+        (FileState::RateLimited, 4, Cause::Waits, "its rate limit is reached"),
+        (FileState::Abandoned, 4, Cause::Abandoned, "`levada_abandoned_bytes_total`"),
         (FileState::Failed, 4, Cause::Failed, "`levada status`"),
         (FileState::Silent, 4, Cause::Silent, "does not answer"),
         (FileState::Paused, 4, Cause::Paused, "`levada resume app`"),

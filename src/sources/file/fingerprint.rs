@@ -67,22 +67,6 @@ impl Guard {
     pub(super) fn of(before: &[u8]) -> Self {
         Self(hash(&before[before.len().saturating_sub(GUARD_BYTES)..]))
     }
-
-    /// The guard that `file` has at `offset`; `None` if it is shorter.
-    pub(super) fn read(file: &File, offset: u64) -> io::Result<Option<Self>> {
-        let mut bytes = [0; GUARD_BYTES];
-        let bytes = &mut bytes[..guard_len(offset)];
-        let got = read_at(file, bytes, offset - bytes.len() as u64)?;
-        Ok((got == bytes.len()).then(|| Self(hash(bytes))))
-    }
-}
-
-/// The first [`FINGERPRINT_BYTES`] of a file, or all there are.
-pub(super) fn first_bytes(file: &File) -> io::Result<Vec<u8>> {
-    let mut first = vec![0; FINGERPRINT_BYTES];
-    let got = read_at(file, &mut first, 0)?;
-    first.truncate(got);
-    Ok(first)
 }
 
 /// Fills `buffer` from `offset` on; returns less than its length only at the end of the file.

@@ -109,7 +109,7 @@ impl Globs {
         self.include.iter().filter_map(folder).collect()
     }
 
-    fn is_excluded(&self, path: &Path) -> bool {
+    pub(super) fn is_excluded(&self, path: &Path) -> bool {
         self.exclude.iter().any(|pattern| pattern.matches_with(&path.to_string_lossy(), OPTIONS))
     }
 }

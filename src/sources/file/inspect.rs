@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::job::{Job, Letter, Note};
-use super::look;
-use super::positions::{Entry, Positions};
+use super::input::node;
+use super::positions::{Entry, Holder, Positions};
 use super::set::{Order, set_kept};
 use super::survey::Survey;
 use crate::component::inspect::{FileReport, FileState, Inspect, Pod, Position, Verdict, Wish};
@@ -18,20 +18,21 @@ pub(in crate::sources) struct FileInspect(pub(super) Arc<Job>);
 impl Inspect for FileInspect {
     fn files(&self) -> Vec<FileReport> {
         let Some(lanes) = self.0.lanes.get() else { return Vec::new() };
-        // All lanes, and the thread that looks for files.
-        let survey = Survey::of(lanes.len() + 1);
-        self.0.notes.post(Note::Report(Arc::downgrade(&survey)));
+        // First the thread that looks for files: what it hands out after its answer is in a lane before that answers.
+        let looker = Survey::of(1);
+        self.0.notes.post(Note::Report(Arc::downgrade(&looker)));
+        let (without_lane, _) = looker.wait();
+        let survey = Survey::of(lanes.len());
         for lane in lanes {
             lane.post(Letter::Report(Arc::downgrade(&survey)));
         }
         let (mut files, missing) = survey.wait();
-        let told: HashSet<String> = files.iter().map(|file| file.stream_key.clone()).collect();
-        for (_, entry, is_live) in self.0.positions.entries() {
-            let is_told = told.contains(&format!("{:032x}", entry.key.0));
-            if !is_told && (!is_live || missing > 0) {
-                files.push(untold(&entry, is_live));
-            }
-        }
+        let key = |file: &FileReport| file.stream_key.clone();
+        let mut told: HashSet<String> = files.iter().map(key).collect();
+        files.extend(without_lane.into_iter().filter(|file| !told.contains(&file.stream_key)));
+        told.extend(files.iter().map(key));
+        let untold = self.0.positions.all().into_iter().map(|(_, entry, holder)| untold(&entry, (holder, missing > 0)));
+        files.extend(untold.filter(|file| !told.contains(&file.stream_key)));
         files
     }
 
@@ -52,21 +53,22 @@ impl Inspect for FileInspect {
             let kept = self.0.positions.kept().map_err(|error| error.to_string())?;
             return Ok(kept.iter().map(|entry| entry.position(false)).collect());
         }
-        Ok(self.0.positions.entries().iter().map(|(_, entry, is_live)| entry.position(*is_live)).collect())
+        let all = self.0.positions.all();
+        Ok(all.iter().map(|(_, entry, holder)| entry.position(*holder != Holder::Nobody)).collect())
     }
 
     fn set(&self, wish: &Wish) -> Result<Position, String> {
         let Some(lanes) = self.0.lanes.get() else { return self.set_alone(wish) };
-        let entries = self.0.positions.entries();
+        let entries = self.0.positions.all();
         let of_path = || entries.iter().filter(|(_, entry, _)| entry.path == wish.path);
-        let Some((id, ..)) = of_path().find(|(.., is_live)| *is_live) else {
+        let Some((id, ..)) = of_path().find(|(.., holder)| *holder == Holder::File) else {
             return Err(if of_path().next().is_some() { gone(&wish.path) } else { unknown(&wish.path) });
         };
-        let survey = Survey::of(lanes.len());
-        for lane in lanes {
-            let (id, wish, answer) = (*id, wish.clone(), Arc::downgrade(&survey));
-            lane.post(Letter::Set(Box::new(Order { id, wish, answer })));
-        }
+        // Whoever has it.
+        let survey = Survey::of(lanes.len() + 1);
+        let order = || Box::new(Order { id: *id, wish: wish.clone(), answer: Arc::downgrade(&survey) });
+        lanes.iter().for_each(|lane| lane.post(Letter::Set(order())));
+        self.0.notes.post(Note::Set(order()));
         let (mut answers, missing) = survey.wait();
         let late = if missing > 0 { "the thread that reads it does not answer" } else { "it is not open at the moment" };
         answers.pop().unwrap_or_else(|| Err(format!("{late}; see `levada files`, and ask again")))
@@ -80,7 +82,7 @@ impl FileInspect {
         // Not those of the job: they are filled when it runs.
         let positions = Positions::new(job.tailing.state_dir.clone());
         positions.load().map_err(|error| error.to_string())?;
-        let entries = positions.entries();
+        let entries = positions.all();
         let of_path = entries.iter().filter(|(_, entry, _)| entry.path == wish.path);
         // The one that was followed last.
         let entry = of_path.max_by_key(|(_, entry, _)| entry.left.unwrap_or(i64::MAX));
@@ -97,27 +99,27 @@ fn unknown(path: &Path) -> String {
     format!("there is no position of `{}`; `levada positions ls` shows them all", path.display())
 }
 
-/// A file that no thread has told of: it is not followed any more, or its thread does not answer.
-fn untold(entry: &Entry, is_live: bool) -> FileReport {
-    let about = std::fs::metadata(&entry.path).ok().filter(|about| look::node(about) == entry.node);
+/// A file that no thread has told of: it is closed, or its thread does not answer.
+fn untold(entry: &Entry, (holder, is_any_silent): (Holder, bool)) -> FileReport {
+    let about = std::fs::metadata(&entry.path).ok().filter(|about| Some(node(about)) == entry.node);
     let delivered = entry.at.offset;
     let size = about.map_or(delivered, |about| about.len()).max(delivered);
-    let reason = if is_live {
-        "a read or a step behind it takes long, or its file system hangs"
-    } else {
-        "it is gone from its place, or left out"
+    let (state, reason) = match holder {
+        Holder::Nobody => (FileState::Finished, "gone from its place, or left out"),
+        _ if is_any_silent => (FileState::Silent, "a read or a step behind it takes long, or its file system hangs"),
+        _ => (FileState::Quiet, "closed, since there was nothing more to read; opened again when it is written to"),
     };
     FileReport {
         path: entry.path.to_string_lossy().into_owned(),
         stream_key: format!("{:032x}", entry.key.0),
-        device: entry.node.device,
-        inode: entry.node.inode,
+        device: entry.node.map_or(0, |node| node.device),
+        inode: entry.node.map_or(0, |node| node.inode),
         pod: Pod::of(&entry.path),
         size,
         offset: delivered,
         delivered,
         lag_bytes: size - delivered,
-        state: if is_live { FileState::Silent } else { FileState::Finished },
+        state,
         reason: Some(reason.to_owned()),
         ..FileReport::default()
     }

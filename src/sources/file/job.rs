@@ -4,13 +4,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use super::board::Board;
+use super::claim::Found;
+use super::limits::{Buckets, RateLimit};
 use super::mailbox::Mailbox;
 use super::positions::Positions;
 use super::search::Search;
 use super::set::Order;
-use super::settings::ReadFrom;
+use super::settings::{Drain, ReadFrom};
 use super::survey::Survey;
+use super::tail::{Seen, Tail};
 use crate::codecs::Decoder;
+use crate::component::file_meters::{Abandoned, FileMeters};
 use crate::component::inspect::FileReport;
 use crate::component::meters::Meters;
 use crate::component::pause::Pause;
@@ -23,14 +28,27 @@ pub(super) type FileId = u64;
 /// What a lane's thread is told.
 #[derive(Debug)]
 pub(super) enum Letter {
-    /// Follow this file.
-    Adopt(Box<super::tail::Tail>),
+    /// Follow this file, but not before another is read to its end: the one that was rotated away from its path.
+    Adopt(Box<Tail>, Option<FileId>),
     /// It was written to.
     Touched(FileId),
-    /// No path shows it any more.
-    Gone(FileId),
-    /// A path shows it again.
-    Back(FileId),
+    /// Where it shows now, or showed last.
+    Shows {
+        /// The file.
+        id: FileId,
+        /// Its path.
+        path: PathBuf,
+        /// Does no path show it, or only one that it was rotated to?
+        has_left: bool,
+    },
+    /// What was truncated away lies there.
+    Rest(FileId, Box<Found>),
+    /// Close it if there is nothing to read: too many files are open.
+    Park(FileId),
+    /// Close it, whatever is not read.
+    Abandon(FileId, Abandoned),
+    /// Nothing new comes any more: read all to the end, then rest.
+    Last,
     /// Tell how the files stand.
     Report(Weak<Survey<FileReport>>),
     /// Read a file from elsewhere.
@@ -51,10 +69,14 @@ pub(super) enum Letter {
 /// What the thread that looks for files is told.
 #[derive(Debug)]
 pub(super) enum Note {
-    /// A lane is done with a file that was gone.
-    Finished(FileId),
+    /// A lane is done with a file, and has closed it as it stood.
+    Closed(FileId, Option<Seen>),
+    /// A file was truncated: a copy may hold the rest of what it was, which has an id of its own.
+    Truncated(FileId, Option<FileId>),
     /// Tell which files no lane has.
     Report(Weak<Survey<FileReport>>),
+    /// Have a file that no lane has read from elsewhere.
+    Set(Box<Order>),
 }
 
 /// How often things are looked at.
@@ -90,6 +112,16 @@ pub(in crate::sources) struct Tailing {
     pub(in crate::sources) ignore_older_secs: Option<u64>,
     pub(in crate::sources) max_read_bytes: usize,
     pub(in crate::sources) glob_minimum_cooldown_ms: u64,
+    pub(in crate::sources) ignore_checkpoints: bool,
+    pub(in crate::sources) oldest_first: bool,
+    pub(in crate::sources) remove_after_secs: Option<u64>,
+    pub(in crate::sources) rotate_wait_secs: Option<u64>,
+    pub(in crate::sources) max_open_files: Option<usize>,
+    pub(in crate::sources) max_deleted_open_files: usize,
+    pub(in crate::sources) max_deleted_open_bytes: u64,
+    pub(in crate::sources) rate_limit: Option<RateLimit>,
+    pub(in crate::sources) drain: Drain,
+    pub(in crate::sources) release_page_cache: bool,
     /// The folder that keeps the positions.
     pub(in crate::sources) state_dir: PathBuf,
 }
@@ -107,6 +139,9 @@ pub(super) struct Job {
     pub(super) pause: Pause,
     /// The lanes, once it runs.
     pub(super) lanes: OnceLock<Vec<Arc<Mailbox<Letter>>>>,
+    pub(super) board: Board,
+    pub(super) buckets: Buckets,
+    pub(super) files: FileMeters,
 }
 
 impl Job {
@@ -120,6 +155,9 @@ impl Job {
             notes: Arc::default(),
             pause: context.pause.clone(),
             lanes: OnceLock::new(),
+            board: Board::default(),
+            buckets: Buckets::default(),
+            files: context.meters.files(),
             tailing,
         }
     }

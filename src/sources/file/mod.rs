@@ -17,20 +17,29 @@
 //! it lists what the search finds, told by the `watch`, finds the entry of each file in the `positions` (kept on the
 //! `shelf`), and hands it to a lane. A `lane` is a thread that gives its files turns. A turn of a `tail` is a `look` (how does the
 //! file stand, is it still the same) and a `read` (bytes to records to the outlet). Receipts come back to the lane as letters, and
-//! move the committed position. A person who asks how files stand (`inspect`) does so by a letter, too: each thread answers the
-//! `survey` between two turns.
+//! move the committed position.
+//! A person who asks how files stand (`inspect`) does so by a letter, too: each thread answers the `survey` between two turns.
 
+mod board;
+mod claim;
 mod discovery;
+mod enlist;
 mod fingerprint;
 mod globs;
+mod gz;
+mod input;
 mod inspect;
 pub(super) mod job;
 mod lane;
+mod limits;
+mod links;
 mod look;
 mod mailbox;
 mod named;
 mod positions;
 mod read;
+mod rotated;
+mod schedule;
 pub(super) mod search;
 mod set;
 mod settings;
@@ -43,4 +52,5 @@ mod tail;
 mod tests;
 mod watch;
 
-pub use settings::{FileSettings, ReadFrom};
+pub use limits::{RateLimit, WhenExceeded};
+pub use settings::{Drain, FileSettings, ReadFrom};

@@ -61,6 +61,10 @@ impl Search for Named {
         self.globs.pod_folders()
     }
 
+    fn excludes(&self, path: &Path) -> bool {
+        self.globs.is_excluded(path)
+    }
+
     fn origin(&self, stream: StreamKey, path: &Path) -> Arc<Origin> {
         let path = path.to_string_lossy();
         let mut members = Vec::new();

@@ -32,6 +32,19 @@ pub(in crate::sources) trait Search: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Is it left out also as what was rotated away from a file that is meant?
+    fn excludes(&self, path: &Path) -> bool {
+        let _ = path;
+        false
+    }
+
+    /// Keys whose files share a rate limit, with the bytes a second that they have together; besides the limit that each
+    /// file has by itself.
+    fn rate_limits(&self, path: &Path) -> Vec<(String, u64)> {
+        let _ = path;
+        Vec::new()
+    }
+
     /// What the records of one generation of the file at `path` have in common.
     fn origin(&self, stream: StreamKey, path: &Path) -> Arc<Origin>;
 

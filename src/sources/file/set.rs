@@ -1,18 +1,20 @@
 //! A position that a person sets. The generation gets a new key: what is read again comes under identities that no other
 //! record has, and so a destination that knows records by them does not drop it.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
-use super::fingerprint::{Fingerprint, Guard, first_bytes, read_at};
+use super::discovery::Discovery;
+use super::fingerprint::Fingerprint;
+use super::input::{Input, node};
 use super::job::{FileId, Job, Letter};
-use super::look::node;
+use super::lane::Reader;
 use super::mailbox::Mailbox;
 use super::positions::{Checkpoint, Entry, Positions};
 use super::survey::Survey;
 use super::tail::Tail;
+use crate::component::clock;
 use crate::component::inspect::{Position, Wish};
 use crate::event::StreamKey;
 
@@ -34,13 +36,13 @@ struct Start {
 }
 
 impl Start {
-    /// Where `wish` has `file` begin, unless that is beyond its end or in the middle of a line.
-    fn of(file: &File, wish: &Wish) -> Result<Self, String> {
+    /// Where `wish` has a file begin, unless that is beyond its end or in the middle of a line.
+    fn of(file: &mut Input, wish: &Wish) -> Result<Self, String> {
         let unread = |error: io::Error| format!("cannot read `{}`: {error}", wish.path.display());
-        let (size, offset) = (file.metadata().map_err(unread)?.len(), wish.offset);
-        if offset > size {
-            return Err(format!("`{}` has {size} bytes; byte {offset} is beyond its end", wish.path.display()));
-        }
+        let offset = wish.offset;
+        let Some(guard) = file.guard(offset).map_err(unread)? else {
+            return Err(format!("byte {offset} is beyond the end of `{}`; see `levada files`", wish.path.display()));
+        };
         if !wish.force
             && let Some(begin) = line_around(file, offset).map_err(unread)?
         {
@@ -49,17 +51,16 @@ impl Start {
                 "byte {offset} is inside a line{begin}; give a byte that begins one, or `--force` to pass over its rest"
             ));
         }
-        let fingerprint = Fingerprint::of(&first_bytes(file).map_err(unread)?);
-        let guard = Guard::read(file, offset).map_err(unread)?.unwrap_or_default();
+        let fingerprint = Fingerprint::of(&file.first().map_err(unread)?);
         Ok(Self { key: StreamKey::random(), at: Checkpoint { offset, guard, fingerprint } })
     }
 }
 
 /// Is `offset` inside a line? Then also where that begins, if that is near.
-fn line_around(file: &File, offset: u64) -> io::Result<Option<Option<u64>>> {
+fn line_around(file: &mut Input, offset: u64) -> io::Result<Option<Option<u64>>> {
     let mut before = vec![0; LOOK_BACK.min(offset as usize)];
     let from = offset - before.len() as u64;
-    let got = read_at(file, &mut before, from)?;
+    let got = file.read(&mut before, from)?;
     before.truncate(got);
     if before.last().is_none_or(|byte| *byte == b'\n') {
         return Ok(None);
@@ -71,10 +72,11 @@ fn line_around(file: &File, offset: u64) -> io::Result<Option<Option<u64>>> {
 impl Tail {
     /// Reads from the wished byte on. A batch that waits for room goes on; what is in flight is nobody's to repeat.
     pub(super) fn set(&mut self, job: &Job, wish: &Wish, lane: &Arc<Mailbox<Letter>>) -> Result<Position, String> {
-        let Start { key, at } = Start::of(&self.file, wish)?;
+        let input = self.input.as_mut().ok_or("it is closed, since it was truncated or given up; see `levada files`")?;
+        let Start { key, at } = Start::of(input, wish)?;
+        let node = input.metadata().ok().map(|about| node(&about));
         job.positions.set(self.id, key, at).map_err(|error| not_kept(&error))?;
         self.begin_at(job, (key, at), lane.clone());
-        let node = self.file.metadata().ok().map(|about| node(&about));
         Ok(Position {
             path: self.path.to_string_lossy().into_owned(),
             stream_key: format!("{:032x}", key.0),
@@ -87,15 +89,46 @@ impl Tail {
     }
 }
 
-/// Sets what is kept of a file while no agent runs.
+impl Reader {
+    /// Reads a file from elsewhere, if it is open here.
+    pub(super) fn set(&mut self, order: &Order) {
+        let Order { id, wish, answer } = order;
+        let tail = self.tails.get_mut(id).filter(|tail| tail.input.is_some());
+        let done = tail.map(|tail| tail.set(&self.job, wish, &self.mailbox));
+        let is_done = matches!(done, Some(Ok(_)));
+        Survey::answer(answer, || done.into_iter().collect());
+        if is_done {
+            self.touched(*id);
+        }
+    }
+}
+
+impl Discovery {
+    /// Sets the position of a file that is closed because there was nothing to read: it is found anew and read from there.
+    pub(super) fn set(&mut self, order: &Order) {
+        let Order { id, wish, answer } = order;
+        let node = self.nodes.get(id).copied();
+        let is_closed = node.and_then(|node| self.live.get(&node)).is_some_and(|live| live.closed.is_some());
+        let entry = self.job.positions.all().into_iter().find(|(of, ..)| of == id && is_closed);
+        let done = entry.map(|(id, entry, _)| set_kept(&self.job.positions, (id, &entry), wish));
+        if let (Some(node), Some(Ok(_))) = (node, &done) {
+            self.live.remove(&node);
+            self.nodes.remove(id);
+            self.job.positions.leave(*id, clock::now());
+        }
+        Survey::answer(answer, || done.into_iter().collect());
+    }
+}
+
+/// Sets what is kept of a file that nobody has open.
 pub(super) fn set_kept(positions: &Positions, (id, entry): (FileId, &Entry), wish: &Wish) -> Result<Position, String> {
     let path: &Path = &wish.path;
-    let file = File::open(path).map_err(|error| format!("cannot open `{}`: {error}", path.display()))?;
+    let mut file = Input::open(path).map_err(|error| format!("cannot open `{}`: {error}", path.display()))?;
     let about = file.metadata().map_err(|error| format!("cannot look at `{}`: {error}", path.display()))?;
-    if node(&about) != entry.node {
+    if Some(node(&about)) != entry.node {
         return Err(format!("another file lies at `{}` by now; it is read from its beginning", path.display()));
     }
-    let Start { key, at } = Start::of(&file, wish)?;
+    let Start { key, at } = Start::of(&mut file, wish)?;
     positions.set(id, key, at).map_err(|error| not_kept(&error))?;
     Ok(Position { offset: at.offset, stream_key: format!("{:032x}", key.0), ..entry.position(false) })
 }

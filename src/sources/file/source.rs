@@ -8,6 +8,7 @@ use super::discovery::Discovery;
 use super::inspect::FileInspect;
 use super::job::{Job, Letter, Pace, Tailing};
 use super::lane::Reader;
+use super::links;
 use super::mailbox::Mailbox;
 use super::search::Search;
 use crate::component::inspect::Inspect;
@@ -76,6 +77,7 @@ impl Source for FileSource {
 
 /// Looks for files and keeps positions, while lanes read.
 fn keep(job: &Arc<Job>, outlet: &dyn Outlet, stop: &Stop) {
+    links::raise_open_files();
     job.notes.open();
     let lanes: Vec<Reading> = (0..lanes()).filter_map(|number| read(job, number, (outlet, stop))).collect();
     let mailboxes: Vec<_> = lanes.iter().map(|lane| lane.mailbox.clone()).collect();

@@ -1,11 +1,15 @@
 //! How a file stands, for people: what is kept of it besides where it is read, and what is told of it.
 
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use super::job::Job;
-use super::look;
+use super::lane::Reader;
+use super::discovery::Discovery;
+use super::input::{Input, node, seen};
 use super::tail::{State, Tail};
 use crate::component::clock;
+use crate::component::file_meters::Abandoned;
 use crate::component::inspect::{FileReport, FileState, Pod};
 
 /// Over how long a rate is measured.
@@ -66,9 +70,13 @@ impl Tail {
     /// How it stands. Looks at the file once more.
     pub(super) fn report(&self, job: &Job, is_starved: bool) -> FileReport {
         let now = Instant::now();
-        let about = self.file.metadata().ok();
-        let (node, seen) = (about.as_ref().map(look::node), about.as_ref().map(look::seen));
-        let size = seen.map_or(self.offset, |seen| seen.size);
+        let about = self.input.as_ref().and_then(|input| input.metadata().ok());
+        let (node, seen) = (about.as_ref().map(node), about.as_ref().map(seen));
+        // Of a compressed file the row tells what it unpacks to.
+        let size = match (&self.input, seen) {
+            (Some(Input::Plain(_)), Some(seen)) => seen.size,
+            _ => self.row.size().max(self.offset),
+        };
         let (state, reason) = self.state_of(job, size, is_starved);
         let lag_bytes = size.saturating_sub(self.offset);
         let delivered = self.stream.tracker.committed();
@@ -85,14 +93,24 @@ impl Tail {
             lag_seconds: if lag_bytes == 0 { 0.0 } else { self.age(seen.map(|seen| seen.modified), now) },
             bytes_per_second: self.standing.rate(self.offset, now),
             state,
-            is_deleted: self.gone_since.is_some(),
+            is_deleted: about.is_some_and(|about| about.nlink() == 0),
             reason,
             last_error: self.standing.last_error(now),
         }
     }
 
     fn state_of(&self, job: &Job, size: u64, is_starved: bool) -> (FileState, Option<String>) {
-        let left = size.saturating_sub(self.offset);
+        let is_torn = self.remains > 0 && self.seen.is_some_and(|seen| seen.size == size);
+        let rotated = || self.left_since.map(|_| "rotated or deleted: closed when nothing more comes".to_owned());
+        if let Some(why) = self.given_up {
+            let reason = match why {
+                Abandoned::Truncated => "truncated; looks for a copy of what was not read",
+                Abandoned::DeletedLimit => "`max_deleted_open_files` or `max_deleted_open_bytes` was reached",
+                Abandoned::RotateWait => "`rotate_wait_secs` were over",
+                Abandoned::Damaged => "it is compressed and damaged",
+            };
+            return (FileState::Abandoned, Some(reason.to_owned()));
+        }
         match self.state {
             State::Failed(_) => (FileState::Failed, None),
             State::Held(_) => (FileState::WaitsForRoom, None),
@@ -100,10 +118,11 @@ impl Tail {
             _ if job.pause.is_on() => (FileState::Paused, None),
             State::Ready if is_starved => (FileState::WaitsForMemory, None),
             State::Ready => (FileState::Reading, None),
-            State::Sleeps(_) if left > 0 && self.seen.is_some_and(|seen| seen.size == size) => {
+            State::Waits(_) => (FileState::RateLimited, None),
+            State::Sleeps(_) | State::Rests if is_torn => {
                 (FileState::Quiet, Some("the last line has no end yet".to_owned()))
             }
-            State::Sleeps(_) => (FileState::Quiet, None),
+            State::Sleeps(_) | State::Rests => (FileState::Quiet, rotated()),
         }
     }
 
@@ -112,6 +131,40 @@ impl Tail {
         let behind = now.saturating_duration_since(self.standing.caught_up).as_secs_f64();
         let written = modified.map_or(0.0, |modified| (clock::now() - modified) as f64 / 1e9);
         behind.max(written)
+    }
+}
+
+impl Reader {
+    /// How the files of this lane stand.
+    pub(super) fn reports(&self) -> Vec<FileReport> {
+        self.tails.values().map(|tail| tail.report(&self.job, self.is_starved)).collect()
+    }
+}
+
+impl Discovery {
+    /// Files that no lane has: those that cannot be opened, and those whose keys are not durable.
+    pub(super) fn without_lane(&self) -> Vec<FileReport> {
+        let faults = self.reported.iter().map(|(path, error)| FileReport {
+            path: path.to_string_lossy().into_owned(),
+            pod: Pod::of(path),
+            state: FileState::Unreadable,
+            last_error: Some(error.clone()),
+            ..FileReport::default()
+        });
+        let waiting = self.waiting.iter().map(|(_, found, entry)| FileReport {
+            path: found.path.to_string_lossy().into_owned(),
+            stream_key: format!("{:032x}", entry.key.0),
+            device: found.node.device,
+            inode: found.node.inode,
+            pod: Pod::of(&found.path),
+            size: found.seen.size,
+            offset: entry.at.offset,
+            delivered: entry.at.offset,
+            lag_bytes: found.seen.size.saturating_sub(entry.at.offset),
+            state: FileState::Found,
+            ..FileReport::default()
+        });
+        faults.chain(waiting).collect()
     }
 }
 

@@ -1,10 +1,12 @@
 //! The source as a whole, over real files.
 
+mod engine;
 mod hostile;
 mod model;
 mod restart;
 mod rotation;
 mod seen;
+mod threads;
 
 use std::fs;
 use std::io::Write;

@@ -109,7 +109,7 @@ fn a_position_that_is_set_gives_new_records_other_identities() {
     let wish = |offset, force| Wish { path: bench.path("a.log"), offset, force };
     let inside = inspect.set(&wish(6, false)).unwrap_err();
     assert!(inside.contains("byte 6 is inside a line that begins at byte 4"), "{inside}");
-    assert!(inspect.set(&wish(15, false)).unwrap_err().contains("has 14 bytes"));
+    assert!(inspect.set(&wish(15, false)).unwrap_err().contains("byte 15 is beyond the end of"));
     let set = inspect.set(&wish(4, false)).unwrap();
     assert!(set.offset == 4 && set.stream_key != before.stream_key);
     assert_eq!(outlet.wait_for(5)[3..], ["two", "three"]);
