@@ -102,8 +102,11 @@ impl Tail {
     fn state_of(&self, job: &Job, size: u64, is_starved: bool) -> (FileState, Option<String>) {
         let is_torn = self.remains > 0 && self.seen.is_some_and(|seen| seen.size == size);
         let rotated = || self.left_since.map(|_| "rotated or deleted: closed when nothing more comes".to_owned());
-        if let Some(why) = self.given_up {
+        if let (None, Some(why)) = (&self.input, self.given_up) {
             let reason = match why {
+                Abandoned::Truncated if size == self.offset => {
+                    return (FileState::Quiet, Some("truncated; all of it was read before".to_owned()));
+                }
                 Abandoned::Truncated => "truncated; looks for a copy of what was not read",
                 Abandoned::DeletedLimit => "`max_deleted_open_files` or `max_deleted_open_bytes` was reached",
                 Abandoned::RotateWait => "`rotate_wait_secs` were over",

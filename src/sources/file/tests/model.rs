@@ -102,11 +102,11 @@ impl World {
     }
 
     fn with_engine(&mut self, name: &'static str, act: impl FnOnce(&mut Engine)) -> &'static str {
-        if self.engine.is_none() {
+        let Some(engine) = &mut self.engine else {
             self.start();
             return "start";
-        }
-        self.engine.as_mut().into_iter().for_each(|engine| act(engine));
+        };
+        act(engine);
         name
     }
 
