@@ -48,7 +48,8 @@ impl Site {
         };
         // Nobody listens there: what it takes waits.
         let stuck = "[sinks.stuck]\ntype = 'http'\ninputs = ['slow']\nuri = 'http://127.0.0.1:1'\n\
-                     encoding.codec = 'json'\nbuffer.max_size = '64KiB'\n";
+                     encoding.codec = 'json'\nbuffer.max_size = '64KiB'\nbatch.max_bytes = 4096\n\
+                     request.concurrency = 'none'\n";
         let out = format!(
             "[sinks.out]\ntype = 'file'\ninputs = ['app']\npath = '{}'\nencoding.codec = 'json'\n",
             self.shown("out")

@@ -67,7 +67,7 @@ pub struct SetDone {
 /// The sources that follow files, of those that run.
 pub(super) fn inspected(members: &[Member]) -> Vec<Inspected> {
     let inspected = members.iter().filter_map(|member| {
-        let inspect = member.inspect.clone()?;
+        let inspect = member.inspect()?;
         Some(Inspected { id: member.id.clone(), paused: member.pause.state(), inspect })
     });
     inspected.collect()

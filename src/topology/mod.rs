@@ -15,9 +15,12 @@ mod leftover;
 mod pauses;
 mod probe;
 mod retired;
+mod revive;
 mod roster;
 mod running;
+mod running_sink;
 mod running_source;
+mod sight;
 mod suspect;
 mod tables;
 mod tap;
@@ -34,6 +37,8 @@ use crate::event::Budget;
 use crate::lang::Tables;
 
 pub use build::BuildError;
+#[cfg(test)]
+pub(crate) use build::fault;
 pub use changes::{Change, What};
 pub use inspect::{Inspected, inspect};
 pub use leftover::Leftover;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::running_source::RunningSource;
+use super::sight::Sight;
 use crate::component::health::{Health, State};
 use crate::component::inspect::Inspect;
 use crate::component::pause::{Pause, Paused};
@@ -29,8 +30,7 @@ pub struct Member {
     pub inputs: Vec<String>,
     /// Whether it is paused, if it is a source.
     pub pause: Pause,
-    /// What it lets people see, if it follows files.
-    pub inspect: Option<Arc<dyn Inspect>>,
+    pub(super) sight: Sight,
 }
 
 /// How a component is, as people are told.
@@ -54,13 +54,18 @@ impl Member {
             health: health.clone(),
             inputs: made_of.inputs.iter().map(|input| input.component.clone()).collect(),
             pause: Pause::default(),
-            inspect: None,
+            sight: Sight::default(),
         }
     }
 
     pub(super) fn of_source(source: &RunningSource) -> Self {
         let member = Self::of(&source.made_of.component, &source.health);
-        Self { pause: source.pause.clone(), inspect: source.inspect.clone(), ..member }
+        Self { pause: source.pause.clone(), sight: source.sight.clone(), ..member }
+    }
+
+    /// What it lets people see, if it follows files.
+    pub fn inspect(&self) -> Option<Arc<dyn Inspect>> {
+        self.sight.get()
     }
 
     /// How it is. Trouble is told before a pause.

@@ -71,7 +71,7 @@ impl Found {
         Ok(best.map(|(id, mut entry)| {
             positions.take(id, (&self.path, self.node));
             (entry.node, entry.left) = (Some(self.node), None);
-            entry.path.clone_from(&self.path);
+            entry.go_to(&self.path);
             (id, entry)
         }))
     }
@@ -101,13 +101,13 @@ impl Found {
             By::Rotation => entry.is_whole && !self.ends_at(entry.at.offset)?,
             By::Content => !entry.has_left(),
         };
-        Ok(!is_other && self.has_guard(entry)?)
+        // A compressed file that was known as such is not unpacked at every start.
+        let is_known = by == By::Inode && !self.input.is_plain() && entry.at.offset > 0;
+        Ok(!is_other && (is_known && self.ends_at(entry.at.offset)? || self.has_guard(entry)?))
     }
 
-    /// What is compressed and tells that it ends where the entry does is not unpacked for this.
     fn has_guard(&mut self, entry: &Entry) -> io::Result<bool> {
-        let is_end = !self.input.is_plain() && entry.at.offset > 0 && self.ends_at(entry.at.offset)?;
-        Ok(is_end || self.input.guard(entry.at.offset)? == Some(entry.at.guard))
+        Ok(self.input.guard(entry.at.offset)? == Some(entry.at.guard))
     }
 
     /// Is it as long as that? A compressed one as it tells itself.
@@ -147,15 +147,21 @@ impl Found {
         if self.first.is_empty() {
             return Ok(false);
         }
-        if !self.input.is_plain() {
-            return Ok(true);
-        }
         let Ok(mut other) = Input::open(&entry.path) else { return self.has_guard(entry) };
         if entry.node != Some(node(&other.metadata()?)) {
             return self.has_guard(entry);
         }
-        let end = self.input.guard(self.seen.size)?;
-        let middle = self.input.guard(self.seen.size / 2)?;
-        Ok(end.is_some() && other.guard(self.seen.size)? == end && other.guard(self.seen.size / 2)? == middle)
+        let is_truncated =
+            !entry.at.fingerprint.fits(&other.first()?) || other.guard(entry.at.offset)? != Some(entry.at.guard);
+        if is_truncated {
+            // Its lane will notice, and then this is the rest.
+            return Ok(true);
+        }
+        let size = match &mut self.input {
+            Input::Plain(_) => self.seen.size,
+            Input::Gz(gz) => gz.end()?,
+        };
+        let end = self.input.guard(size)?;
+        Ok(end.is_some() && other.guard(size)? == end)
     }
 }

@@ -222,14 +222,15 @@ impl Discovery {
         }
     }
 
-    /// A lane has closed a file, or what was left of one. One that a path shows is known to be read; it is opened again when it changes.
+    /// A lane has closed a file, or what was left of one. One that a path shows is known to be read; it is opened again
+    /// when it changes.
     fn closed(&mut self, id: FileId, stood: Option<Seen>) {
         self.orphans.remove(&id);
         let node = self.nodes.get(&id).copied();
         if let Some((node, live)) = node.and_then(|node| Some((node, self.live.get_mut(&node)?))) {
-            let about = std::fs::metadata(&live.path).ok().filter(|about| super::input::node(about) == node);
-            if let Some(about) = about {
-                live.closed = Some(stood.unwrap_or_else(|| seen(&about)));
+            if let Some(stood) = stood.filter(|_| !has_left(&live.path, Some(node))) {
+                tracing::debug!(path = %live.path.display(), id, "file is closed until it changes");
+                live.closed = Some(stood);
                 return self.watch.forget(id);
             }
             self.live.remove(&node);
@@ -239,6 +240,7 @@ impl Discovery {
 
     /// A file is gone and read: its entry stays for a while.
     fn drop_file(&mut self, id: FileId) {
+        tracing::debug!(id, "file is gone");
         self.nodes.remove(&id);
         self.watch.forget(id);
         self.job.files.unwatched.inc();
@@ -342,8 +344,10 @@ impl Discovery {
     fn beside(&mut self, paths: &[PathBuf]) -> HashSet<PathBuf> {
         let mut known: HashSet<PathBuf> = paths.iter().cloned().collect();
         self.job.positions.each(|entry| {
-            if !known.contains(&entry.path) {
-                known.insert(entry.path.clone());
+            for path in [Some(&entry.path), entry.base.as_ref()].into_iter().flatten() {
+                if !known.contains(path) {
+                    known.insert(path.clone());
+                }
             }
         });
         let beside = self.families.find(paths, &known).into_iter();
@@ -488,7 +492,7 @@ mod tests {
     fn entry(inode: u64) -> Entry {
         let node = Some(Node { device: 0, inode });
         let at = Checkpoint::default();
-        Entry { path: "x".into(), node, key: StreamKey(1), at, modified: 0, left: None, is_whole: false }
+        Entry { path: "x".into(), base: None, node, key: StreamKey(1), at, modified: 0, left: None, is_whole: false }
     }
 
     #[test]

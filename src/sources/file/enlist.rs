@@ -15,6 +15,9 @@ use super::settings::ReadFrom;
 use super::watch::Route;
 use crate::event::StreamKey;
 
+/// Clocks of file systems are coarse.
+const CLOCK_NANOS: i64 = 2_000_000_000;
+
 impl Discovery {
     /// Finds or makes the entries of new files, the oldest first. Those in `beside` are read only if they belong to what
     /// was followed before.
@@ -53,13 +56,14 @@ impl Discovery {
         }
     }
 
-    /// Was this rotated file written to after the first of its path was seen?
+    /// Was this rotated file written to after the first of its path was seen, or after the start?
     fn is_since(&self, file: &Found) -> bool {
-        let family = self.job.positions.entries(|entry, _| rotated::is_of(&file.path, &entry.path));
-        let first = family.iter().map(|(_, entry)| entry.modified).min();
-        let first = if self.is_first { first } else { first.or(Some(self.started)) };
-        // Clocks of file systems are coarse: what is as old may be younger.
-        first.is_some_and(|first| file.seen.modified >= first)
+        let is_relative = |entry: &Entry| entry.path == file.path || rotated::is_of(&file.path, &entry.path);
+        let family = self.job.positions.entries(|entry, _| is_relative(entry));
+        let known = family.iter().map(|(_, entry)| entry.modified);
+        let start = (!self.is_first).then_some(self.started - CLOCK_NANOS);
+        // What is as old may be younger, since clocks are coarse.
+        known.chain(start).min().is_some_and(|first| file.seen.modified >= first)
     }
 
     /// A file without an entry: it is new, unless it is a copy, or was there before its path was followed.
@@ -68,12 +72,17 @@ impl Discovery {
             Kin::Stranger if is_wanted => {
                 let (at, key) = self.start(file)?;
                 let (path, modified) = (file.path.clone(), file.seen.modified);
-                let entry = Entry { path, node: Some(file.node), key, at, modified, left: None, is_whole: false };
+                let base = Some(self.families.base(&path)).filter(|base| *base != path).map(Path::to_owned);
+                let entry = Entry { path, base, node: Some(file.node), key, at, modified, left: None, is_whole: false };
                 self.job.files.added.inc();
                 return Ok(Some((self.job.positions.add(entry.clone()), entry)));
             }
             Kin::Rest(id) => self.hand_rest(id, file)?,
-            Kin::Stranger | Kin::Copy => drop(self.passed.insert(file.node, file.seen)),
+            kin => {
+                let why = if kin == Kin::Copy { "it is a copy" } else { "it was rotated before its path was followed" };
+                tracing::debug!(path = %file.path.display(), why, "file is left out");
+                self.passed.insert(file.node, file.seen);
+            }
         }
         Ok(None)
     }
@@ -81,6 +90,7 @@ impl Discovery {
     /// A copy of what was truncated away goes to the lane that has what is in flight of it.
     fn hand_rest(&mut self, id: FileId, file: &Found) -> io::Result<()> {
         let Some(lane) = self.orphans.get(&id).cloned() else { return Ok(()) };
+        tracing::debug!(path = %file.path.display(), id, "file holds what was truncated away");
         self.job.positions.take(id, (&file.path, file.node));
         lane.post(Letter::Rest(id, Box::new(Found::open(file.path.clone())?)));
         let route = Route { id, lane, is_told: Arc::default() };
@@ -104,6 +114,7 @@ impl Discovery {
 
     /// A file goes to a lane when its entry is durable; one that was rotated away and is read to its end to none.
     fn await_save(&mut self, id: FileId, file: Found, entry: Entry) {
+        tracing::debug!(path = %file.path.display(), id, offset = entry.at.offset, "file is found");
         let has_left = self.has_left_place(&file.path);
         if has_left && entry.at.offset > 0 && file.ends_at(entry.at.offset).unwrap_or(false) {
             let route = Route { id, lane: self.lane(&file.path), is_told: Arc::default() };

@@ -25,6 +25,8 @@ pub(super) struct Gz {
     window: Vec<u8>,
     /// Did the file end within a member?
     is_torn: bool,
+    /// What is wrong behind what is good.
+    damage: Option<io::Error>,
 }
 
 impl Gz {
@@ -35,7 +37,7 @@ impl Gz {
 
     pub(super) fn new(file: File) -> io::Result<Self> {
         let decoder = MultiGzDecoder::new(BufReader::with_capacity(STRIDE, file.try_clone()?));
-        Ok(Self { file, decoder, at: 0, window: Vec::new(), is_torn: false })
+        Ok(Self { file, decoder, at: 0, window: Vec::new(), is_torn: false, damage: None })
     }
 
     /// The file itself.
@@ -46,6 +48,11 @@ impl Gz {
     /// Did the last read find the end of the file where there must be more?
     pub(super) fn is_torn(&self) -> bool {
         self.is_torn
+    }
+
+    /// What is wrong with what follows the last bytes that were read.
+    pub(super) fn take_damage(&mut self) -> Option<io::Error> {
+        self.damage.take()
     }
 
     /// How long it is unpacked, as its last four bytes tell, modulo 2^32; right for a file of one member that is whole.
@@ -76,11 +83,17 @@ impl Gz {
         Ok(got)
     }
 
+    /// How long it is unpacked, as far as it is good: all of it is unpacked for this.
+    pub(super) fn end(&mut self) -> io::Result<u64> {
+        self.pass_to(u64::MAX)?;
+        Ok(self.at)
+    }
+
     fn rewind(&mut self) -> io::Result<()> {
         // The clone in the decoder shares the position.
         self.file.rewind()?;
         self.decoder = MultiGzDecoder::new(BufReader::with_capacity(STRIDE, self.file.try_clone()?));
-        (self.at, self.is_torn) = (0, false);
+        (self.at, self.is_torn, self.damage) = (0, false, None);
         self.window.clear();
         Ok(())
     }
@@ -112,14 +125,22 @@ impl Gz {
                     self.is_torn = true;
                     break;
                 }
-                // What came before the damage is good.
-                Err(_) if got > 0 => break,
-                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+                Err(error) if is_of_system(&error) => return Err(error),
+                // What came before is good.
+                Err(error) => {
+                    self.damage = Some(io::Error::new(io::ErrorKind::InvalidData, error));
+                    break;
+                }
             }
         }
         self.at += got as u64;
         Ok(got)
     }
+}
+
+/// Did the file fail, and not what is in it?
+fn is_of_system(error: &io::Error) -> bool {
+    error.raw_os_error().is_some()
 }
 
 #[cfg(test)]
@@ -188,7 +209,9 @@ mod tests {
         bytes.extend_from_slice(b"no gzip member");
         let mut gz = of(&bytes);
         let mut buffer = [0; 16];
-        assert_eq!(gz.read(&mut buffer, 0).unwrap(), 5);
-        assert_eq!(gz.read(&mut buffer, 5).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(gz.read(&mut buffer[..5], 0).unwrap(), 5);
+        assert!(gz.take_damage().is_none());
+        assert_eq!(gz.read(&mut buffer, 5).unwrap(), 0);
+        assert_eq!(gz.take_damage().map(|error| error.kind()), Some(io::ErrorKind::InvalidData));
     }
 }

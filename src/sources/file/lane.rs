@@ -264,6 +264,9 @@ impl Reader {
         let most = quantum * tail.weight();
         tail.credit = (tail.credit + most).min(most);
         loop {
+            if self.is_overdue(id) {
+                return;
+            }
             let Some(tail) = self.tails.get_mut(&id) else { return };
             if tail.credit <= 0 {
                 return self.schedule.push(id);
@@ -297,7 +300,7 @@ impl Reader {
             Ok(Turn::More) => {
                 tail.works();
                 tail.calm.pause = self.job.pace.linger;
-                return !self.is_overdue(id);
+                return true;
             }
             Ok(Turn::Waits(held)) => {
                 tail.state = State::Held(held);

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Instant;
 
-use super::fingerprint::{Fingerprint, read_at};
+use super::fingerprint::{FINGERPRINT_BYTES, Fingerprint, read_at};
 use super::gz::Gz;
 use super::input::{Input, seen};
 use super::job::{Job, Letter};
@@ -82,7 +82,10 @@ impl Tail {
             }
             self.is_dropping = true;
         }
-        let (before, turn) = (self.offset, self.read(desk, now));
+        let (before, mut turn) = (self.offset, self.read(desk, now));
+        if let (Some(Input::Gz(gz)), Ok(Turn::Quiet)) = (&mut self.input, &turn) {
+            turn = gz.take_damage().map_or(turn, Err);
+        }
         self.is_dropping = false;
         self.row.read_to(self.offset);
         self.limits.iter().for_each(|bucket| bucket.spend(self.offset.saturating_sub(before)));
@@ -117,7 +120,8 @@ impl Tail {
             self.skip_hole(desk, now)?;
         }
         let Some(input) = &mut self.input else { return Ok(true) };
-        if !self.fingerprint.is_full() {
+        // What is not full grows; and where less is read than it covers, nothing else tells of a truncation.
+        if !self.fingerprint.is_full() || self.offset < FINGERPRINT_BYTES as u64 {
             let first = input.first()?;
             if !self.fingerprint.fits(&first) {
                 return Ok(false);

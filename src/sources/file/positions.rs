@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::fingerprint::{Fingerprint, Guard};
 use super::input::node;
 use super::job::FileId;
+use super::rotated;
 use super::shelf::{LoadError, Shelf};
 use crate::component::inspect::Position;
 use crate::event::StreamKey;
@@ -38,6 +39,9 @@ pub(super) struct Node {
 pub(super) struct Entry {
     #[serde(serialize_with = "path_text")]
     pub(super) path: PathBuf,
+    /// The path that it was rotated away from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) base: Option<PathBuf>,
     /// None of a generation that was truncated away: what is left of it may lie in a copy.
     pub(super) node: Option<Node>,
     #[serde(with = "key_text")]
@@ -152,7 +156,7 @@ impl Positions {
         table.is_changed = true;
         if let Some(Slot { entry, holder }) = table.slots.get_mut(&id) {
             *holder = Holder::File;
-            path.clone_into(&mut entry.path);
+            entry.go_to(path);
             (entry.node, entry.left) = (Some(node), None);
         }
     }
@@ -204,7 +208,7 @@ impl Positions {
     /// A file shows at another path.
     pub(super) fn moved(&self, id: FileId, path: &Path) {
         if let Some(entry) = self.table().change(id) {
-            path.clone_into(&mut entry.path);
+            entry.go_to(path);
         }
     }
 
@@ -287,6 +291,14 @@ impl Entry {
             is_followed,
             left: self.left,
         }
+    }
+
+    /// It lies at another path now.
+    pub(super) fn go_to(&mut self, path: &Path) {
+        if self.base.is_none() && rotated::is_of(path, &self.path) {
+            self.base = Some(self.path.clone());
+        }
+        path.clone_into(&mut self.path);
     }
 
     /// Has it had no file for an hour? A file that is there but cannot be looked at is not gone.

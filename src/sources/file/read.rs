@@ -74,7 +74,9 @@ impl Tail {
     /// the byte before, so it needs no memory and holds after a restart.
     fn cut(&self, desk: &Desk<'_>, buffer: &[u8], at_end: bool) -> Cut {
         let (before, body) = buffer.split_at(guard_len(self.offset));
-        if before.last().is_some_and(|byte| *byte != b'\n') {
+        // Behind a hole a line begins.
+        let is_hole = || before.iter().all(|byte| *byte == 0);
+        if before.last().is_some_and(|byte| *byte != b'\n') && !is_hole() {
             return if body.is_empty() { Cut::Partial } else { Cut::Skip(skip(body)) };
         }
         match memchr::memrchr(b'\n', body) {

@@ -68,6 +68,8 @@ pub(super) struct Tail {
     is_reported: bool,
     /// Why its rest is not read.
     pub(super) given_up: Option<Abandoned>,
+    /// How the file stood when it was given up.
+    stood: Option<Seen>,
 }
 
 /// What a lane may do with a file.
@@ -194,6 +196,7 @@ impl Tail {
             failures: 0,
             is_reported: false,
             given_up: None,
+            stood: None,
         }
     }
 
@@ -247,6 +250,7 @@ impl Tail {
             failures: self.failures,
             is_reported: false,
             given_up: Some(Abandoned::Truncated),
+            stood: None,
         }
     }
 
@@ -369,13 +373,14 @@ impl Tail {
 
     /// The file is closed, and its rest not read.
     pub(super) fn give_up(&mut self, why: Abandoned, now: Instant) {
-        self.input = None;
+        let input = self.input.take();
+        self.stood = input.and_then(|input| input.metadata().ok()).map(|about| seen(&about));
         self.given_up = Some(why);
         self.row.closed();
         self.left_since.get_or_insert(now);
     }
 
-    /// Counts what is not read of a file that is no longer followed. Returns how it stood.
+    /// Counts what is not read of a file that is no longer followed. Returns how it stood, if there was one.
     pub(super) fn finish(&self, job: &Job) -> Option<Seen> {
         let committed = self.stream.tracker.committed();
         let Some(input) = &self.input else {
@@ -384,7 +389,7 @@ impl Tail {
             if self.failures > 0 {
                 job.meters.error("truncated_before_delivery");
             }
-            return None;
+            return self.stood;
         };
         if self.is_torn() {
             job.meters.error("gz_damaged");

@@ -1,6 +1,8 @@
 //! The source as a whole, over real files.
 
+mod drain;
 mod engine;
+mod exact;
 mod hostile;
 mod model;
 mod restart;
@@ -40,6 +42,8 @@ pub(super) const QUICK: Pace = Pace {
 /// A folder of files and the state of a source.
 pub(super) struct Bench {
     folder: tempfile::TempDir,
+    /// In memory where the system has such a place: positions are synced often.
+    state: tempfile::TempDir,
     pub(super) settings: String,
     pub(super) memory: usize,
 }
@@ -58,7 +62,9 @@ impl Bench {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("logs")).unwrap();
-        Self { folder, settings: String::new(), memory: 16 << 20 }
+        let quick = Path::new("/dev/shm");
+        let state = if quick.is_dir() { tempfile::tempdir_in(quick) } else { tempfile::tempdir() };
+        Self { folder, state: state.unwrap(), settings: String::new(), memory: 16 << 20 }
     }
 
     pub(super) fn with(settings: &str) -> Self {
@@ -70,7 +76,7 @@ impl Bench {
     }
 
     pub(super) fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
+        self.state.path().join("state")
     }
 
     pub(super) fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {

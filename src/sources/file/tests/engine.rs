@@ -51,15 +51,6 @@ impl Engine {
         self.readers.iter_mut().fold(false, |did, reader| reader.step(self.now, &mut letters) || did)
     }
 
-    /// All that there is to read for now.
-    pub(super) fn turns(&mut self) {
-        // Files that rest wake by the time that passes with each turn.
-        let mut idle = 0;
-        while idle < 8 {
-            idle = if self.turn() { 0 } else { idle + 1 };
-        }
-    }
-
     /// Looks and reads until files that have left are closed.
     pub(super) fn settle(&mut self) {
         for _ in 0..6 {

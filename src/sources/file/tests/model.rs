@@ -1,6 +1,6 @@
 //! Random rotations, truncations, failures and restarts against an oracle: the list of all lines ever written.
 //!
-//! `LEVADA_TAIL_SEEDS=20000` tries so many, `LEVADA_TAIL_SEED=17` one.
+//! `LEVADA_TAIL_SEEDS=20000` tries so many, `LEVADA_TAIL_SEED=17` one, whose story is told.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -58,7 +58,9 @@ impl World {
         };
         world.start();
         // What was rotated before its path was ever seen is not read where no pattern names it.
-        (0..FILES).for_each(|file| drop(world.append(file)));
+        for file in 0..FILES {
+            world.append(file);
+        }
         world.with_engine("look", Engine::look);
         world
     }
@@ -92,13 +94,26 @@ impl World {
             60..64 => self.delete(file),
             64..68 => self.rename_back(file),
             68..76 => self.with_engine("look", Engine::look),
-            76..88 => self.with_engine("turn", |engine| drop(engine.turn())),
+            76..88 => self.with_engine("turn", |engine| {
+                engine.turn();
+            }),
             88..91 => self.stall(),
             91..94 => self.fail(),
             94..97 => self.stop(),
             _ => self.kill(),
         };
-        self.story.push(format!("{name} {file}"));
+        let written = self.lines.len();
+        self.story.push(format!("{name} {file} ({written})"));
+        tracing::info!(act = self.story.last(), arrived = self.outlet.lines().len(), files = ?self.files());
+    }
+
+    /// What there is, with sizes.
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.bench.path("")).unwrap().map(|entry| entry.unwrap());
+        let mut files: Vec<String> =
+            entries.map(|entry| format!("{:?} {}", entry.file_name(), entry.metadata().unwrap().len())).collect();
+        files.sort();
+        files
     }
 
     fn with_engine(&mut self, name: &'static str, act: impl FnOnce(&mut Engine)) -> &'static str {
@@ -253,7 +268,7 @@ impl World {
         }
         let mut faults = Vec::new();
         let mut identities = HashSet::new();
-        let show = |line: &str| line.trim_start_matches('#').split(' ').next().unwrap_or_default().to_owned();
+        let show = |line: &str| line.trim_start_matches('#').trim_end_matches(['x', ' ']).to_owned();
         for line in &self.lines {
             match came.remove(line) {
                 None if self.truncated.contains(line) => {}
@@ -262,7 +277,8 @@ impl World {
                     if known.len() > 1 && !self.may_repeat {
                         faults.push(format!("{} came {} times", show(line), known.len()));
                     }
-                    if !identities.insert(known[0]) {
+                    // Where all files begin alike, one that is rewritten after a kill may be taken for what it was.
+                    if !identities.insert(known[0]) && self.header.is_empty() {
                         faults.push(format!("{} has the identity of another", show(line)));
                     }
                 }
@@ -291,7 +307,9 @@ fn number(name: &str) -> Option<u64> {
 fn every_line_arrives_once_whatever_happens_to_its_file() {
     let one = number("LEVADA_TAIL_SEED");
     let seeds = one.map_or(0..number("LEVADA_TAIL_SEEDS").unwrap_or(200), |seed| seed..seed + 1);
-    for seed in seeds {
-        play(seed).unwrap_or_else(|why| panic!("{why}"));
-    }
+    let count = seeds.end - seeds.start;
+    let log = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::DEBUG).finish();
+    let _shown = one.map(|_| tracing::subscriber::set_default(log));
+    let failed: Vec<String> = seeds.filter_map(|seed| play(seed).err()).collect();
+    assert!(failed.is_empty(), "{} of {count} seeds:\n{}", failed.len(), failed[..failed.len().min(3)].join("\n"));
 }
