@@ -51,7 +51,8 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 const MOST_BYTES: usize = 64 << 10;
 
 /// What there is, for who asks for something else.
-const PAGES: &str = "there are GET /status, /config, /files, /positions, POST /reload, /tap, /why, /positions, /pause, /resume";
+const PAGES: &str =
+    "there are GET /status, /config, /files, /positions, POST /reload, /tap, /why, /positions, /pause, /resume";
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 

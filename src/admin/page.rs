@@ -85,7 +85,8 @@ fn health(shown: &Shown) -> Answer {
     // Transforms run where their source reads: they have no state of their own.
     let alive = members.iter().filter(|member| member.kind != Kind::Transform);
     let components: Vec<_> = alive.map(Condition::of).collect();
-    let status = ["degraded", "starting", "paused"].into_iter().find(|bad| components.iter().any(|one| one.state == *bad));
+    let status =
+        ["degraded", "starting", "paused"].into_iter().find(|bad| components.iter().any(|one| one.state == *bad));
     let health = Health { status: status.unwrap_or("running"), version: env!("CARGO_PKG_VERSION"), components };
     let body = serde_json::to_string(&health).expect("strings are JSON");
     respond(StatusCode::OK, JSON, masked(&body).into_owned())

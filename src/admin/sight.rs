@@ -143,9 +143,8 @@ fn named<'s>(sources: &'s [Inspected], id: &str) -> Result<&'s Inspected, String
 
 fn only<'s>(sources: &'s [Inspected], wish: &Wish) -> Result<&'s Inspected, String> {
     let path = wish.path.to_string_lossy();
-    let has_it = |inspect: &dyn Inspect| {
-        inspect.positions().is_ok_and(|kept| kept.iter().any(|position| position.path == path))
-    };
+    let has_it =
+        |inspect: &dyn Inspect| inspect.positions().is_ok_and(|kept| kept.iter().any(|position| position.path == path));
     let having: Vec<_> = sources.iter().filter(|source| has_it(&*source.inspect)).collect();
     match having[..] {
         [one] => Ok(one),

@@ -91,7 +91,8 @@ fn ls(arguments: &Ls) -> Result<(), String> {
         kept(&inspect(&plan, &folder))
     };
     say(&if arguments.json { lines(&sources) } else { table(&sources) });
-    let faults: Vec<_> = sources.iter().filter_map(|of| Some(format!("`{}`: {}", of.source, of.error.as_ref()?))).collect();
+    let faults: Vec<_> =
+        sources.iter().filter_map(|of| Some(format!("`{}`: {}", of.source, of.error.as_ref()?))).collect();
     if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
 }
 

@@ -171,7 +171,8 @@ fn sum(sources: &[FilesOf], rows: &[Row<'_>]) -> String {
         show_size(rate as u64),
     );
     let deleted = count(&|file| file.is_deleted);
-    for (what, count) in [("unreadable", count(&|file| file.state == FileState::Unreadable)), ("deleted and open", deleted)]
+    for (what, count) in
+        [("unreadable", count(&|file| file.state == FileState::Unreadable)), ("deleted and open", deleted)]
     {
         if count > 0 {
             let _ = write!(text, ", {count} {what}");
@@ -208,7 +209,8 @@ mod tests {
     #[test]
     fn the_largest_lag_comes_first_and_the_sum_last() {
         let gone = FileReport { is_deleted: true, ..file("/l/gone", 100, FileState::WaitsForRoom) };
-        let fault = FileReport { last_error: Some("Permission denied".into()), ..file("/l/x", 0, FileState::Unreadable) };
+        let fault =
+            FileReport { last_error: Some("Permission denied".into()), ..file("/l/x", 0, FileState::Unreadable) };
         let files = vec![file("/l/a", 0, FileState::Quiet), gone, fault, file("/l/b", 2048, FileState::Reading)];
         let sources = [FilesOf { source: "app".into(), paused: Some(Default::default()), files }];
         let rows = rows(&sources);

@@ -16,7 +16,7 @@ use crate::component::source::Source;
 use crate::config::{Component, Kind};
 use crate::delivery::Drain;
 use crate::event::Budget;
-use crate::lang::Tables;
+use crate::lang::{READERS, Tables};
 use crate::transforms::Keeping;
 use crate::{sinks, sources, transforms};
 
@@ -104,7 +104,8 @@ impl Ground {
             .ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
         let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
         // A panic here must not end a process in which other components work.
-        let context = Context { files: files.clone(), ..self.context(component) };
+        let tables = self.tables.clone().reading(Arc::new(files.clone())).heard_by(transforms::voice(&component.id));
+        let context = Context { files: files.clone(), tables, ..self.context(component) };
         let span = context.meters.label().span();
         #[cfg(test)]
         fault::meet(&component.id).map_err(failed)?;
@@ -131,7 +132,10 @@ impl Made {
             Kind::Sink => named(sinks::ROWS, name).map(|row| (row.files)(settings)),
         };
         let input = |named: Named| files.input(&named.path);
-        let inputs = named.unwrap_or_default().into_iter().map(input).collect();
+        let mut inputs: Vec<_> = named.unwrap_or_default().into_iter().map(input).collect();
+        if may_name_files(component) {
+            inputs.extend(files.of_programs());
+        }
         Self { component: component.clone(), inputs }
     }
 
@@ -145,6 +149,15 @@ impl Made {
         let (one, two) = (&self.component, &other.component);
         one.type_name == two.type_name && one.section.settings == two.section.settings && self.inputs == other.inputs
     }
+}
+
+/// May a program of the component name files, which its functions read? One in a file of its own may.
+fn may_name_files(component: &Component) -> bool {
+    let settings = &component.section.settings;
+    let text = settings.to_string();
+    settings.contains_key("file")
+        || settings.contains_key("files")
+        || READERS.iter().any(|function| text.contains(function))
 }
 
 /// The type's name as the shelf has it.

@@ -46,7 +46,7 @@ pub use pauses::Pauses;
 pub use probe::{Probed, probe};
 pub use roster::{Member, Roster, Standing};
 pub use running::{Guest, Topology};
-pub use tap::{Side, Tapped, Taps, Wanted};
+pub use tap::{Shown, Side, Tapped, Taps, Wanted};
 pub use trial::{Emitted, Trial};
 
 /// The folder that is this process's alone.

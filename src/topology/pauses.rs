@@ -104,7 +104,8 @@ impl Pauses {
 }
 
 fn load(path: &Path) -> Result<BTreeMap<String, Paused>, String> {
-    let failed = |why: &dyn std::fmt::Display| format!("cannot read which sources are paused, `{}`: {why}", path.display());
+    let failed =
+        |why: &dyn std::fmt::Display| format!("cannot read which sources are paused, `{}`: {why}", path.display());
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),

@@ -60,7 +60,8 @@ impl<'p> Trial<'p> {
     pub fn new(plan: &'p Plan) -> Result<Self, BuildError> {
         let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
         let tables = Shelf::default().build(plan, &families)?.tables();
-        let ground = Ground { families, budget, data_dir: Path::new("").into(), taps, tables, pauses: Pauses::default() };
+        let ground =
+            Ground { families, budget, data_dir: Path::new("").into(), taps, tables, pauses: Pauses::default() };
         let build = |component: &'p Component| {
             if !Ground::is_stateful(component) {
                 return Ok((component, Step::Plain(ground.transform(component, &plan.files)?)));

@@ -41,7 +41,9 @@ pub(super) async fn set(controls: &Controls, (id, is_pause): (String, bool), cal
             json(&PauseDone { is_changed })
         }
         Ok(Err(error)) => {
-            let why = format!("cannot keep that in the state folder, so nothing has changed: {error}; see whether its disk is full");
+            let why = format!(
+                "cannot keep that in the state folder, so nothing has changed: {error}; see whether its disk is full"
+            );
             refusal(StatusCode::INSUFFICIENT_STORAGE, &why)
         }
         Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "an internal error, see the agent's log"),

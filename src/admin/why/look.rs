@@ -111,7 +111,8 @@ impl Walk {
             let next = near.unwrap_or_else(|| "see whether its writer runs, and where it writes".to_owned());
             return Finding::new(Cause::Missing, text).next(next);
         }
-        let next = near.unwrap_or_else(|| format!("in a container: mount `{part}` of the node, read-only, at the same path"));
+        let next =
+            near.unwrap_or_else(|| format!("in a container: mount `{part}` of the node, read-only, at the same path"));
         Finding::new(Cause::NotMounted, format!("there is no folder `{part}`")).next(next)
     }
 
@@ -191,9 +192,21 @@ mod tests {
         symlink("app", root.join("also")).unwrap();
         let shown = |name: &str| format!("`{}`", root.join(name).display());
         let table = [
-            ("app/acces.log", Cause::Missing, format!("there is no file {}; did you mean {}", shown("app/acces.log"), shown("app/access.log"))),
-            ("ap/x/y.log", Cause::NotMounted, format!("there is no folder {}; did you mean {}", shown("ap"), shown("app"))),
-            ("out.log", Cause::NotMounted, "`/nowhere` is not there; mount `/nowhere/at/all` into the agent".to_owned()),
+            (
+                "app/acces.log",
+                Cause::Missing,
+                format!("there is no file {}; did you mean {}", shown("app/acces.log"), shown("app/access.log")),
+            ),
+            (
+                "ap/x/y.log",
+                Cause::NotMounted,
+                format!("there is no folder {}; did you mean {}", shown("ap"), shown("app")),
+            ),
+            (
+                "out.log",
+                Cause::NotMounted,
+                "`/nowhere` is not there; mount `/nowhere/at/all` into the agent".to_owned(),
+            ),
             ("near.log", Cause::NotMounted, format!("mount {} into", shown("app"))),
             ("a.log", Cause::Missing, "is part of a loop of links".to_owned()),
             ("app", Cause::NotAFile, "is a folder".to_owned()),

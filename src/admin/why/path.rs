@@ -79,8 +79,10 @@ fn state(source: &SeenSource<'_>, report: &FileReport) -> Finding {
             }
         }
         FileState::Paused => paused(source, &format!("{read}; ")),
-        FileState::Failed => Finding::new(Cause::Failed, format!("{read}; a batch failed and is offered again{reason}"))
-            .next("`levada status` says why a sink fails"),
+        FileState::Failed => {
+            Finding::new(Cause::Failed, format!("{read}; a batch failed and is offered again{reason}"))
+                .next("`levada status` says why a sink fails")
+        }
         FileState::Silent => Finding::new(Cause::Silent, format!("the thread that reads it does not answer{reason}"))
             .next("see whether its file system hangs (`cat` the file), then restart the agent"),
         FileState::WaitsForRoom => Finding::new(Cause::Waits, format!("{read}; it waits for room in a queue{reason}"))
@@ -101,10 +103,8 @@ fn state(source: &SeenSource<'_>, report: &FileReport) -> Finding {
             );
             Finding::new(Cause::Behind, text).next("`levada top` shows the step or sink that is busiest")
         }
-        FileState::Reading | FileState::Quiet => {
-            Finding::new(Cause::Delivered, format!("read to its end, {read}"))
-                .next("look for its records at the destination, and with `levada tap`")
-        }
+        FileState::Reading | FileState::Quiet => Finding::new(Cause::Delivered, format!("read to its end, {read}"))
+            .next("look for its records at the destination, and with `levada tap`"),
     }
 }
 

@@ -17,7 +17,15 @@ fn context() -> Context {
     let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name: "elasticsearch" });
     let files = Files::default();
     let (tables, pause) = (crate::lang::Tables::default(), Pause::default());
-    Context { id: "logs".into(), meters, budget: Budget::new(1 << 20), state_dir: "unused".into(), files, tables, pause }
+    Context {
+        id: "logs".into(),
+        meters,
+        budget: Budget::new(1 << 20),
+        state_dir: "unused".into(),
+        files,
+        tables,
+        pause,
+    }
 }
 
 fn settings(text: &str) -> ElasticsearchSettings {

@@ -88,7 +88,9 @@ impl Globs {
         let fits = |pattern: &&Pattern| pattern.matches_with(&shown, OPTIONS);
         let rule = |setting: &str, pattern: &Pattern| format!("`{setting}` = `{pattern}`");
         let Some(by) = self.wanted.iter().find(fits) else {
-            return Meant::No { nearest: nearest(path, &self.include).map(|(near, why)| (format!("`include` = `{near}`"), why)) };
+            return Meant::No {
+                nearest: nearest(path, &self.include).map(|(near, why)| (format!("`include` = `{near}`"), why)),
+            };
         };
         match self.exclude.iter().find(fits) {
             Some(pattern) => Meant::Excluded(rule("exclude", pattern)),
@@ -127,7 +129,8 @@ fn nearest<'p>(path: &Path, patterns: &'p [String]) -> Option<(&'p str, String)>
         let fits = |(part, name): &(&str, &&str)| Pattern::new(part).is_ok_and(|part| part.matches_with(name, OPTIONS));
         parts.zip(&names).take_while(fits).count()
     };
-    let (pattern, common) = patterns.iter().map(|pattern| (pattern, common(pattern))).rev().max_by_key(|(_, common)| *common)?;
+    let (pattern, common) =
+        patterns.iter().map(|pattern| (pattern, common(pattern))).rev().max_by_key(|(_, common)| *common)?;
     if common == 0 {
         return None;
     }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::job::{Job, Letter, Note};
 use super::input::node;
+use super::job::{Job, Letter, Note};
 use super::positions::{Entry, Holder, Positions};
 use super::set::{Order, set_kept};
 use super::survey::Survey;
@@ -70,7 +70,8 @@ impl Inspect for FileInspect {
         lanes.iter().for_each(|lane| lane.post(Letter::Set(order())));
         self.0.notes.post(Note::Set(order()));
         let (mut answers, missing) = survey.wait();
-        let late = if missing > 0 { "the thread that reads it does not answer" } else { "it is not open at the moment" };
+        let late =
+            if missing > 0 { "the thread that reads it does not answer" } else { "it is not open at the moment" };
         answers.pop().unwrap_or_else(|| Err(format!("{late}; see `levada files`, and ask again")))
     }
 }
@@ -87,7 +88,7 @@ impl FileInspect {
         // The one that was followed last.
         let entry = of_path.max_by_key(|(_, entry, _)| entry.left.unwrap_or(i64::MAX));
         let (id, entry, _) = entry.ok_or_else(|| unknown(&wish.path))?;
-        set_kept(&positions, (*id, entry), wish)
+        set_kept(job, &positions, (*id, entry), wish)
     }
 }
 

@@ -14,7 +14,7 @@ use super::set::Order;
 use super::settings::{Drain, ReadFrom};
 use super::survey::Survey;
 use super::tail::{Seen, Tail};
-use crate::codecs::Decoder;
+use crate::codecs::units::Layout;
 use crate::component::file_meters::{Abandoned, FileMeters};
 use crate::component::inspect::FileReport;
 use crate::component::meters::Meters;
@@ -81,7 +81,7 @@ pub(super) enum Note {
 
 /// How often things are looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(in crate::sources) struct Pace {
     /// The net: new files, and files that are quiet.
     pub(super) poll: Duration,
     /// A file that was read to its end is left alone at least this long, so that a busy writer makes batches and not
@@ -105,9 +105,9 @@ impl Pace {
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// How files are followed, whatever is looked for. The settings of the sources tell what each is for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::sources) struct Tailing {
-    pub(in crate::sources) decoder: Decoder,
+    pub(in crate::sources) layout: Layout,
     pub(in crate::sources) read_from: ReadFrom,
     pub(in crate::sources) ignore_older_secs: Option<u64>,
     pub(in crate::sources) max_read_bytes: usize,

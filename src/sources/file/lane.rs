@@ -11,9 +11,9 @@ use super::claim::Found;
 use super::job::{FileId, Job, Letter, Note};
 use super::look::{Desk, Turn};
 use super::mailbox::Mailbox;
-use super::survey::Survey;
 use super::schedule::Schedule;
 use super::settings::Drain;
+use super::survey::Survey;
 use super::tail::{State, Tail};
 use crate::component::file_meters::Abandoned;
 use crate::component::outlet::{Lane, Offer};
@@ -32,14 +32,14 @@ pub(super) struct Reader {
     pub(super) tails: HashMap<FileId, Tail>,
     /// What is left of generations that were truncated away, by their streams.
     orphans: HashMap<StreamKey, FileId>,
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     /// Files that wait for room.
     held: Vec<FileId>,
     /// Is there no memory to read into?
     pub(super) is_starved: bool,
     /// Is everything to be read to its end, since nothing new comes?
     is_last: bool,
-    now: Instant,
+    pub(super) now: Instant,
 }
 
 impl Reader {
@@ -76,7 +76,8 @@ impl Reader {
 
     fn is_done(&self, stop: &Stop) -> bool {
         let Some(deadline) = stop.deadline() else { return false };
-        let reads_on = self.job.tailing.drain == Drain::ReadToEnd && !self.job.pause.is_on() && Instant::now() < deadline;
+        let reads_on =
+            self.job.tailing.drain == Drain::ReadToEnd && !self.job.pause.is_on() && Instant::now() < deadline;
         !reads_on || (self.is_last && !self.tails.values().any(|tail| tail.is_awaited))
     }
 
@@ -113,7 +114,7 @@ impl Reader {
             return;
         }
         for tail in self.tails.values() {
-            let bytes = tail.row.size().saturating_sub(tail.stream.tracker.committed());
+            let bytes = tail.row.size().saturating_sub(tail.stream.committed());
             if bytes > 0 {
                 let id = &self.job.meters.label().id;
                 tracing::warn!(component_id = id, path = %tail.path.display(), bytes, "not delivered before the end");
@@ -162,6 +163,7 @@ impl Reader {
         self.tails.insert(id, tail);
         match after.filter(|other| self.tails.get(other).is_some_and(|other| other.input.is_some())) {
             Some(other) => {
+                self.has_heir(other, id);
                 self.schedule.put_behind(id, other);
                 self.await_end(other);
             }
@@ -178,7 +180,7 @@ impl Reader {
     }
 
     /// The end of a file is waited for: it is looked at now.
-    fn await_end(&mut self, id: FileId) {
+    pub(super) fn await_end(&mut self, id: FileId) {
         let Some(tail) = self.tails.get_mut(&id) else { return };
         tail.is_awaited = true;
         if matches!(tail.state, State::Sleeps(_) | State::Rests) {
@@ -250,7 +252,7 @@ impl Reader {
                 _ => continue,
             }
             tail.state = State::Ready;
-            self.schedule.push(id);
+            self.begin_again(id);
         }
     }
 
@@ -263,6 +265,7 @@ impl Reader {
         }
         let most = quantum * tail.weight();
         tail.credit = (tail.credit + most).min(most);
+        let has_heir = self.heir(id).is_some();
         loop {
             if self.is_overdue(id) {
                 return;
@@ -279,6 +282,7 @@ impl Reader {
                 waker: &self.waker,
                 now: self.now,
                 is_last: self.is_last,
+                has_heir,
             };
             let turn = tail.turn(&mut desk);
             tail.standing.read_to(tail.offset, self.now);
@@ -376,6 +380,7 @@ impl Reader {
     /// The file has nothing new: it is looked at again when it is written to, or later and later. One that has left and
     /// is read to its end is closed.
     fn rest(&mut self, id: FileId) {
+        self.hand_on(id);
         self.schedule.release(id);
         let Some(tail) = self.tails.get_mut(&id) else { return };
         tail.works();
@@ -385,12 +390,14 @@ impl Reader {
             return self.close(id);
         }
         let removes = tail.remove_if_due(&self.job, self.now);
-        if tail.seen.is_some() && tail.left_since.is_none() && !removes && tail.input.is_some() {
+        let due = tail.due(&self.job);
+        if tail.seen.is_some() && tail.left_since.is_none() && !removes && tail.input.is_some() && due.is_none() {
             tail.state = State::Rests;
             tail.row.set_idle(tail.is_idle());
             return;
         }
         let until = self.now + tail.calm.pause;
+        let until = due.map_or(until, |due| due.min(until));
         let longest = if tail.left_since.is_some() { LEFT_PAUSE.min(self.job.pace.poll) } else { self.job.pace.poll };
         tail.calm.pause = (tail.calm.pause * 2).min(longest);
         tail.state = State::Sleeps(until);

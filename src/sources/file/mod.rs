@@ -31,6 +31,7 @@ mod input;
 mod inspect;
 pub(super) mod job;
 mod lane;
+mod legacy;
 mod limits;
 mod links;
 mod look;
@@ -46,10 +47,11 @@ mod settings;
 mod shelf;
 pub(super) mod source;
 mod standing;
+mod stream;
 mod survey;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod watch;
 
 pub use limits::{RateLimit, WhenExceeded};

@@ -22,7 +22,11 @@ use crate::event::StreamKey;
 /// How far a generation of a file is resolved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
+    /// The start of the oldest unit that is not whole or not resolved.
     pub(super) offset: u64,
+    /// How far each stream of the file is done beyond that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) ahead: [u64; 3],
     pub(super) guard: Guard,
     pub(super) fingerprint: Fingerprint,
 }
@@ -318,6 +322,10 @@ pub(super) fn has_left(path: &Path, was: Option<Node>) -> bool {
         Ok(about) => Some(node(&about)) != was,
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
+}
+
+fn is_zero(ahead: &[u64; 3]) -> bool {
+    *ahead == [0; 3]
 }
 
 /// A path as text: one that is no UTF-8 must not keep the others from being saved; its file is found by its inode.

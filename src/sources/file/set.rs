@@ -14,6 +14,7 @@ use super::mailbox::Mailbox;
 use super::positions::{Checkpoint, Entry, Positions};
 use super::survey::Survey;
 use super::tail::Tail;
+use crate::codecs::units::Layout;
 use crate::component::clock;
 use crate::component::inspect::{Position, Wish};
 use crate::event::StreamKey;
@@ -37,14 +38,14 @@ struct Start {
 
 impl Start {
     /// Where `wish` has a file begin, unless that is beyond its end or in the middle of a line.
-    fn of(file: &mut Input, wish: &Wish) -> Result<Self, String> {
+    fn of(file: &mut Input, wish: &Wish, layout: &Layout) -> Result<Self, String> {
         let unread = |error: io::Error| format!("cannot read `{}`: {error}", wish.path.display());
         let offset = wish.offset;
         let Some(guard) = file.guard(offset).map_err(unread)? else {
             return Err(format!("byte {offset} is beyond the end of `{}`; see `levada files`", wish.path.display()));
         };
         if !wish.force
-            && let Some(begin) = line_around(file, offset).map_err(unread)?
+            && let Some(begin) = line_around(file, offset, layout).map_err(unread)?
         {
             let begin = begin.map_or_else(String::new, |begin| format!(" that begins at byte {begin}"));
             return Err(format!(
@@ -52,28 +53,26 @@ impl Start {
             ));
         }
         let fingerprint = Fingerprint::of(&file.first().map_err(unread)?);
-        Ok(Self { key: StreamKey::random(), at: Checkpoint { offset, guard, fingerprint } })
+        Ok(Self { key: StreamKey::random(), at: Checkpoint { offset, guard, fingerprint, ..Checkpoint::default() } })
     }
 }
 
 /// Is `offset` inside a line? Then also where that begins, if that is near.
-fn line_around(file: &mut Input, offset: u64) -> io::Result<Option<Option<u64>>> {
+fn line_around(file: &mut Input, offset: u64, layout: &Layout) -> io::Result<Option<Option<u64>>> {
     let mut before = vec![0; LOOK_BACK.min(offset as usize)];
     let from = offset - before.len() as u64;
     let got = file.read(&mut before, from)?;
     before.truncate(got);
-    if before.last().is_none_or(|byte| *byte == b'\n') {
-        return Ok(None);
-    }
-    let begin = memchr::memrchr(b'\n', &before).map(|at| from + at as u64 + 1);
-    Ok(Some(begin.or((from == 0).then_some(0))))
+    let begin = layout.last_begin(&before).map(|at| from + at as u64).or((from == 0).then_some(0));
+    Ok((begin != Some(offset)).then_some(begin))
 }
 
 impl Tail {
     /// Reads from the wished byte on. A batch that waits for room goes on; what is in flight is nobody's to repeat.
     pub(super) fn set(&mut self, job: &Job, wish: &Wish, lane: &Arc<Mailbox<Letter>>) -> Result<Position, String> {
-        let input = self.input.as_mut().ok_or("it is closed, since it was truncated or given up; see `levada files`")?;
-        let Start { key, at } = Start::of(input, wish)?;
+        let input =
+            self.input.as_mut().ok_or("it is closed, since it was truncated or given up; see `levada files`")?;
+        let Start { key, at } = Start::of(input, wish, &job.tailing.layout)?;
         let node = input.metadata().ok().map(|about| node(&about));
         job.positions.set(self.id, key, at).map_err(|error| not_kept(&error))?;
         self.begin_at(job, (key, at), lane.clone());
@@ -110,7 +109,7 @@ impl Discovery {
         let node = self.nodes.get(id).copied();
         let is_closed = node.and_then(|node| self.live.get(&node)).is_some_and(|live| live.closed.is_some());
         let entry = self.job.positions.all().into_iter().find(|(of, ..)| of == id && is_closed);
-        let done = entry.map(|(id, entry, _)| set_kept(&self.job.positions, (id, &entry), wish));
+        let done = entry.map(|(id, entry, _)| set_kept(&self.job, &self.job.positions, (id, &entry), wish));
         if let (Some(node), Some(Ok(_))) = (node, &done) {
             self.live.remove(&node);
             self.nodes.remove(id);
@@ -121,14 +120,19 @@ impl Discovery {
 }
 
 /// Sets what is kept of a file that nobody has open.
-pub(super) fn set_kept(positions: &Positions, (id, entry): (FileId, &Entry), wish: &Wish) -> Result<Position, String> {
+pub(super) fn set_kept(
+    job: &Job,
+    positions: &Positions,
+    (id, entry): (FileId, &Entry),
+    wish: &Wish,
+) -> Result<Position, String> {
     let path: &Path = &wish.path;
     let mut file = Input::open(path).map_err(|error| format!("cannot open `{}`: {error}", path.display()))?;
     let about = file.metadata().map_err(|error| format!("cannot look at `{}`: {error}", path.display()))?;
     if Some(node(&about)) != entry.node {
         return Err(format!("another file lies at `{}` by now; it is read from its beginning", path.display()));
     }
-    let Start { key, at } = Start::of(&mut file, wish)?;
+    let Start { key, at } = Start::of(&mut file, wish, &job.tailing.layout)?;
     positions.set(id, key, at).map_err(|error| not_kept(&error))?;
     Ok(Position { offset: at.offset, stream_key: format!("{:032x}", key.0), ..entry.position(false) })
 }

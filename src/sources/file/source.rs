@@ -48,7 +48,7 @@ impl FileSource {
         Arc::new(FileInspect(Arc::new(Job::new(search, tailing, context, pace))))
     }
 
-    pub(super) fn with_pace(
+    pub(in crate::sources) fn with_pace(
         search: Box<dyn Search>,
         tailing: Tailing,
         (context, pace): (&Context, Pace),

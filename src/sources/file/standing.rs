@@ -3,10 +3,10 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use super::job::Job;
-use super::lane::Reader;
 use super::discovery::Discovery;
 use super::input::{Input, node, seen};
+use super::job::Job;
+use super::lane::Reader;
 use super::tail::{State, Tail};
 use crate::component::clock;
 use crate::component::file_meters::Abandoned;
@@ -79,7 +79,7 @@ impl Tail {
         };
         let (state, reason) = self.state_of(job, size, is_starved);
         let lag_bytes = size.saturating_sub(self.offset);
-        let delivered = self.stream.tracker.committed();
+        let delivered = self.stream.committed();
         FileReport {
             path: self.path.to_string_lossy().into_owned(),
             stream_key: format!("{:032x}", self.stream.origin.stream().0),

@@ -32,7 +32,7 @@ use crate::component::source::Source;
 use crate::component::test_kit::{Catcher, Caught, context};
 
 /// A pace at which tests need not wait long.
-pub(super) const QUICK: Pace = Pace {
+pub(in crate::sources) const QUICK: Pace = Pace {
     poll: Duration::from_millis(20),
     linger: Duration::from_millis(1),
     quiet: Duration::from_millis(100),
@@ -122,7 +122,7 @@ impl Bench {
         let (families, context) = context(&self.state(), self.memory);
         context.pause.set(paused);
         let (meters, pause) = (context.meters.clone(), context.pause.clone());
-        let (search, tailing) = (Box::new(Named::new(&settings)), settings.tailing(&context));
+        let (search, tailing) = (Box::new(Named::new(&settings)), settings.tailing(&context).unwrap());
         let source = FileSource::with_pace(search, tailing, (&context, QUICK)).unwrap();
         let (stop, inspect) = (Stop::default(), source.inspect().unwrap());
         let running = Box::new(source).run(Arc::new(outlet.clone()), stop.clone());
@@ -170,7 +170,7 @@ impl Drop for Running {
     }
 }
 
-pub(super) fn append(path: &Path, bytes: &[u8]) {
+pub(in crate::sources) fn append(path: &Path, bytes: &[u8]) {
     let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(bytes).unwrap();
 }
