@@ -39,7 +39,14 @@ impl Layout {
     /// Lines that end with a line feed.
     pub fn new(decoder: Decoder, framing: Framing) -> Self {
         let charset = Charset::default();
-        Self { decoder, framing, multiline: None, charset, delimiter: LINE_FEED.into(), splits: charset.splits(LINE_FEED) }
+        Self {
+            decoder,
+            framing,
+            multiline: None,
+            charset,
+            delimiter: LINE_FEED.into(),
+            splits: charset.splits(LINE_FEED),
+        }
     }
 
     /// With rules for records of several lines.
@@ -53,6 +60,17 @@ impl Layout {
     pub fn with_text(self, delimiter: Option<&str>, charset: Charset) -> Self {
         let delimiter = delimiter.unwrap_or(LINE_FEED);
         Self { charset, delimiter: delimiter.into(), splits: charset.splits(delimiter), ..self }
+    }
+
+    /// Where the line begins that goes on where `bytes` end: behind the last delimiter, if there is one. At the end of `bytes`
+    /// where a line ends there.
+    pub fn last_begin(&self, bytes: &[u8]) -> Option<usize> {
+        let delimiter = self.split(self.charset);
+        let mut begin = None;
+        while let Some(at) = delimiter.find(&bytes[begin.unwrap_or(0)..]) {
+            begin = Some(begin.unwrap_or(0) + at + delimiter.len());
+        }
+        begin
     }
 
     /// The fewest bytes that a read has to have, so that a delimiter fits into it.

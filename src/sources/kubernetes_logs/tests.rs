@@ -119,7 +119,10 @@ fn json_keeps_its_own_members() {
     outlet.wait_for(1);
     running.stop();
     let record = &records(&outlet)[0];
-    assert_eq!((&record["file"], &record["timestamp"], &record["stream"]), (&"own".into(), &"x".into(), &"stdout".into()));
+    assert_eq!(
+        (&record["file"], &record["timestamp"], &record["stream"]),
+        (&"own".into(), &"x".into(), &"stdout".into())
+    );
     assert_eq!(record["kubernetes"]["pod_name"], "web-1");
     assert!(record.get("source_type").is_none() && record.get("message").is_none());
 }
@@ -129,10 +132,14 @@ fn only_what_is_meant_is_read() {
     let settings = "exclude_namespaces = ['kube-*']\ninclude_pods = ['web-*']\nexclude_containers = ['istio-proxy']\n\
                     exclude_paths_glob_patterns = ['**/9.log']";
     let (node, outlet) = (Node::with(settings), Catcher::default());
-    for log in ["kube-system_web-1/app/0.log", "shop_db-1/app/0.log", "shop_web-1/istio-proxy/0.log", "shop_web-1/app/9.log"] {
+    for log in
+        ["kube-system_web-1/app/0.log", "shop_db-1/app/0.log", "shop_web-1/istio-proxy/0.log", "shop_web-1/app/9.log"]
+    {
         node.write(log, &line("stdout", "F", log));
     }
-    for odd in ["not-a-pod/app/0.log", &format!("shop_web-2_{UID}/app/notes.txt"), &format!("shop_web-2_{UID}/app/0.log.tmp")] {
+    for odd in
+        ["not-a-pod/app/0.log", &format!("shop_web-2_{UID}/app/notes.txt"), &format!("shop_web-2_{UID}/app/0.log.tmp")]
+    {
         fs::create_dir_all(node.path(odd).parent().unwrap()).unwrap();
         append(&node.path(odd), line("stdout", "F", odd).as_bytes());
     }
@@ -259,7 +266,9 @@ fn a_folder_that_is_not_mounted_is_a_fault_with_the_next_step() {
     let pods = Pods::beside(Own::default(), &settings);
     let listing = pods.find(&pods.folders());
     assert_eq!(listing.paths, Vec::<PathBuf>::new());
-    assert!(matches!(&listing.faults[..], [(path, why)] if path.ends_with("pods") && why.to_string().contains("mount")));
+    assert!(
+        matches!(&listing.faults[..], [(path, why)] if path.ends_with("pods") && why.to_string().contains("mount"))
+    );
 }
 
 #[test]
@@ -279,9 +288,14 @@ fn what_a_path_tells() {
     let pod = Pod { namespace: "kube-system", name: "etcd-node-1", uid: &"a".repeat(32) };
     assert_eq!(place, Place { pod, container: "etcd", restarts: 12 });
     assert_eq!(Place::parse(Path::new(&format!("{path}.gz"))), Some(place), "also when it was compressed");
-    for (name, expected) in
-        [("0.log", Some(0)), ("0.log.", None), ("0.log.gz", None), ("0.log.20261121-013000.gz", None), ("x.log", None), (".log", None)]
-    {
+    for (name, expected) in [
+        ("0.log", Some(0)),
+        ("0.log.", None),
+        ("0.log.gz", None),
+        ("0.log.20261121-013000.gz", None),
+        ("x.log", None),
+        (".log", None),
+    ] {
         assert_eq!(restarts(name), expected, "{name}");
     }
     assert_eq!((Pod::parse("a_b"), Pod::parse("a__c"), Pod::parse("a_b_c_d")), (None, None, None));
@@ -300,4 +314,30 @@ fn a_key_is_made_of_the_log_alone() {
     assert!(others.iter().all(|other| key(other, &line) != Some(known)));
     assert_ne!(key(&log, &line.replace("00.000000001", "00.000000002")), Some(known));
     assert_eq!((key(&log, ""), key(&log, "plain text\n"), key(&log, "2026-11-21T01:3")), (None, None, None));
+}
+
+#[test]
+fn rules_that_leave_a_log_out_are_named() {
+    use crate::component::inspect::Meant;
+
+    let node = Node::with(
+        "exclude_namespaces = ['kube-*']\ninclude_containers = ['app']\nexclude_paths_glob_patterns = ['**/9.log']",
+    );
+    let own = Own { uid: None, namespace: Some("shop".into()), name: Some("levada".into()) };
+    let pods = Pods::beside(own, &node.settings());
+    let excluded = |rule: &str| Meant::Excluded(rule.to_owned());
+    let table = [
+        ("shop_web_0f/app/0.log", Meant::Yes(format!("`{}`", pods.wanted()))),
+        ("kube-system_dns_0f/app/0.log", excluded("`exclude_namespaces` = `kube-*`")),
+        ("shop_web_0f/side/0.log", excluded("`include_containers`, of which none fits `side`")),
+        ("shop_web_0f/app/9.log", excluded("`exclude_paths_glob_patterns` = `**/9.log`")),
+        ("shop_levada_0f/app/0.log", excluded("`exclude_self`: this is the agent's own pod")),
+    ];
+    for (path, expected) in table {
+        assert_eq!(pods.meant(&node.path(path)), expected, "{path}");
+    }
+    for path in ["shop_web_0f/app/out.txt", "shop_web_0f/0.log"] {
+        assert!(matches!(pods.meant(&node.path(path)), Meant::No { nearest: Some(_) }), "{path}");
+    }
+    assert_eq!(pods.pod_folders(), [node.path("").components().collect::<PathBuf>()]);
 }
