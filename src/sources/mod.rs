@@ -11,8 +11,7 @@ use crate::component::row::Row;
 use crate::component::source::Source;
 
 /// Every kind of source.
-pub const ROWS: &[Row<Box<dyn Source>>] =
-    &[
+pub const ROWS: &[Row<Box<dyn Source>>] = &[
     Row::of::<demo_logs::DemoLogsSettings>(),
     Row::of::<file::FileSettings>(),
     Row::of::<kubernetes_logs::KubernetesLogsSettings>(),

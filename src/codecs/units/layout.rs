@@ -39,7 +39,14 @@ impl Layout {
     /// Lines that end with a line feed.
     pub fn new(decoder: Decoder, framing: Framing) -> Self {
         let charset = Charset::default();
-        Self { decoder, framing, multiline: None, charset, delimiter: LINE_FEED.into(), splits: charset.splits(LINE_FEED) }
+        Self {
+            decoder,
+            framing,
+            multiline: None,
+            charset,
+            delimiter: LINE_FEED.into(),
+            splits: charset.splits(LINE_FEED),
+        }
     }
 
     /// With rules for records of several lines.

@@ -496,7 +496,8 @@ mod tests {
         let state = folder.path().join("state");
         let settings: FileSettings = toml::from_str("include = ['/nowhere/*.log']").unwrap();
         let (_, context) = context(&state, 1 << 20);
-        let job = Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context).unwrap(), &context, QUICK));
+        let job =
+            Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context).unwrap(), &context, QUICK));
         let mut discovery = Discovery::new(job.clone(), vec![Arc::default()]);
         let log = Log::default();
         let written = log.clone();

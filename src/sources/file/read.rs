@@ -48,7 +48,8 @@ impl Tail {
         let block = permit.block(buffer);
         let (records, members) = self.guess;
         let mut batch = Batch::unanswered(block.clone(), self.stream.origin.clone()).with_capacity(records, members);
-        let input = Input { block: &block, bytes: before..got, position: self.offset, now: self.moment(desk.now), rest };
+        let input =
+            Input { block: &block, bytes: before..got, position: self.offset, now: self.moment(desk.now), rest };
         let taken = self.stream.units.take(&job.tailing.layout, &mut batch, &input);
         if taken.bytes == 0 {
             return Ok(self.rest(now, (got - before) as u64));
@@ -68,10 +69,8 @@ impl Tail {
             return Ok(Turn::Quiet);
         }
         let mut batch = Batch::unanswered(Bytes::new(), self.stream.origin.clone());
-        let taken = match is_last {
-            true => self.stream.units.finish(layout, &mut batch, now),
-            false => self.stream.units.flush(layout, &mut batch, now),
-        };
+        let units = &mut self.stream.units;
+        let taken = if is_last { units.finish(layout, &mut batch, now) } else { units.flush(layout, &mut batch, now) };
         let mark = self.mark(&[])?;
         let receipt = self.stream.receipt(mark);
         Ok(self.offer(desk, (batch, taken), receipt))

@@ -13,9 +13,9 @@ use crate::codecs::{Decoder, Decoding};
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::size::ByteSize;
 use crate::component::source::Source;
-use crate::sources::file::{Drain, RateLimit, ReadFrom};
 use crate::sources::file::job::Tailing;
 use crate::sources::file::source::FileSource;
+use crate::sources::file::{Drain, RateLimit, ReadFrom};
 use crate::sources::line;
 
 /// Where metadata of pods comes from.
@@ -178,7 +178,8 @@ impl Settings for KubernetesLogsSettings {
             ("namespace_bytes_per_sec", self.namespace_bytes_per_sec),
         ];
         let stopped = rates.into_iter().filter(|(_, rate)| rate.is_some_and(|rate| rate.0 == 0));
-        problems.extend(stopped.map(|(setting, _)| Problem::new(setting, "expected at least 1 byte a second, found 0")));
+        problems
+            .extend(stopped.map(|(setting, _)| Problem::new(setting, "expected at least 1 byte a second, found 0")));
         problems.extend(line::check_multiline(self.multiline.as_ref()));
         problems
     }

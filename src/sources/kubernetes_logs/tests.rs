@@ -119,7 +119,10 @@ fn json_keeps_its_own_members() {
     outlet.wait_for(1);
     running.stop();
     let record = &records(&outlet)[0];
-    assert_eq!((&record["file"], &record["timestamp"], &record["stream"]), (&"own".into(), &"x".into(), &"stdout".into()));
+    assert_eq!(
+        (&record["file"], &record["timestamp"], &record["stream"]),
+        (&"own".into(), &"x".into(), &"stdout".into())
+    );
     assert_eq!(record["kubernetes"]["pod_name"], "web-1");
     assert!(record.get("source_type").is_none() && record.get("message").is_none());
 }
@@ -129,10 +132,14 @@ fn only_what_is_meant_is_read() {
     let settings = "exclude_namespaces = ['kube-*']\ninclude_pods = ['web-*']\nexclude_containers = ['istio-proxy']\n\
                     exclude_paths_glob_patterns = ['**/9.log']";
     let (node, outlet) = (Node::with(settings), Catcher::default());
-    for log in ["kube-system_web-1/app/0.log", "shop_db-1/app/0.log", "shop_web-1/istio-proxy/0.log", "shop_web-1/app/9.log"] {
+    for log in
+        ["kube-system_web-1/app/0.log", "shop_db-1/app/0.log", "shop_web-1/istio-proxy/0.log", "shop_web-1/app/9.log"]
+    {
         node.write(log, &line("stdout", "F", log));
     }
-    for odd in ["not-a-pod/app/0.log", &format!("shop_web-2_{UID}/app/notes.txt"), &format!("shop_web-2_{UID}/app/0.log.tmp")] {
+    for odd in
+        ["not-a-pod/app/0.log", &format!("shop_web-2_{UID}/app/notes.txt"), &format!("shop_web-2_{UID}/app/0.log.tmp")]
+    {
         fs::create_dir_all(node.path(odd).parent().unwrap()).unwrap();
         append(&node.path(odd), line("stdout", "F", odd).as_bytes());
     }
@@ -259,7 +266,9 @@ fn a_folder_that_is_not_mounted_is_a_fault_with_the_next_step() {
     let pods = Pods::beside(Own::default(), &settings);
     let listing = pods.find(&pods.folders());
     assert_eq!(listing.paths, Vec::<PathBuf>::new());
-    assert!(matches!(&listing.faults[..], [(path, why)] if path.ends_with("pods") && why.to_string().contains("mount")));
+    assert!(
+        matches!(&listing.faults[..], [(path, why)] if path.ends_with("pods") && why.to_string().contains("mount"))
+    );
 }
 
 #[test]
@@ -279,9 +288,14 @@ fn what_a_path_tells() {
     let pod = Pod { namespace: "kube-system", name: "etcd-node-1", uid: &"a".repeat(32) };
     assert_eq!(place, Place { pod, container: "etcd", restarts: 12 });
     assert_eq!(Place::parse(Path::new(&format!("{path}.gz"))), Some(place), "also when it was compressed");
-    for (name, expected) in
-        [("0.log", Some(0)), ("0.log.", None), ("0.log.gz", None), ("0.log.20261121-013000.gz", None), ("x.log", None), (".log", None)]
-    {
+    for (name, expected) in [
+        ("0.log", Some(0)),
+        ("0.log.", None),
+        ("0.log.gz", None),
+        ("0.log.20261121-013000.gz", None),
+        ("x.log", None),
+        (".log", None),
+    ] {
         assert_eq!(restarts(name), expected, "{name}");
     }
     assert_eq!((Pod::parse("a_b"), Pod::parse("a__c"), Pod::parse("a_b_c_d")), (None, None, None));
