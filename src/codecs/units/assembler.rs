@@ -114,6 +114,11 @@ impl Assembler {
         }
     }
 
+    /// The fewest bytes that a read has to have, so that some are taken whatever they are.
+    pub fn least_read(&self, layout: &Layout) -> usize {
+        layout.split(self.charset).len() * 2 - 1
+    }
+
     /// Reading begins at `resume`, of a file that begins with `first` (three bytes, if it has as many) and has `before`
     /// just before that.
     pub fn begin(&mut self, layout: &Layout, resume: &Resume, (first, before): (&[u8], &[u8])) {

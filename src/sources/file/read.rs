@@ -28,7 +28,7 @@ impl Tail {
         let before = guard_len(self.offset);
         let is_plain = input.is_plain();
         let there = if is_plain { now.size - self.offset } else { u64::MAX };
-        let reach = job.tailing.max_read_bytes.max(job.tailing.layout.least_read());
+        let reach = job.tailing.max_read_bytes.max(self.stream.units.least_read(&job.tailing.layout));
         let ahead = there.min(reach as u64) as usize;
         let Some(permit) = job.budget.take(before + ahead, desk.waker) else { return Ok(Turn::Starved) };
         let mut buffer = job.budget.buffer(before + ahead);
