@@ -4,10 +4,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use tracing::{Span, error_span};
 
 use super::file_meters::{FileFamilies, FileMeters};
 use super::reason::Reason;
 use super::utilization::{AtWork, Seat, Utilization, Work};
+
+/// The name of the spans that components work in.
+pub const COMPONENT: &str = "component";
 
 const LABELS: [&str; 3] = ["component_id", "component_kind", "component_type"];
 
@@ -20,6 +24,14 @@ pub struct Label {
     pub kind: &'static str,
     /// `component_type`.
     pub type_name: &'static str,
+}
+
+impl Label {
+    /// Every line that is logged within it says whose it is. Of the level `error`, so that no filter of levels leaves it out.
+    pub fn span(&self) -> Span {
+        let Self { id, kind, type_name } = self;
+        error_span!(parent: None, COMPONENT, component_id = id, component_kind = kind, component_type = type_name)
+    }
 }
 
 /// Every family of figures the process exposes, in one registry.

@@ -16,6 +16,7 @@ pub mod signal;
 pub mod sink;
 pub mod size;
 pub mod source;
+pub mod task;
 #[cfg(test)]
 pub(crate) mod test_kit;
 pub mod tls;
