@@ -297,9 +297,7 @@ async fn the_logs_of_pods_go_to_the_index_of_their_namespace() {
     let documents = logs.run("kubernetes-traces.toml").await;
     let all = of_index(&documents, "pods-guides-2026.03.04");
     assert_eq!((all.len(), documents.len()), (logs.lines.len(), 1));
-    assert!(
-        all.iter().all(|document| document["kubernetes"]["pod_name"] == "web-7d9f" && document["stream"] == "stdout")
-    );
+    assert!(all.iter().all(|document| document["kubernetes"]["pod_name"] == "web-7d9f" && document["stream"] == "stdout"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

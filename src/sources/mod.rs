@@ -11,7 +11,8 @@ use crate::component::row::Row;
 use crate::component::source::Source;
 
 /// Every kind of source.
-pub const ROWS: &[Row<Box<dyn Source>>] = &[
+pub const ROWS: &[Row<Box<dyn Source>>] =
+    &[
     Row::of::<demo_logs::DemoLogsSettings>(),
     Row::of::<file::FileSettings>(),
     Row::of::<kubernetes_logs::KubernetesLogsSettings>(),

@@ -9,11 +9,7 @@ fn read(line: &str) -> Option<(i64, Stream, bool, String)> {
     let found = parse(line.as_bytes(), &mut Vec::new())?;
     let raw = &line.as_bytes()[found.payload];
     let mut text = Vec::new();
-    if found.is_escaped {
-        crate::event::json::unescape(raw, &mut text)
-    } else {
-        text.extend_from_slice(raw)
-    }
+    if found.is_escaped { crate::event::json::unescape(raw, &mut text) } else { text.extend_from_slice(raw) }
     Some((found.time, found.stream, found.is_partial, String::from_utf8(text).unwrap()))
 }
 
@@ -38,7 +34,9 @@ fn lines_of_containerd_and_conmon() {
 #[test]
 fn lines_of_docker() {
     let told = |is_partial, text: &str| Some((TIME, Stream::Stderr, is_partial, text.to_owned()));
-    let line = |log: &str| format!(r#"{{"log":"{log}","stream":"stderr","time":"2026-11-21T01:30:00.123456789Z"}}"#);
+    let line = |log: &str| {
+        format!(r#"{{"log":"{log}","stream":"stderr","time":"2026-11-21T01:30:00.123456789Z"}}"#)
+    };
     assert_eq!(read(&line(r"hello\n")), told(false, "hello"));
     assert_eq!(read(&line("part")), told(true, "part"));
     assert_eq!(read(&line(r"\n")), told(false, ""));

@@ -13,8 +13,8 @@ use std::time::Duration;
 use regex::bytes::Regex;
 
 use crate::event::json;
-pub use preset::Preset;
 use preset::Table;
+pub use preset::Preset;
 pub use settings::{Mode, MultilineSettings};
 
 /// What a group is waiting for: in a mode always the same, in a preset how far a trace has come.

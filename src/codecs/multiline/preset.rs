@@ -147,8 +147,9 @@ impl Table {
     }
 
     fn step(&self, from: u8, line: &[u8]) -> Option<State> {
-        let fits =
-            |rule: &&Rule| rule.from == from && rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(line));
+        let fits = |rule: &&Rule| {
+            rule.from == from && rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(line))
+        };
         self.0.iter().find(fits).map(|rule| State(rule.to))
     }
 }

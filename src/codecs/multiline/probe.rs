@@ -14,13 +14,12 @@ pub fn probe(data: &[u8]) {
         max_bytes: 1,
     };
     let presets = Preset::ALL.map(|preset| of(Some(preset)));
-    let modes =
-        [Mode::ContinueThrough, Mode::ContinuePast, Mode::HaltBefore, Mode::HaltWith].map(|mode| MultilineSettings {
-            mode: Some(mode),
-            start_pattern: Some("^[a-z]".into()),
-            condition_pattern: Some("^ |;$".into()),
-            ..of(None)
-        });
+    let modes = [Mode::ContinueThrough, Mode::ContinuePast, Mode::HaltBefore, Mode::HaltWith].map(|mode| MultilineSettings {
+        mode: Some(mode),
+        start_pattern: Some("^[a-z]".into()),
+        condition_pattern: Some("^ |;$".into()),
+        ..of(None)
+    });
     for settings in presets.iter().chain(&modes) {
         assert_eq!(settings.faults(), []);
         probe_rules(settings, data);

@@ -65,23 +65,17 @@ const fn max_bytes() -> usize {
 /// Largest `max_bytes`: offsets in a batch have 32 bits.
 const LARGEST: usize = 1 << 30;
 
+
 impl MultilineSettings {
     /// What is wrong with them: the setting below `multiline` (empty for the table), and why.
     pub fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         let patterns = [("start_pattern", &self.start_pattern), ("condition_pattern", &self.condition_pattern)];
-        let by_mode = [
-            ("mode", self.mode.is_some()),
-            (patterns[0].0, patterns[0].1.is_some()),
-            (patterns[1].0, patterns[1].1.is_some()),
-        ];
+        let by_mode = [("mode", self.mode.is_some()), (patterns[0].0, patterns[0].1.is_some()), (patterns[1].0, patterns[1].1.is_some())];
         for (setting, is_there) in by_mode {
             match (self.preset, is_there) {
                 (Some(_), true) => {
-                    faults.push((
-                        setting,
-                        format!("`preset` tells how lines are joined: leave out `{setting}`, or `preset`"),
-                    ));
+                    faults.push((setting, format!("`preset` tells how lines are joined: leave out `{setting}`, or `preset`")));
                 }
                 (None, false) => {
                     faults.push(("", format!("expected `{setting}`, or a `preset` in place of `mode`, `start_pattern` and `condition_pattern`")));

@@ -56,11 +56,7 @@ fn presets_know_what_runtimes_print() {
 #[test]
 fn the_modes_are_those_of_vector() {
     let cases: [(&str, &str, &[usize]); 4] = [
-        (
-            "mode = 'continue_through'\nstart_pattern = '^[^\\s]'\ncondition_pattern = '^\\s'",
-            "a\n b\n c\nd\n e",
-            &[3, 2],
-        ),
+        ("mode = 'continue_through'\nstart_pattern = '^[^\\s]'\ncondition_pattern = '^\\s'", "a\n b\n c\nd\n e", &[3, 2]),
         ("mode = 'continue_past'\nstart_pattern = '\\\\$'\ncondition_pattern = '\\\\$'", "a \\\nb \\\nc\nd", &[3, 1]),
         ("mode = 'halt_before'\nstart_pattern = '^\\['\ncondition_pattern = '^\\['", "[1] a\nb\n[2] c", &[2, 1]),
         ("mode = 'halt_with'\nstart_pattern = '[^;]$'\ncondition_pattern = ';$'", "a\nb\nc;\nd;\ne", &[3, 1, 1]),

@@ -209,9 +209,7 @@ impl Assembler {
     /// Ends what was due at a time that `is_due` names.
     fn pass_on(&mut self, pass: &mut Pass<'_, '_>, is_due: impl Fn(Duration) -> bool) {
         let layout = pass.layout;
-        if is_due(Duration::MAX)
-            && let Some(ended) = self.long.end()
-        {
+        if is_due(Duration::MAX) && let Some(ended) = self.long.end() {
             self.raw(ended.raw(true), pass);
             self.long.give_back(ended.head);
         }

@@ -188,9 +188,7 @@ fn docker_and_cri_may_follow_each_other_and_plain_lines_pass() {
     let docker = |log: &str| format!("{{\"log\":\"{log}\",\"stream\":\"stdout\",\"time\":\"{T}\"}}\n");
     let file = format!(
         "{}{}{}plain\n\n{T} stdout F cri\n{{\"a\":1}}\n",
-        docker("part, "),
-        docker(r"\u003cend\u003e\n"),
-        docker(r"whole\n")
+        docker("part, "), docker(r"\u003cend\u003e\n"), docker(r"whole\n")
     );
     let (found, tally) = read(&layout(Framing::Container), file.as_bytes());
     assert_eq!(texts(&found), ["part, <end>", "whole", "plain", "cri", "{\"a\":1}"]);

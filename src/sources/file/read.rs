@@ -48,8 +48,7 @@ impl Tail {
         let block = permit.block(buffer);
         let (records, members) = self.guess;
         let mut batch = Batch::unanswered(block.clone(), self.stream.origin.clone()).with_capacity(records, members);
-        let input =
-            Input { block: &block, bytes: before..got, position: self.offset, now: self.moment(desk.now), rest };
+        let input = Input { block: &block, bytes: before..got, position: self.offset, now: self.moment(desk.now), rest };
         let taken = self.stream.units.take(&job.tailing.layout, &mut batch, &input);
         if taken.bytes == 0 {
             return Ok(self.rest(now, (got - before) as u64));
