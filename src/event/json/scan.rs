@@ -9,12 +9,48 @@
 )]
 
 #[cfg(not(target_arch = "x86_64"))]
+pub(crate) use portable::run;
+#[cfg(not(target_arch = "x86_64"))]
 pub(super) use portable::{Seen, marks, nondigits, special};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::run;
 #[cfg(target_arch = "x86_64")]
 pub(super) use sse2::{Seen, marks, nondigits, special};
 
 /// Bytes looked at in one step.
 pub(super) const STEP: usize = 16;
+
+/// As many bytes as a register holds. What compares gives all ones in each byte for which it holds.
+pub(crate) trait Lanes: Copy {
+    /// How many: 32 at most.
+    const BYTES: usize;
+
+    /// The first bytes of a text that has enough.
+    fn of(bytes: &[u8]) -> Self;
+    /// The same byte in each place.
+    fn all(byte: u8) -> Self;
+    /// The bits of both.
+    fn or(self, other: Self) -> Self;
+    /// Each byte less `byte`, modulo 256.
+    fn minus(self, byte: u8) -> Self;
+    /// The bytes that equal `byte`.
+    fn equal(self, byte: u8) -> Self;
+    /// The bytes that are `limit` or less, unsigned.
+    fn at_most(self, limit: u8) -> Self;
+    /// The bytes above `limit`, as signed numbers: none beyond ASCII is.
+    fn above(self, limit: u8) -> Self;
+    /// The high bit of each byte, that of the first byte lowest.
+    fn mask(self) -> u32;
+}
+
+/// Work over many bytes, done with the widest registers that the processor has: see [`run`].
+pub(crate) trait Work {
+    /// What it gives.
+    type Done;
+
+    /// Does it; to be inlined always, or it would not be compiled for these registers.
+    fn run<L: Lanes>(self) -> Self::Done;
+}
 
 /// Is this one of the bytes that [`special`] finds?
 const fn is_special(byte: u8) -> bool {
@@ -54,15 +90,15 @@ impl Marks {
 
 #[cfg(target_arch = "x86_64")]
 mod sse2 {
-    use super::{Marks, STEP, is_special};
+    use super::{Lanes, Marks, STEP, is_special};
     use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
-        _mm_sub_epi8, _mm_xor_si128,
+        __m128i, _mm_cmpeq_epi8, _mm_cmpgt_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
+        _mm_set1_epi8, _mm_sub_epi8, _mm_xor_si128,
     };
 
     /// Sixteen bytes in a register.
     #[derive(Clone, Copy)]
-    struct Block(__m128i);
+    pub(super) struct Block(__m128i);
 
     impl Block {
         #[inline(always)]
@@ -72,48 +108,9 @@ mod sse2 {
         }
 
         #[inline(always)]
-        fn all(byte: u8) -> Self {
-            // SAFETY: works on registers alone, and every x86_64 has SSE2; so it is for all below.
-            Self(unsafe { _mm_set1_epi8(byte.cast_signed()) })
-        }
-
-        #[inline(always)]
-        fn or(self, other: Self) -> Self {
-            // SAFETY: as in `all`.
-            Self(unsafe { _mm_or_si128(self.0, other.0) })
-        }
-
-        #[inline(always)]
         fn flip(self, bits: u8) -> Self {
             // SAFETY: as in `all`.
             Self(unsafe { _mm_xor_si128(self.0, Self::all(bits).0) })
-        }
-
-        #[inline(always)]
-        fn minus(self, byte: u8) -> Self {
-            // SAFETY: as in `all`.
-            Self(unsafe { _mm_sub_epi8(self.0, Self::all(byte).0) })
-        }
-
-        /// All ones in each byte that equals `byte`.
-        #[inline(always)]
-        fn equal(self, byte: u8) -> Self {
-            // SAFETY: as in `all`.
-            Self(unsafe { _mm_cmpeq_epi8(self.0, Self::all(byte).0) })
-        }
-
-        /// All ones in each byte that is `limit` or less, unsigned.
-        #[inline(always)]
-        fn at_most(self, limit: u8) -> Self {
-            // SAFETY: as in `all`.
-            Self(unsafe { _mm_cmpeq_epi8(_mm_min_epu8(self.0, Self::all(limit).0), self.0) })
-        }
-
-        /// The high bit of each byte, that of the first byte lowest.
-        #[inline(always)]
-        fn mask(self) -> u32 {
-            // SAFETY: as in `all`.
-            unsafe { _mm_movemask_epi8(self.0) }.cast_unsigned()
         }
 
         /// A bit for each byte that is a quote, a backslash or a control character.
@@ -139,6 +136,57 @@ mod sse2 {
         #[inline(always)]
         fn digits(self) -> u32 {
             self.minus(b'0').at_most(9).mask()
+        }
+    }
+
+    impl Lanes for Block {
+        const BYTES: usize = STEP;
+
+        #[inline(always)]
+        fn of(bytes: &[u8]) -> Self {
+            Self::of(bytes.first_chunk().expect("the text has as many bytes"))
+        }
+
+        #[inline(always)]
+        fn all(byte: u8) -> Self {
+            // SAFETY: works on registers alone, and every x86_64 has SSE2; so it is for all below.
+            Self(unsafe { _mm_set1_epi8(byte.cast_signed()) })
+        }
+
+        #[inline(always)]
+        fn or(self, other: Self) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_or_si128(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn minus(self, byte: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_sub_epi8(self.0, Self::all(byte).0) })
+        }
+
+        #[inline(always)]
+        fn equal(self, byte: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_cmpeq_epi8(self.0, Self::all(byte).0) })
+        }
+
+        #[inline(always)]
+        fn at_most(self, limit: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_cmpeq_epi8(_mm_min_epu8(self.0, Self::all(limit).0), self.0) })
+        }
+
+        #[inline(always)]
+        fn above(self, limit: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_cmpgt_epi8(self.0, Self::all(limit).0) })
+        }
+
+        #[inline(always)]
+        fn mask(self) -> u32 {
+            // SAFETY: as in `all`.
+            unsafe { _mm_movemask_epi8(self.0) }.cast_unsigned()
         }
     }
 
@@ -237,9 +285,147 @@ mod sse2 {
     }
 }
 
+/// Registers of 32 bytes, for whoever brings [`Work`], where the processor has them.
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use super::sse2::Block;
+    use super::{Lanes, Work};
+    use std::arch::x86_64::{
+        __m256i, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
+        _mm256_or_si256, _mm256_set1_epi8, _mm256_sub_epi8,
+    };
+
+    /// Does `work` with the widest registers there are.
+    #[inline]
+    pub(crate) fn run<W: Work>(work: W) -> W::Done {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt") {
+            // SAFETY: the processor has what `wide` is compiled for.
+            unsafe { wide(work) }
+        } else {
+            work.run::<Block>()
+        }
+    }
+
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    fn wide<W: Work>(work: W) -> W::Done {
+        work.run::<Wide>()
+    }
+
+    /// 32 bytes in a register. Only `wide` names it, so it is there only where the processor has AVX2.
+    #[derive(Clone, Copy)]
+    pub(super) struct Wide(__m256i);
+
+    impl Lanes for Wide {
+        const BYTES: usize = 32;
+
+        #[inline(always)]
+        fn of(bytes: &[u8]) -> Self {
+            let bytes: &[u8; 32] = bytes.first_chunk().expect("the text has as many bytes");
+            // SAFETY: the reference is good for 32 bytes, the load asks for no alignment, and there is AVX2: see `Wide`.
+            Self(unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) })
+        }
+
+        #[inline(always)]
+        fn all(byte: u8) -> Self {
+            // SAFETY: works on registers alone, and there is AVX2: see `Wide`. So it is for all below.
+            Self(unsafe { _mm256_set1_epi8(byte.cast_signed()) })
+        }
+
+        #[inline(always)]
+        fn or(self, other: Self) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm256_or_si256(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn minus(self, byte: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm256_sub_epi8(self.0, Self::all(byte).0) })
+        }
+
+        #[inline(always)]
+        fn equal(self, byte: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm256_cmpeq_epi8(self.0, Self::all(byte).0) })
+        }
+
+        #[inline(always)]
+        fn at_most(self, limit: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm256_cmpeq_epi8(_mm256_min_epu8(self.0, Self::all(limit).0), self.0) })
+        }
+
+        #[inline(always)]
+        fn above(self, limit: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm256_cmpgt_epi8(self.0, Self::all(limit).0) })
+        }
+
+        #[inline(always)]
+        fn mask(self) -> u32 {
+            // SAFETY: as in `all`.
+            unsafe { _mm256_movemask_epi8(self.0) }.cast_unsigned()
+        }
+    }
+}
+
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod portable {
-    use super::{Marks, STEP, is_special};
+    #[cfg(not(target_arch = "x86_64"))]
+    use super::Work;
+    use super::{Lanes, Marks, STEP, is_special};
+
+    /// Does `work`.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn run<W: Work>(work: W) -> W::Done {
+        work.run::<Block>()
+    }
+
+    /// Sixteen bytes.
+    #[derive(Clone, Copy)]
+    pub(super) struct Block([u8; STEP]);
+
+    impl Block {
+        fn where_it_holds(self, holds: impl Fn(u8) -> bool) -> Self {
+            Self(self.0.map(|byte| u8::from(holds(byte)).wrapping_neg()))
+        }
+    }
+
+    impl Lanes for Block {
+        const BYTES: usize = STEP;
+
+        fn of(bytes: &[u8]) -> Self {
+            Self(*bytes.first_chunk().expect("the text has as many bytes"))
+        }
+
+        fn all(byte: u8) -> Self {
+            Self([byte; STEP])
+        }
+
+        fn or(self, other: Self) -> Self {
+            Self(std::array::from_fn(|place| self.0[place] | other.0[place]))
+        }
+
+        fn minus(self, byte: u8) -> Self {
+            Self(self.0.map(|own| own.wrapping_sub(byte)))
+        }
+
+        fn equal(self, byte: u8) -> Self {
+            self.where_it_holds(|own| own == byte)
+        }
+
+        fn at_most(self, limit: u8) -> Self {
+            self.where_it_holds(|own| own <= limit)
+        }
+
+        fn above(self, limit: u8) -> Self {
+            self.where_it_holds(|own| own.cast_signed() > limit.cast_signed())
+        }
+
+        fn mask(self) -> u32 {
+            self.0.iter().enumerate().fold(0, |mask, (place, byte)| mask | u32::from(byte >> 7) << place)
+        }
+    }
 
     const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -322,6 +508,39 @@ mod tests {
             let expected = (0..STEP).filter(|o| !text.get(from + o).is_some_and(u8::is_ascii_digit)).fold(!0xffff_u32, |m, o| m | (1 << o));
             prop_assert_eq!(nondigits(&text, from), expected);
             prop_assert_eq!(portable::nondigits(&text, from), expected);
+        }
+
+        #[test]
+        fn lanes_of_any_width_do_what_a_plain_loop_does(bytes in any::<[u8; 32]>(), other in any::<[u8; 32]>(), byte in any::<u8>(), limit in 0_u8..0x80) {
+            let wide = run(Compare(&bytes, &other, byte, limit));
+            for half in 0..2 {
+                let (bytes, other) = (&bytes[half * STEP..], &other[half * STEP..]);
+                let work = || Compare(bytes, other, byte, limit);
+                let plain = work().run::<portable::Block>();
+                prop_assert_eq!(work().run::<sse2::Block>(), plain);
+                let width = wide.len();
+                prop_assert_eq!(wide.map(|mask| (mask >> (half * STEP)) & 0xFFFF), plain, "{}", width);
+            }
+        }
+    }
+
+    /// All that lanes can do.
+    struct Compare<'a>(&'a [u8], &'a [u8], u8, u8);
+
+    impl Work for Compare<'_> {
+        type Done = [u32; 6];
+
+        fn run<L: Lanes>(self) -> Self::Done {
+            let (own, other) = (L::of(self.0), L::of(self.1));
+            let found = [
+                own.equal(self.2),
+                own.at_most(self.2),
+                own.above(self.3),
+                own.minus(self.2),
+                own.or(other),
+                L::all(self.2),
+            ];
+            found.map(L::mask)
         }
     }
 }

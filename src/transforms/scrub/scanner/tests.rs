@@ -2,8 +2,8 @@ use std::{fmt::Write, ops::Range};
 
 use proptest::prelude::*;
 
-use super::{Found, Match, Scanner};
-use crate::transforms::scrub::{Detector, Kind, Pattern, Replacement, Shape};
+use super::{Found, Match, Near, Scanner, Signals, fold, gate, unite};
+use crate::transforms::scrub::{Detector, Kind, Pattern, Profile, Replacement, Shape};
 
 fn pattern(expression: &str) -> Detector {
     Detector::Pattern(Pattern::new(expression).expect("a valid pattern"))
@@ -168,5 +168,37 @@ proptest! {
         let scanner = Scanner::new(vec![Detector::Known(Kind::Email)]);
         let masked = covered(&scanner, &text);
         prop_assert_eq!(covered(&scanner, &masked), masked);
+    }
+}
+
+/// Pieces of which what is found, what almost is, and what stands around are made.
+const PARTS: &str = concat!(
+    "([ab@.\"'\\\\/:=,; \n-]|[a1я]@b\\.co|4111[ -]?1111[ -]?1111[ -]?1111|(5[0-9]{7}|[0-9a-f]{8})-([0-9a-f]{4}-){3}[0-9]{12}",
+    "|[0-9a-f]{1,9}|[0-9]{1,13}|[A-F]|2026-11-21[ T]13:08|\\+|%2[bB]|\\(|8 ?916 ?1234567|DE89 ?3704 ?0044 ?0532 ?0130 ?00",
+    "|123-45-6789|[Bb]earer |basic YTpi|eyJhbGciOiJIUzI1NiJ9\\.e|-----BEGIN A KEY-----|AKIAIOSFODNN7EXAMPLE|AKIA|sk_live_",
+    "|[A-Z0-9]{16}|://u:p@|(PG|db)?_?(PASSWORD|[Pp]ass|tOken|Пароль|code|x)|[?&]|--|\u{AD}|\u{FF20}|inn|инн|phone)",
+);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn the_gate_turns_nothing_away(parts in prop::collection::vec(PARTS, 0..24)) {
+        let text = parts.concat();
+        for profile in [Profile::Default, Profile::Ru, Profile::Secrets] {
+            let kinds = profile.detectors().iter().map(|kind| Detector::Known(*kind));
+            let scanner = Scanner::new(kinds.collect());
+            let (mut found, mut all) = (Found::default(), Found::default());
+            scanner.scan(text.as_bytes(), &mut found);
+            let signals = if fold::is_needed(text.as_bytes()) { Signals::MAX } else { Signals::MAX & !gate::ODD };
+            scanner.look_with(signals, text.as_bytes(), Near::default(), &mut all);
+            unite(&mut all.matches, scanner.detectors());
+            prop_assert_eq!(&found.matches, &all.matches, "{}", profile.name());
+            let raw = format!("{{\"a\" :[\"{}\"]}}", text.replace(['"', '\\', '\n'], "~"));
+            let inside = &raw[7..raw.len() - 3];
+            if scanner.is_clean(raw.as_bytes()) {
+                prop_assert!(scanner.scan(inside.as_bytes(), &mut found).is_empty(), "{raw}");
+            }
+        }
     }
 }
