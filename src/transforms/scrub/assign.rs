@@ -62,8 +62,7 @@ impl Assigned {
     /// For these key names.
     pub(super) fn new(names: KeyNames) -> Self {
         let table = |names: &[&str]| KeyNames::new(names).expect("the table is sound");
-        let [query, strong, glued, headers] =
-            [QUERY_NAMES, STRONG_ENDINGS, GLUED_ENDINGS, HEADER_NAMES].map(table);
+        let [query, strong, glued, headers] = [QUERY_NAMES, STRONG_ENDINGS, GLUED_ENDINGS, HEADER_NAMES].map(table);
         let tails = Tails::of([&names, &query, &strong, &glued]);
         let strong_tails = Tails::of([&strong, &glued]);
         Self { names, query, strong, glued, headers, tails, strong_tails }
@@ -119,8 +118,8 @@ impl Assigned {
         let span = end - length..end;
         let word = &text[span.clone()];
         let is_query = text[at] == b'=' && matches!(text[..span.start].last(), Some(b'?' | b'&'));
-        let is_whole = [word, tail(word)].iter().any(|word| self.names.matches(word))
-            || (is_query && self.query.matches(word));
+        let is_whole =
+            [word, tail(word)].iter().any(|word| self.names.matches(word)) || (is_query && self.query.matches(word));
         let form = if is_query { Form::Query } else { Form::Text };
         (is_whole || self.ends_strong(word)).then_some(Name { span, is_quoted, is_whole, form })
     }

@@ -20,9 +20,7 @@ fn odd(text: &[u8]) -> Option<(usize, Becomes)> {
     match *text {
         // U+00AD soft hyphen, U+200B to U+200D zero width, U+2060 word joiner, U+FEFF byte order mark.
         [0xC2, 0xAD, ..] => Some((2, Becomes::Nothing)),
-        [0xE2, 0x80, 0x8B..=0x8D, ..] | [0xE2, 0x81, 0xA0, ..] | [0xEF, 0xBB, 0xBF, ..] => {
-            Some((3, Becomes::Nothing))
-        }
+        [0xE2, 0x80, 0x8B..=0x8D, ..] | [0xE2, 0x81, 0xA0, ..] | [0xEF, 0xBB, 0xBF, ..] => Some((3, Becomes::Nothing)),
         // U+00A0 and U+202F blanks that do not break.
         [0xC2, 0xA0, ..] => Some((2, Becomes::Byte(b' '))),
         [0xE2, 0x80, 0xAF, ..] => Some((3, Becomes::Byte(b' '))),

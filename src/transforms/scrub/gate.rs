@@ -106,7 +106,12 @@ impl<const RAW: bool> Work for Look<'_, RAW> {
         let (mut masks, mut at) = (Masks::default(), 0);
         while at < text.len() {
             masks.forget();
-            each_lane(text, at, |lanes: L, place, known| masks.add::<L, RAW>(lanes, place, known));
+            let mut place = 0;
+            while place < STEP && at + place < text.len() {
+                let (lanes, known) = load::<L>(text, at + place);
+                masks.add::<L, RAW>(lanes, place, known);
+                place += L::BYTES;
+            }
             let events = masks.events();
             if !events.is_quiet() {
                 watch.step::<RAW>(at, events);
@@ -142,16 +147,20 @@ impl Masks {
     #[inline(always)]
     fn forget(&mut self) {
         let [first, second, third] = &mut self.letters;
-        let digits = &mut self.digits;
-        for mask in [&mut self.marks, first, second, third, &mut self.dashes, digits, &mut self.tight, &mut self.word] {
-            *mask >>= STEP;
-        }
+        *first >>= STEP;
+        *second >>= STEP;
+        *third >>= STEP;
+        self.marks >>= STEP;
+        self.dashes >>= STEP;
+        self.digits >>= STEP;
+        self.tight >>= STEP;
+        self.word >>= STEP;
     }
 
     /// Adds lanes that begin `place` bytes behind the start of the step, without their first `known` bytes.
     #[inline(always)]
     fn add<L: Lanes, const RAW: bool>(&mut self, lanes: L, place: usize, known: usize) {
-        let put = |mask: &mut u64, found: L| *mask |= u64::from(found.mask() >> known) << (STEP + place);
+        let to = STEP + place;
         let small = lanes.or(L::all(0x20));
         let (a, e, s) = (small.equal(b'a'), small.equal(b'e'), small.equal(b's'));
         let mut marks = lanes.equal(b'@').or(lanes.equal(b'=')).or(lanes.equal(b':')).or(lanes.equal(b'J'));
@@ -159,14 +168,14 @@ impl Masks {
             marks = marks.or(lanes.equal(b'\\'));
         }
         self.high |= lanes.mask();
-        put(&mut self.marks, marks);
-        put(&mut self.letters[0], small.equal(b'b'));
-        put(&mut self.letters[1], e.or(a));
-        put(&mut self.letters[2], a.or(s));
-        put(&mut self.dashes, lanes.equal(b'-'));
-        put(&mut self.digits, lanes.minus(b'0').at_most(9));
-        put(&mut self.tight, lanes.minus(b' ').at_most(b'9' - b' '));
-        put(&mut self.word, lanes.above(b','));
+        self.marks |= bits(marks, known) << to;
+        self.letters[0] |= bits(small.equal(b'b'), known) << to;
+        self.letters[1] |= bits(e.or(a), known) << to;
+        self.letters[2] |= bits(a.or(s), known) << to;
+        self.dashes |= bits(lanes.equal(b'-'), known) << to;
+        self.digits |= bits(lanes.minus(b'0').at_most(9), known) << to;
+        self.tight |= bits(lanes.minus(b' ').at_most(b'9' - b' '), known) << to;
+        self.word |= bits(lanes.above(b','), known) << to;
     }
 
     /// Where the text must be read, among the new bytes.
@@ -214,28 +223,26 @@ fn ends_of<const LENGTH: usize>(mask: u64) -> u64 {
     eight & (eight << (LENGTH - 8))
 }
 
-/// Shows the lanes of the step at `at`: each with its place in the step, and how many of its first bytes lie before
-/// it. No load reaches beyond the text: its last bytes are loaded with those before them.
+/// A bit for each byte of the lanes, without the first `known` ones.
 #[inline(always)]
-fn each_lane<L: Lanes>(text: &[u8], at: usize, mut each: impl FnMut(L, usize, usize)) {
-    for place in (0..STEP).step_by(L::BYTES) {
-        let rest = text.get(at + place..).unwrap_or_default();
-        if rest.len() >= L::BYTES {
-            each(L::of(rest), place, 0);
-        } else if !rest.is_empty() {
-            each_rest(text, rest, |lanes, known| each(lanes, place, known));
-        }
-    }
+fn bits<L: Lanes>(lanes: L, known: usize) -> u64 {
+    u64::from(lanes.mask() >> known)
 }
 
+/// The lanes at `at`, which lies in the text, and how many of their first bytes lie before it. No load reaches beyond
+/// the text: its last bytes are loaded with those before them.
 #[inline(always)]
-fn each_rest<L: Lanes>(text: &[u8], rest: &[u8], each: impl FnOnce(L, usize)) {
+fn load<L: Lanes>(text: &[u8], at: usize) -> (L, usize) {
+    let rest = &text[at..];
+    if rest.len() >= L::BYTES {
+        return (L::of(rest), 0);
+    }
     if text.len() >= L::BYTES {
-        return each(L::of(&text[text.len() - L::BYTES..]), L::BYTES - rest.len());
+        return (L::of(&text[text.len() - L::BYTES..]), L::BYTES - rest.len());
     }
     let mut room = [0; STEP];
     room[..rest.len()].copy_from_slice(rest);
-    each(L::of(&room), 0);
+    (L::of(&room), 0)
 }
 
 /// A bit for each letter or digit of ASCII in a step.
@@ -245,22 +252,24 @@ struct Alphanumeric<'a> {
 }
 
 impl Work for Alphanumeric<'_> {
-    type Done = u32;
+    type Done = u64;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> u32 {
-        let mut mask = 0;
-        each_lane(self.text, self.at, |lanes: L, place, known| {
+    fn run<L: Lanes>(self) -> u64 {
+        let (mut mask, mut place) = (0, 0);
+        while place < STEP && self.at + place < self.text.len() {
+            let (lanes, known) = load::<L>(self.text, self.at + place);
             let letters = lanes.or(L::all(0x20)).minus(b'a').at_most(25);
-            mask |= (letters.or(lanes.minus(b'0').at_most(9)).mask() >> known) << place;
-        });
+            mask |= bits(letters.or(lanes.minus(b'0').at_most(9)), known) << place;
+            place += L::BYTES;
+        }
         mask
     }
 }
 
 /// A bit for each letter or digit of ASCII in the step at `at`, and in that before it.
 fn alphanumeric(text: &[u8], at: usize) -> u64 {
-    let of = |at| u64::from(json::run(Alphanumeric { text, at }));
+    let of = |at| json::run(Alphanumeric { text, at });
     of(at) << STEP | at.checked_sub(STEP).map_or(0, of)
 }
 

@@ -140,7 +140,18 @@ pub struct KeyNames {
     names: Vec<Box<[u8]>>,
     /// For each first byte of a folded name: which lengths and which last bytes are in use.
     hints: Box<[Hint; 256]>,
+    /// A bit for the shape of each folded name: spares most others the search.
+    shapes: Box<[u64; 16]>,
     tails: Tails,
+}
+
+/// Where the bit for a folded name stands.
+fn shape_of(folded: &[u8]) -> (usize, u64) {
+    let [first, .., last] = folded else { return (0, 1) };
+    let middle = folded[folded.len() / 2];
+    let mixed = folded.len() as u32 ^ u32::from(*first) << 8 ^ u32::from(*last) << 16 ^ u32::from(middle) << 24;
+    let place = mixed.wrapping_mul(0x9E37_79B1) >> 22;
+    ((place / 64) as usize, 1 << (place % 64))
 }
 
 /// What the names with one first byte have in common; turns most keys away before they are folded.
@@ -203,6 +214,8 @@ impl KeyNames {
             let hint = &mut set.hints[usize::from(first)];
             hint.lengths |= 1 << folded.length;
             hint.endings |= Hint::ending(last);
+            let (word, bit) = shape_of(folded.bytes());
+            set.shapes[word] |= bit;
             set.tails.add(folded.bytes());
             set.names.push(folded.bytes().into());
         }
@@ -222,7 +235,12 @@ impl KeyNames {
 
     /// No name at all.
     pub(super) fn none() -> Self {
-        Self { names: Vec::new(), hints: Box::new([Hint::default(); 256]), tails: Tails::none() }
+        Self {
+            names: Vec::new(),
+            hints: Box::new([Hint::default(); 256]),
+            shapes: Box::new([0; 16]),
+            tails: Tails::none(),
+        }
     }
 
     /// Whether a name can end where `text` does; `false` is certain.
@@ -232,9 +250,6 @@ impl KeyNames {
 
     /// What the first byte, the last byte and the length tell of a key.
     fn may_match(&self, key: &[u8]) -> bool {
-        if !self.tails.fit(key) {
-            return false;
-        }
         let first = key.iter().find(|&&byte| !is_ignored(byte));
         let last = key.iter().rfind(|&&byte| !is_ignored(byte));
         let (Some(first), Some(last)) = (first, last) else {
@@ -245,14 +260,18 @@ impl KeyNames {
         }
         let hint = self.hints[usize::from(first.to_ascii_lowercase())];
         // Lower case makes a character longer by half at most (U+0130 and its like), so never a key by twice.
-        hint.endings & Hint::ending(*last) != 0 && hint.lengths.trailing_zeros() as usize <= 2 * key.len()
+        hint.endings & Hint::ending(*last) != 0
+            && self.tails.fit(key)
+            && hint.lengths.trailing_zeros() as usize <= 2 * key.len()
     }
 
     fn has(&self, folded: &[u8]) -> bool {
         let Some(&first) = folded.first() else {
             return false;
         };
+        let (word, bit) = shape_of(folded);
         self.hints[usize::from(first)].lengths & 1 << folded.len() != 0
+            && self.shapes[word] & bit != 0
             && self.names.binary_search_by(|name| name.as_ref().cmp(folded)).is_ok()
     }
 }

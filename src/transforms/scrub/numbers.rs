@@ -44,10 +44,8 @@ impl Run {
 
     /// `2026-11-21 13`, before a colon.
     fn is_time(&self, text: &[u8], after: &[u8]) -> bool {
-        let is_date = matches!(
-            text[self.span.clone()],
-            [b'1' | b'2', b'9' | b'0', _, _, b'-', _, _, b'-', _, _, b' ', _, _]
-        );
+        let is_date =
+            matches!(text[self.span.clone()], [b'1' | b'2', b'9' | b'0', _, _, b'-', _, _, b'-', _, _, b' ', _, _]);
         is_date && self.digits == DATE && after.first() == Some(&b':')
     }
 

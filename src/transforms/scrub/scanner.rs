@@ -129,7 +129,7 @@ impl Scanner {
             for &index in &self.single {
                 self.look_for(index, (text, near), found);
             }
-            if fold::is_needed(text) {
+            if !text.is_ascii() && fold::is_needed(text) {
                 self.look_folded(text, near, found);
             }
         }
@@ -153,10 +153,10 @@ impl Scanner {
         if signals == 0 && !self.is_blind {
             return;
         }
-        self.look_with(signals, text, near, found);
+        self.look_with(signals, (text, near), found);
     }
 
-    fn look_with(&self, signals: Signals, text: &[u8], near: Near<'_>, found: &mut Found) {
+    fn look_with(&self, signals: Signals, (text, near): (&[u8], Near<'_>), found: &mut Found) {
         if signals & gate::ODD != 0 {
             self.look_folded(text, near, found);
         }

@@ -22,6 +22,30 @@ fn values_of_telling_names_are_found() {
         ("password: hunter2", "hunter2"),
         ("Cookie: sid=abc; theme=dark", "sid=abc; theme=dark"),
         ("pin=1234,", "1234"),
+        ("PGPASSWORD=hunter2 psql", "hunter2"),
+        ("GITHUBTOKEN=abc123", "abc123"),
+        ("dbPassword=hunter2", "hunter2"),
+        ("MYSQL_PWD=hunter2", "hunter2"),
+        ("pass=x1", "x1"),
+        ("run --password hunter2 now", "hunter2"),
+        ("run --password=hunter2 now", "hunter2"),
+        ("run --db-password 'hunter 2' now", "hunter 2"),
+        (r#"["--api-key", "k1", "-v"]"#, "k1"),
+        ("password=ab;cd ef", "ab;cd"),
+        ("Server=x;Password=ab;cd;Database=y", "ab;cd"),
+        ("password='ab;cd ef' ok", "ab;cd ef"),
+        (r#"{"password":"ab\"cd","x":"y"}"#, r#"ab\"cd"#),
+        (r"password='C:\\dir' user='bob'", r"C:\\dir"),
+        ("Authorization: Token abc123def", "abc123def"),
+        ("Authorization: Token abcdefghijklmnopqrst", "abcdefghijklmnopqrst"),
+        ("authorization=Whatever abc123def", "abc123def"),
+        ("Proxy-Authorization: NTLM TlRMTVNTUAAB=", "TlRMTVNTUAAB="),
+        (
+            r#"Authorization: Digest username="a b", realm="c", response=6629f, x"#,
+            r#"username="a b", realm="c", response=6629f"#,
+        ),
+        ("Authorization: AWS4-HMAC-SHA256 Credential=AK/x, Signature=fe5f80 HTTP", "Credential=AK/x, Signature=fe5f80"),
+        ("Authorization: 8f3a2c1b77 x", "8f3a2c1b77"),
     ] {
         assert_eq!(all(text), [(value, Form::Text)], "{text}");
     }
@@ -49,6 +73,14 @@ fn prose_and_other_names_are_left() {
         "=x",
         "secret: none",
         "12:30:45",
+        "use the --password flag",
+        "--password --verbose",
+        "--token",
+        "-- password x",
+        "Authorization: denied for the user",
+        "Authorization: Token expired",
+        "BYPASS=abcdef",
+        "bypass=1",
     ] {
         assert!(all(text).is_empty(), "{text}: {:?}", all(text));
     }

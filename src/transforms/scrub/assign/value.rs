@@ -36,9 +36,35 @@ const SCHEMES: [&[u8]; 22] = [
 const LONG: usize = 16;
 /// What people write behind the name of a flag when they write about it.
 const PROSE: [&[u8]; 29] = [
-    b"and", b"are", b"argument", b"can", b"cannot", b"flag", b"for", b"from", b"has", b"if", b"in", b"instead", b"is",
-    b"may", b"must", b"not", b"on", b"option", b"or", b"parameter", b"required", b"requires", b"should", b"switch",
-    b"to", b"value", b"was", b"when", b"with",
+    b"and",
+    b"are",
+    b"argument",
+    b"can",
+    b"cannot",
+    b"flag",
+    b"for",
+    b"from",
+    b"has",
+    b"if",
+    b"in",
+    b"instead",
+    b"is",
+    b"may",
+    b"must",
+    b"not",
+    b"on",
+    b"option",
+    b"or",
+    b"parameter",
+    b"required",
+    b"requires",
+    b"should",
+    b"switch",
+    b"to",
+    b"value",
+    b"was",
+    b"when",
+    b"with",
 ];
 
 /// A value, without its quotes.
@@ -155,6 +181,7 @@ pub(super) fn flag_value(text: &[u8], end: usize) -> Option<Range<usize>> {
     };
     let Value { span, has_quotes } = value_behind(text, from, Form::Text)?;
     let value = &text[span.clone()];
-    let is_plain = value.starts_with(b"-") || (!has_quotes && PROSE.iter().any(|word| word.eq_ignore_ascii_case(value)));
+    let is_plain =
+        value.starts_with(b"-") || (!has_quotes && PROSE.iter().any(|word| word.eq_ignore_ascii_case(value)));
     (!is_plain).then_some(span)
 }

@@ -8,7 +8,8 @@ use super::{
     Signals, TOKEN, alphanumeric,
 };
 
-const PEM_BEGIN: &[u8] = b"-----BEGIN ";
+/// What stands behind the dashes of a PEM block.
+const PEM_BEGIN: &[u8] = b"BEGIN ";
 
 /// A text that is being looked at.
 pub(super) struct Watch<'a> {
@@ -25,6 +26,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Reads what the masks of the step at `at` point at.
+    #[inline(never)]
     pub(super) fn step<const RAW: bool>(&mut self, at: usize, events: Events) {
         each_bit(events.marks, |bit| self.mark::<RAW>(at + bit - STEP));
         if events.numbers != 0 && self.is_open(DIGITS) {
@@ -74,14 +76,14 @@ impl<'a> Watch<'a> {
         if self.gate.names.matches(&before[key..]) { NAME } else { 0 }
     }
 
-    /// What the second of two dashes may begin.
+    /// What two dashes, the second at `at`, are a part of.
     fn dashes(&self, at: usize) -> Signals {
         let run = at - 1;
+        if self.text[at + 1..].starts_with(PEM_BEGIN) {
+            return PEM;
+        }
         if self.text[..run].ends_with(b"-") {
             return 0;
-        }
-        if self.text[run..].starts_with(PEM_BEGIN) {
-            return PEM;
         }
         let is_flag = self.is_open(ASSIGNED) && self.gate.assigned().is_some_and(|names| names.is_flag(self.text, run));
         if is_flag { ASSIGNED } else { 0 }
@@ -133,7 +135,7 @@ fn has_digits(events: &Events, bit: usize) -> bool {
     let before = (events.tight << (63 - bit)).leading_ones() as usize;
     let behind = (events.tight >> bit).trailing_ones() as usize;
     let (first, last) = (bit + 1 - before, bit + behind - 1);
-    let inside = (events.digits >> first) << (first + 63 - last) ;
+    let inside = (events.digits >> first) << (first + 63 - last);
     first == 0 || last == 63 || inside.count_ones() as usize >= FEWEST_DIGITS
 }
 
