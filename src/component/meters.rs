@@ -4,9 +4,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use tracing::{Span, error_span};
 
+use super::file_meters::{FileFamilies, FileMeters};
 use super::reason::Reason;
 use super::utilization::{AtWork, Seat, Utilization, Work};
+
+/// The name of the spans that components work in.
+pub const COMPONENT: &str = "component";
 
 const LABELS: [&str; 3] = ["component_id", "component_kind", "component_type"];
 
@@ -19,6 +24,14 @@ pub struct Label {
     pub kind: &'static str,
     /// `component_type`.
     pub type_name: &'static str,
+}
+
+impl Label {
+    /// Every line that is logged within it says whose it is. Of the level `error`, so that no filter of levels leaves it out.
+    pub fn span(&self) -> Span {
+        let Self { id, kind, type_name } = self;
+        error_span!(parent: None, COMPONENT, component_id = id, component_kind = kind, component_type = type_name)
+    }
 }
 
 /// Every family of figures the process exposes, in one registry.
@@ -39,7 +52,9 @@ struct Inner {
     table_reloads: IntCounterVec,
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
+    paused: IntGaugeVec,
     utilization: Utilization,
+    files: FileFamilies,
 }
 
 impl Default for Families {
@@ -85,7 +100,9 @@ impl Default for Families {
             scrubbed: counter("levada_scrubbed_values_total", "Values masked, by detector.", &["detector"]),
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
+            paused: gauge("levada_component_paused", "Whether a person has paused the source: 1 or 0."),
             utilization: Utilization::new(utilization),
+            files: FileFamilies::new(&registry, &LABELS),
             table_reloads,
             registry,
         }))
@@ -220,6 +237,11 @@ impl Meters {
         most.set(limit as i64);
     }
 
+    /// Tells whether a person has paused the source.
+    pub fn paused(&self, is_paused: bool) {
+        self.0.families.0.paused.with_label_values(&self.values()).set(i64::from(is_paused));
+    }
+
     /// The component is at work until the answer is dropped.
     pub fn at_work(&self) -> AtWork {
         AtWork::new(self.0.work.clone())
@@ -254,6 +276,11 @@ impl Meters {
     /// How many records were discarded for `reason` so far.
     pub fn discarded_events(&self, reason: Reason) -> u64 {
         self.0.discarded[reason as usize].get()
+    }
+
+    /// The figures of a source that follows files; shown from the first call on.
+    pub fn files(&self) -> FileMeters {
+        self.0.families.0.files.meters(&self.values())
     }
 
     /// Whose they are.

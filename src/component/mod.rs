@@ -2,19 +2,23 @@
 
 pub mod auth;
 pub mod clock;
+pub mod file_meters;
 pub mod files;
 pub mod fresh;
 pub mod health;
+pub mod inspect;
 pub mod machine;
 pub mod mask;
 pub mod meters;
 pub mod outlet;
+pub mod pause;
 pub mod reason;
 pub mod row;
 pub mod signal;
 pub mod sink;
 pub mod size;
 pub mod source;
+pub mod task;
 #[cfg(test)]
 pub(crate) mod test_kit;
 pub mod tls;

@@ -45,8 +45,13 @@ impl Home {
 
     /// Starts the agent with `sink` (the settings of its sink but for the address) towards `server`.
     pub(crate) fn start(&self, server: &Server, sink: &str) -> Agent<'_> {
+        self.launch(&self.config(server, sink))
+    }
+
+    /// Starts the agent with `text` as its configuration.
+    pub(crate) fn launch(&self, text: &str) -> Agent<'_> {
         let config = self.0.path().join("levada.toml");
-        fs::write(&config, self.config(server, sink)).unwrap();
+        fs::write(&config, text).unwrap();
         let log = File::options().append(true).create(true).open(self.log_path()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
         command.arg("--config").arg(config).env("NO_COLOR", "1").env_remove("RUST_LOG");

@@ -1,7 +1,7 @@
 //! The agent as users run it, against real servers: what arrived there is read back through their own interface.
 //!
 //! Runs where `LEVADA_REAL` is set; a server that cannot be installed or started then fails the tests. Needs Maven,
-//! a JDK of version 17, `curl` and `openssl`. Servers are installed once, into the folder `LEVADA_SERVERS`.
+//! a JDK of version 17, `curl`, `openssl`, `conmon`, `runc`, `busybox-static` and `logrotate`. Servers are installed once, into the folder `LEVADA_SERVERS`.
 #![allow(clippy::unwrap_used, reason = "in a test that is how things fail")]
 #![allow(clippy::unnecessary_debug_formatting, reason = "quotes and escapes are what TOML needs")]
 
@@ -13,6 +13,7 @@ mod lines;
 mod restart;
 mod server;
 mod store;
+mod writers;
 
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -69,7 +69,7 @@ use version::Version;
 
 /// Encoded bytes of a request. Elastic advises 5 to 15 MB for a client that sends one at a time; here several are under
 /// way at once, and what is in flight is what loads the server, and our memory.
-const MAX_BYTES: usize = 2 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 /// Writes documents to Elasticsearch or OpenSearch.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -108,7 +108,7 @@ pub(super) struct ElasticsearchSettings {
     /// Compression of requests. Elasticsearch takes `gzip` and no `zstd`; some builds of OpenSearch take it.
     #[serde(default)]
     compression: Compression,
-    /// When a request is closed and sent; `max_bytes` is 2 MiB by default.
+    /// When a request is closed and sent; `max_bytes` is 1 MiB by default.
     #[serde(default)]
     batch: BatchSettings,
     /// How requests are sent.
