@@ -13,6 +13,7 @@ use super::look::{Desk, Turn};
 use super::mailbox::Mailbox;
 use super::schedule::Schedule;
 use super::settings::Drain;
+use super::survey::Survey;
 use super::tail::{State, Tail};
 use crate::component::outlet::{Lane, Offer};
 use crate::component::signal::Stop;
@@ -25,7 +26,7 @@ const LEFT_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Reader {
     pub(super) job: Arc<Job>,
     lane: Box<dyn Lane>,
-    mailbox: Arc<Mailbox<Letter>>,
+    pub(super) mailbox: Arc<Mailbox<Letter>>,
     waker: Waker,
     pub(super) tails: HashMap<FileId, Tail>,
     /// What is left of generations that were truncated away, by their streams.
@@ -34,7 +35,7 @@ pub(super) struct Reader {
     /// Files that wait for room.
     held: Vec<FileId>,
     /// Is there no memory to read into?
-    is_starved: bool,
+    pub(super) is_starved: bool,
     /// Is everything to be read to its end, since nothing new comes?
     is_last: bool,
     pub(super) now: Instant,
@@ -74,7 +75,8 @@ impl Reader {
 
     fn is_done(&self, stop: &Stop) -> bool {
         let Some(deadline) = stop.deadline() else { return false };
-        let reads_on = self.job.tailing.drain == Drain::ReadToEnd && Instant::now() < deadline;
+        let reads_on =
+            self.job.tailing.drain == Drain::ReadToEnd && !self.job.pause.is_on() && Instant::now() < deadline;
         !reads_on || (self.is_last && !self.tails.values().any(|tail| tail.is_awaited))
     }
 
@@ -83,7 +85,7 @@ impl Reader {
         self.now = now;
         self.attend(letters);
         self.wake_sleepers();
-        if self.is_starved {
+        if self.is_starved || self.job.pause.holds(&self.waker) {
             return false;
         }
         let Some(id) = self.schedule.pop() else { return false };
@@ -146,8 +148,12 @@ impl Reader {
             Letter::Last => {
                 self.is_last = true;
                 let all: Vec<FileId> = self.tails.keys().copied().collect();
-                all.into_iter().for_each(|id| self.await_end(id));
+                for id in all {
+                    self.await_end(id);
+                }
             }
+            Letter::Report(survey) => Survey::answer(&survey, || self.reports()),
+            Letter::Set(order) => self.set(&order),
             Letter::Resolved { id, stream, token, worst } => self.resolved(id, stream, (token, worst)),
         }
     }
@@ -188,7 +194,13 @@ impl Reader {
     fn resolved(&mut self, id: FileId, stream: StreamKey, how: (u64, Outcome)) {
         let is_current = self.tails.get(&id).is_some_and(|tail| tail.stream.origin.stream() == stream);
         let id = if is_current { id } else { self.orphans.get(&stream).copied().unwrap_or(id) };
-        let Some(tail) = self.tails.get_mut(&id).filter(|tail| tail.stream.origin.stream() == stream) else { return };
+        let Some(tail) = self.tails.get_mut(&id).filter(|tail| tail.stream.origin.stream() == stream) else {
+            // A person has set its position since: it is not read again.
+            if how.1 == Outcome::Failed {
+                self.job.meters.error("set_before_delivery");
+            }
+            return;
+        };
         if let Some(until) = tail.resolved(&self.job, how, self.now) {
             self.schedule.set_timer(until, id);
             self.schedule.remove(id);
@@ -204,7 +216,7 @@ impl Reader {
     }
 
     /// A sleeping file is looked at as soon as its writer had a moment for more.
-    fn touched(&mut self, id: FileId) {
+    pub(super) fn touched(&mut self, id: FileId) {
         let Some(tail) = self.tails.get_mut(&id) else { return };
         let soon = self.now + self.job.pace.linger;
         match tail.state {
@@ -274,6 +286,7 @@ impl Reader {
                 has_heir,
             };
             let turn = tail.turn(&mut desk);
+            tail.standing.read_to(tail.offset, self.now);
             let read = tail.offset.saturating_sub(before) as i64;
             tail.credit -= if read > 0 { read } else { quantum };
             if self.job.tailing.release_page_cache {
@@ -323,6 +336,7 @@ impl Reader {
         self.schedule.release(id);
         let Some(tail) = self.tails.get_mut(&id) else { return };
         tail.works();
+        tail.standing.caught_up(self.now);
         (tail.is_awaited, tail.credit) = (false, 0);
         if tail.is_settled() && tail.is_over(&self.job, self.now) && !tail.is_kept(&self.job) {
             return self.close(id);

@@ -19,7 +19,8 @@
 //! that gives its files turns by its `schedule`. A turn of a `tail` is a `look` (how does the file stand, is it still the same)
 //! and a `read` of its `input` (bytes, or what a `gz` unpacks to, to records to the outlet). Receipts come back to the lane as
 //! letters, and move the committed position. The `board` shows how each file stands, and what is beyond the bounds; `limits`
-//! hold rates.
+//! hold rates. A person who asks how files stand (`inspect`) does so by a letter, too: each thread answers the `survey` between
+//! two turns.
 //!
 //! **A file's life.** Found, with an entry that is durable before its first record is offered; followed; left (no path shows it,
 //! or one that it was rotated to), read to its end and closed; known while a path shows it, also compressed; forgotten an hour
@@ -35,6 +36,7 @@ mod fingerprint;
 mod globs;
 mod gz;
 mod input;
+mod inspect;
 pub(super) mod job;
 mod keep;
 mod lane;
@@ -49,10 +51,13 @@ mod read;
 mod rotated;
 mod schedule;
 pub(super) mod search;
+mod set;
 mod settings;
 mod shelf;
 pub(super) mod source;
+mod standing;
 mod stream;
+mod survey;
 mod tail;
 #[cfg(test)]
 pub(super) mod tests;
