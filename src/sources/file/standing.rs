@@ -181,12 +181,13 @@ mod tests {
         let mut standing = Standing::new(100);
         let start = standing.window.0;
         let at = |millis| start + Duration::from_millis(millis);
+        let whole = |rate: f64| rate.round() as u64;
         standing.read_to(600, at(500));
-        assert_eq!(standing.rate(600, at(600)), 0.0, "the first second is not over");
+        assert_eq!(whole(standing.rate(600, at(600))), 0, "the first second is not over");
         standing.read_to(1100, at(1000));
-        assert_eq!(standing.rate(1100, at(1500)), 1000.0);
-        assert_eq!(standing.rate(1100, at(11_000)), 0.0);
+        assert_eq!(whole(standing.rate(1100, at(1500))), 1000);
+        assert_eq!(whole(standing.rate(1100, at(11_000))), 0);
         standing.read_to(50, at(11_000));
-        assert_eq!(standing.rate(50, at(11_100)), 0.0, "going back is no speed");
+        assert_eq!(whole(standing.rate(50, at(11_100))), 0, "going back is no speed");
     }
 }
