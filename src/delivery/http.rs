@@ -17,6 +17,8 @@ use crate::component::sink::Answer;
 const MAX_ANSWER: usize = 32 << 20;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept that nothing uses.
+const KEEP_IDLE: Duration = Duration::from_secs(50);
 /// Bytes of an answer that are quoted in a message.
 const QUOTED: usize = 300;
 
@@ -38,6 +40,11 @@ pub struct Reply {
 impl Client {
     /// A client with this TLS configuration for `https`.
     pub fn new(tls: rustls::ClientConfig) -> Self {
+        Self::keeping_idle(tls, KEEP_IDLE)
+    }
+
+    /// One that lets go of a connection which nothing used for so long: sooner than its server does.
+    pub fn keeping_idle(tls: rustls::ClientConfig, idle: Duration) -> Self {
         let mut http = HttpConnector::new();
         http.set_nodelay(true);
         http.enforce_http(false);
@@ -49,7 +56,7 @@ impl Client {
             .wrap_connector(http);
         let client = HyperClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(50))
+            .pool_idle_timeout(idle)
             .build(https);
         Self(client)
     }
