@@ -145,7 +145,7 @@ fn rotate(test: &str, mode: &str, how: Writer, include: &str) {
 
     let pen = Pen::new(logs.clone(), how);
     let output = home.as_ref().join("out.ndjson");
-    let mut agent = None;
+    let mut agent: Option<Agent<'_>> = None;
     for rotation in 0..ROTATIONS {
         // Two rotations without the agent, where what was rotated can still be found.
         if include != "app.log" && AWAY.contains(&rotation) {
