@@ -24,6 +24,7 @@ deploy:
 bench:
     cargo bench --bench stages
     cargo bench --bench scrub
+    cargo bench --bench idle
     benches/instructions.sh
 
 # Two cores against one; needs a quiet machine.
@@ -37,4 +38,5 @@ fuzz target="json_index" seconds="60":
 # What is too slow for every change.
 nightly: check test real deploy bench cores
     PROPTEST_CASES=20000 cargo test --lib
+    LEVADA_TAIL_SEEDS=20000 cargo test --lib sources::file::tests::model
     cargo deny check

@@ -169,6 +169,12 @@ async fn verbs_show_and_change_what_runs() {
     assert!(text(&alone).contains("no agent listens at"), "{}", text(&alone));
 }
 
+/// How many reloads a log tells of: some of them as repetitions.
+fn reloads(log: &str) -> usize {
+    let lines = log.lines().filter(|line| line.contains("what the reload changed"));
+    lines.map(|line| line.split_once("repeated=").map_or(1, |(_, times)| times.trim().parse().unwrap())).sum()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_swaps_of_a_watched_folder_lose_and_repeat_nothing() {
     let mut site = Site::new();
@@ -201,7 +207,7 @@ async fn five_hundred_swaps_of_a_watched_folder_lose_and_repeat_nothing() {
     wait::until("everything", || site.arrived().len() as u64 == written).await;
     site.end();
     assert!(site.arrived().values().all(|count| *count == 1), "each once");
-    let reloads = site.log().matches("what the reload changed").count();
+    let reloads = reloads(&site.log());
     assert!((10..=SWAPS).contains(&reloads), "{reloads} reloads");
     assert_eq!(site.log().matches("sinks.out").count(), 0, "unchanged components do not notice");
 }
@@ -225,4 +231,51 @@ async fn destinations_are_asked_and_nothing_is_sent() {
     assert_eq!(gone.status.code(), Some(1));
     assert!(text(&gone).contains("probe of `gone` FAILED: http://127.0.0.1:1/"), "{}", text(&gone));
     assert_eq!(peer.look(crate::peer::World::len), 0);
+}
+
+/// A backend for secrets that answers, until there is a file `hang`: then it says so in `asked`, and never answers.
+fn backend(site: &Site) -> String {
+    let script = site.path("secrets.sh");
+    let folder = site.folder.path().display();
+    let text = format!(
+        "if [ -e {folder}/hang ]; then echo $$ > {folder}/pid; mv {folder}/pid {folder}/asked; exec sleep 1000; fi\n\
+         echo '{{\"mark\":{{\"value\":\"told\",\"error\":null}}}}'\n"
+    );
+    fs::write(&script, text).unwrap();
+    format!("[secret.slow]\ntype = 'exec'\ncommand = ['/bin/sh', '{}']\ntimeout = 300\n", script.display())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_does_not_wait_for_the_secrets_of_a_reload() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    fs::write(site.path("conf/levada.toml"), site.pipeline("SECRET[slow.mark]") + &backend(&site)).unwrap();
+    site.start(&[]);
+    site.until_it_listens().await;
+    site.write(r#"{"n":1}"#);
+    wait::until("a record", || site.arrived().len() == 1).await;
+    fs::write(site.path("hang"), "").unwrap();
+    kill_process(Pid::from_child(site.agent.as_ref().unwrap()), Signal::HUP).unwrap();
+    wait::until("the question", || site.path("asked").exists()).await;
+    let command: i32 = fs::read_to_string(site.path("asked")).unwrap().trim().parse().unwrap();
+    site.end();
+    // It is still there: nobody waited for its answer.
+    kill_process(Pid::from_raw(command).unwrap(), Signal::KILL).unwrap();
+    assert!(site.log().contains("the configuration was not reloaded: the agent ends"), "{}", site.log());
+    assert!(site.log().contains("ended, nothing is left"), "{}", site.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_the_log_says_whose_it_is() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    fs::write(site.path("conf/levada.toml"), site.pipeline("one")).unwrap();
+    site.start(&["--log-format", "json"]);
+    wait::until("a line of the source", || site.log().contains("no file matches yet")).await;
+    let log = site.log();
+    let line = log.lines().find(|line| line.contains("no file matches yet")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["component_id"], &line["component_kind"]), (&"app".into(), &"source".into()), "{line}");
+    assert_eq!((&line["component_type"], &line["level"]), (&"file".into(), &"INFO".into()), "{line}");
+    site.end();
 }

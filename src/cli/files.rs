@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::component::machine;
-use crate::config::{self, LastGood, Loaded, Memory, Rules, Shelves};
+use crate::config::{self, LastGood, Loaded, Memory, Plan, Rules, Shelves};
 use crate::diagnostic::Code;
 
 /// Where packages put the configuration.
@@ -33,6 +33,11 @@ impl Files {
         with_rules(|rules| config::load_kept(kept, rules))
     }
 
+    /// Has a team of `plan` fall back whose component cannot be built; see [`Loaded::fall_back`].
+    pub(super) fn fall_back(loaded: &mut Loaded, plan: &mut Plan, team: &str) {
+        with_rules(|rules| loaded.fall_back(plan, team, rules));
+    }
+
     fn load_by(&self, load: impl FnOnce(&[PathBuf], Rules<'_>) -> Loaded) -> Loaded {
         let mut loaded = with_rules(|rules| load(&self.config, rules));
         if self.config == [Path::new(DEFAULT)] {
@@ -44,7 +49,7 @@ impl Files {
 }
 
 /// By what this process knows: its component types, its environment, its memory.
-fn with_rules(load: impl FnOnce(Rules<'_>) -> Loaded) -> Loaded {
+fn with_rules<T>(load: impl FnOnce(Rules<'_>) -> T) -> T {
     let memory = Memory { default_limit: machine::default_memory_limit() };
     let environment = |name: &str| std::env::var(name).ok();
     load(Rules { catalogue: &Shelves, environment: &environment, budget: &memory })

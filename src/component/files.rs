@@ -63,6 +63,16 @@ struct Held {
     is_private: bool,
 }
 
+impl Held {
+    /// Was it taken over from there?
+    fn is_from(&self, other: &Self) -> bool {
+        match (&self.contents, &other.contents) {
+            (Ok(own), Ok(other)) => Arc::ptr_eq(own, other),
+            (own, other) => own == other,
+        }
+    }
+}
+
 /// The files of one plan, each as it was when it was first asked for. A clone tells of the same.
 #[derive(Clone, Default)]
 pub struct Files {
@@ -117,6 +127,20 @@ impl Files {
         for (path, file) in others {
             held.entry(path).or_insert(file);
         }
+    }
+
+    /// Lets go of what was taken over from `others`.
+    pub fn forget(&self, others: &Self) {
+        let others = others.lock().clone();
+        self.lock().retain(|path, file| !others.get(path).is_some_and(|other| file.is_from(other)));
+    }
+
+    /// The same files, but only those at `paths`: for whoever keeps them long.
+    #[must_use]
+    pub fn only<'p>(&self, paths: impl Iterator<Item = &'p Path>) -> Self {
+        let held = self.lock();
+        let some = paths.filter_map(|path| Some((path.to_owned(), held.get(path)?.clone()))).collect();
+        Self { held: Arc::new(Mutex::new(some)), within: self.within.clone() }
     }
 
     /// All files that were read, with what they hold, but for those that hold keys and secrets.
@@ -248,6 +272,23 @@ mod tests {
         all.adopt(&files);
         let kept: Vec<_> = all.kept().into_iter().map(|(path, _)| path).collect();
         assert_eq!((kept, all.inputs().len()), (vec![own.join("a.vrl")], 2));
+    }
+
+    #[test]
+    fn what_was_taken_over_is_let_go_of_and_nothing_else() {
+        let [all, one, other] = [(); 3].map(|()| Files::default());
+        all.put(Path::new("both"), Some(b"mine"));
+        for name in ["both", "new", "gone"] {
+            one.put(Path::new(name), Some(b"one").filter(|_| name != "gone").map(|text| &text[..]));
+        }
+        other.put(Path::new("new"), Some(b"other"));
+        all.adopt(&one);
+        all.forget(&one);
+        all.adopt(&other);
+        let held = |name: &str| all.only([Path::new(name)].into_iter()).kept().pop().map(|(_, text)| text.to_vec());
+        let wanted = [Some(b"mine".to_vec()), Some(b"other".to_vec()), None];
+        assert_eq!(["both", "new", "gone"].map(held), wanted);
+        assert_eq!(all.inputs().len(), 2);
     }
 
     #[test]

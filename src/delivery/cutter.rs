@@ -26,6 +26,9 @@ const MAX_RESERVE: usize = 8 << 20;
 /// Room for the record that passes the limit; a larger one makes the body grow.
 const LAST_RECORD: usize = 16 << 10;
 
+/// The code of a record whose encoding panicked.
+pub(crate) const PANIC: &str = "panic";
+
 /// Bodies that are open at once, for a sink that takes one place in a request; the fullest goes when there are more.
 const MAX_OPEN: usize = 64;
 
@@ -129,7 +132,7 @@ impl Cutter {
         }));
         let Ok(encoded) = encoded else {
             self.start_over(touched.map(|(at, _)| at));
-            return Err(Refusal { code: "panic", why: "encoding this record failed by a fault of ours".to_owned() });
+            return Err(Refusal { code: PANIC, why: "encoding this record failed by a fault of ours".to_owned() });
         };
         if let (Err(_), Some((at, before))) = (&encoded, touched) {
             self.open[at].body.truncate(before);

@@ -9,7 +9,8 @@ use hyper::{Request, StatusCode};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
+use tracing::Instrument;
 
 use crate::component::sink::Answer;
 
@@ -25,6 +26,16 @@ const QUOTED: usize = 300;
 /// Sends requests over kept connections.
 #[derive(Clone, Debug)]
 pub struct Client(HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+/// Runs connections where the sink's requests run: what is logged for them is the sink's.
+#[derive(Clone)]
+struct Connections;
+
+impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Connections {
+    fn execute(&self, connection: F) {
+        tokio::spawn(connection.in_current_span());
+    }
+}
 
 /// What came back.
 #[derive(Debug)]
@@ -54,7 +65,7 @@ impl Client {
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        let client = HyperClient::builder(TokioExecutor::new())
+        let client = HyperClient::builder(Connections)
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(idle)
             .build(https);

@@ -93,7 +93,10 @@ impl Ground {
         let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
         // A panic here must not end a process in which other components work.
         let context = Context { files: files.clone(), ..self.context(component) };
-        let built = catch_unwind(AssertUnwindSafe(|| settings.build(context)));
+        let span = context.meters.label().span();
+        #[cfg(test)]
+        fault::meet(&component.id).map_err(failed)?;
+        let built = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| settings.build(context))));
         built.unwrap_or_else(|_| Err("an internal error, see the log".to_owned())).map_err(failed)
     }
 }
@@ -120,6 +123,11 @@ impl Made {
         Self { component: component.clone(), inputs }
     }
 
+    /// What it takes to build it once more: the files as they were.
+    pub(super) fn recipe(&self, files: &Files) -> (Component, Files) {
+        (self.component.clone(), files.only(self.inputs.iter().map(|input| input.path.as_path())))
+    }
+
     /// Would building the other give the same?
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let (one, two) = (&self.component, &other.component);
@@ -143,4 +151,23 @@ fn type_name(component: &Component) -> &'static str {
 
 fn named<B>(rows: &'static [Row<B>], name: &str) -> Option<&'static Row<B>> {
     rows.iter().find(|row| row.name == name)
+}
+
+/// For tests: a component that cannot be built, though all that is checked before is well.
+#[cfg(test)]
+pub(crate) mod fault {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static ID: RefCell<Option<String>> = const { RefCell::new(None) };
+    }
+
+    /// On this thread none of this id can be built.
+    pub(crate) fn set(id: Option<&str>) {
+        ID.set(id.map(str::to_owned));
+    }
+
+    pub(super) fn meet(id: &str) -> Result<(), String> {
+        ID.with_borrow(|bad| if bad.as_deref() == Some(id) { Err("as the test says".to_owned()) } else { Ok(()) })
+    }
 }

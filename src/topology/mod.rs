@@ -13,8 +13,10 @@ mod keepers;
 mod leftover;
 mod probe;
 mod retired;
+mod revive;
 mod roster;
 mod running;
+mod running_sink;
 mod running_source;
 mod suspect;
 mod tables;
@@ -32,6 +34,8 @@ use crate::event::Budget;
 use crate::lang::Tables;
 
 pub use build::BuildError;
+#[cfg(test)]
+pub(crate) use build::fault;
 pub use changes::{Change, What};
 pub use leftover::Leftover;
 pub use probe::{Probed, probe};

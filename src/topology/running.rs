@@ -8,6 +8,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
+use tracing::Instrument;
 
 use super::alive::Alive;
 use super::build::{BuildError, Ground, Made};
@@ -16,10 +17,11 @@ use super::changes::{self, Change};
 use super::compile::{BuiltStep, Compiler};
 use super::door::Door;
 use super::guard::Guards;
-use super::keepers::{self, Keepers};
+use super::keepers::{self, Around, Keepers};
 use super::leftover::Leftover;
 use super::retired::{HAND_OVER, Retired};
 use super::roster::{Member, Roster};
+use super::running_sink::{self, ClosedSink, RunningSink};
 use super::running_source::{NewSource, RunningSource};
 use super::tables::{self, Shelf};
 use super::tap::Taps;
@@ -28,7 +30,7 @@ use crate::component::health::Health;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
-use crate::config::{Component, Plan};
+use crate::config::{Component, Files, Plan};
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, DeadLetters, Drain, InHand, Refusals};
 
@@ -49,18 +51,6 @@ pub struct Topology {
 struct RunningStep {
     made_of: Made,
     built: BuiltStep,
-}
-
-struct RunningSink {
-    made_of: Made,
-    in_hand: InHand,
-    queue: Arc<Queue>,
-    door: Arc<Door>,
-    /// What reads its output `dead_letter`.
-    rejects: Arc<ArcSwap<Chain>>,
-    health: Health,
-    stop: Stop,
-    task: JoinHandle<()>,
 }
 
 /// What was built for a new plan, before anything is swapped. `None`: unchanged, what runs stays.
@@ -169,10 +159,12 @@ impl Topology {
 
     fn swap(&mut self, plan: &Plan, built: Built) {
         self.retired.sweep();
-        let removed = self.swap_sinks(built.sinks);
+        let removed = self.swap_sinks(built.sinks, &plan.files);
         self.steps = built.steps;
         self.tables = built.tables;
-        let mut keepers = self.keepers.swap(built.keepers, (&self.ground, &self.alive), &self.dead_letters);
+        self.ground.tables = self.tables.tables();
+        let around = Around { ground: &self.ground, alive: &self.alive, dead_letters: &self.dead_letters };
+        let mut keepers = self.keepers.swap(built.keepers, &plan.files, around);
         self.swap_sources((plan, &built.guards), built.sources, || keepers.start());
         self.roster.replace(self.members());
         keepers.retire();
@@ -190,13 +182,17 @@ impl Topology {
         sources.chain(steps).chain(self.keepers.members()).chain(sinks).collect()
     }
 
-    fn swap_sinks(&mut self, sinks: Vec<(Made, Option<Box<dyn Drain>>)>) -> HashMap<String, RunningSink> {
+    fn swap_sinks(
+        &mut self,
+        sinks: Vec<(Made, Option<Box<dyn Drain>>)>,
+        files: &Files,
+    ) -> HashMap<String, RunningSink> {
         let mut before = std::mem::take(&mut self.sinks);
         for (made_of, drain) in sinks {
             let id = made_of.component.id.clone();
             let running = match (before.remove(&id), drain) {
                 (Some(running), None) => running,
-                (old, Some(drain)) => self.start_sink(made_of, drain, old),
+                (old, Some(drain)) => self.start_sink(made_of, (drain, files), old),
                 (None, None) => continue,
             };
             self.sinks.insert(id, running);
@@ -234,7 +230,12 @@ impl Topology {
         Arc::new(Door::new(queue, &component.id, self.ground.taps.clone()))
     }
 
-    fn start_sink(&mut self, made_of: Made, drain: Box<dyn Drain>, old: Option<RunningSink>) -> RunningSink {
+    fn start_sink(
+        &mut self,
+        made_of: Made,
+        (drain, files): (Box<dyn Drain>, &Files),
+        old: Option<RunningSink>,
+    ) -> RunningSink {
         let meters = self.ground.context(&made_of.component).meters;
         let (queue, door, before) = self.queue(&made_of, drain.buffer(), old);
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
@@ -245,14 +246,17 @@ impl Topology {
         let health = Health::default();
         let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone() };
         let wait_for = before.filter(|_| drain.is_ordered());
-        let work = drain.run(bench.clone(), stop.clone());
-        let task = tokio::spawn(async move {
+        let (health, span) = (bench.health.clone(), bench.meters.label().span());
+        let ward = running_sink::ward(&made_of, (&self.ground, files), (&bench, &stop));
+        let life = running_sink::life(drain, (&bench, &stop));
+        let task = async move {
             if let Some(before) = wait_for {
                 let _ended = before.await;
             }
-            work.await;
-        });
-        RunningSink { made_of, in_hand, queue, door, rejects, health: bench.health, stop, task }
+            ward.live(life).await;
+        };
+        let task = tokio::spawn(task.instrument(span));
+        RunningSink { made_of, in_hand, queue, door, rejects, health, stop, task }
     }
 
     /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
@@ -288,7 +292,8 @@ impl Topology {
                 }
                 (old, Some(source)) => {
                     let old = old.map(RunningSource::hand_over).or_else(|| self.retired.take_source(&id));
-                    NewSource { made_of, chain, source }.start(old, &self.alive)
+                    let files = plan.files.clone();
+                    NewSource { made_of, chain, source, files }.start(old, (&self.ground, &self.alive))
                 }
                 (None, None) => continue,
             };
@@ -324,11 +329,15 @@ impl Topology {
         let sinks: Vec<_> = self.sinks.drain().map(|(id, sink)| (id, sink.close())).collect();
         for (id, mut sink) in sinks {
             if timeout_at(at, &mut sink.task).await.is_err() {
-                left.queued_bytes.push((id.clone(), sink.queue.bytes()));
-                left.in_hand.push((id.clone(), sink.in_hand.sum()));
+                let (queued, in_hand) = (sink.queue.bytes(), sink.in_hand.sum());
+                // One that has nothing waits only for sources that are late: it has finished.
+                if queued > 0 || in_hand.0 > 0 {
+                    left.queued_bytes.push((id.clone(), queued));
+                    left.in_hand.push((id.clone(), in_hand));
+                    left.components.push(id);
+                }
                 sink.stop.request(deadline);
                 sink.task.abort();
-                left.components.push(id);
             }
         }
         for (id, bytes) in self.retired.sinks_end(deadline).await {
@@ -337,21 +346,6 @@ impl Topology {
         }
         left.tidy();
         left
-    }
-}
-
-/// A sink whose queue nothing of ours writes to any more.
-struct ClosedSink {
-    queue: Arc<Queue>,
-    in_hand: InHand,
-    stop: Stop,
-    task: JoinHandle<()>,
-}
-
-impl RunningSink {
-    fn close(self) -> ClosedSink {
-        let Self { queue, in_hand, stop, task, .. } = self;
-        ClosedSink { queue, in_hand, stop, task }
     }
 }
 

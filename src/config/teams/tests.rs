@@ -66,7 +66,7 @@ impl Site {
         self.team("one", text);
         let loaded = self.load();
         let [team] = loaded.teams.as_slice() else { panic!("{:?}", loaded.teams) };
-        assert_eq!(team.is_current(), team.runs);
+        assert_eq!(team.is_current(), team.runs());
         assert!(loaded.plan.is_some(), "{}", render_report(&loaded.report, &loaded.sources, Color::Never));
         render_report(&team.report, &loaded.sources, Color::Never)
     }
@@ -187,7 +187,7 @@ fn what_ran_last_of_a_team_runs_on() {
     site.team("one", "[sinks.out]\ntype = = 1");
     let loaded = site.run(Some(&kept));
     let team = &loaded.teams[0];
-    assert!(!team.is_current() && team.runs);
+    assert!(!team.is_current() && team.runs());
     let plan = loaded.plan.as_ref().unwrap();
     assert!(ids(plan).contains(&"one.parse"));
     assert_eq!(loaded.kept.as_ref(), Some(&kept), "and is kept further");
@@ -195,11 +195,11 @@ fn what_ran_last_of_a_team_runs_on() {
     assert!(loaded.inputs().contains(&now), "whoever watches knows the faulty file");
     // At a start the state folder tells it.
     fs::create_dir(site.path("state")).unwrap();
-    assert!(!site.run(None).teams[0].runs);
+    assert!(!site.run(None).teams[0].runs());
     kept.save(&site.path("state")).unwrap();
-    assert!(site.run(None).teams[0].runs);
+    assert!(site.run(None).teams[0].runs());
     site.write("levada.toml", &PLATFORM.replace("'app', ", ""));
-    assert!(!site.run(Some(&kept)).teams[0].runs, "it does not fit the platform any more");
+    assert!(!site.run(Some(&kept)).teams[0].runs(), "it does not fit the platform any more");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn memory_is_not_taken_from_a_team_that_stays() {
     let kept = site.run(None).kept.unwrap();
     site.team("a", &sized("40MiB"));
     let loaded = site.run(Some(&kept));
-    let state: Vec<_> = loaded.teams.iter().map(|team| (team.name.as_str(), team.runs)).collect();
+    let state: Vec<_> = loaded.teams.iter().map(|team| (team.name.as_str(), team.runs())).collect();
     assert_eq!(state, [("a", false), ("b", true)]);
     assert!(render_report(&loaded.teams[0].report, &loaded.sources, Color::Never).contains("error[E022]"));
 }

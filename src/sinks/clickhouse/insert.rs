@@ -98,15 +98,18 @@ impl Insert {
         !self.gathered.enabled
     }
 
-    /// The query of an insert into `name`; `identity` is the request's.
-    pub(super) fn query(&self, name: &Name, identity: u128) -> String {
+    /// The query of an insert into `name`; `identity` is the request's. Where a column takes what no other takes
+    /// (`takes_all`) and a member is left over, the table has become another: unless told otherwise the server shall
+    /// say so.
+    pub(super) fn query(&self, name: &Name, takes_all: bool, identity: u128) -> String {
         let mut query = Query(String::new());
         query.add("query", &format!("INSERT INTO {} FORMAT {}", name.quoted(), self.format.name()));
         query.add("input_format_import_nested_json", "1");
         if self.best_effort {
             query.add("date_time_input_format", "best_effort");
         }
-        query.add_if("input_format_skip_unknown_fields", self.skip_unknown_fields.map(u64::from));
+        let skip = self.skip_unknown_fields.or(takes_all.then_some(false));
+        query.add_if("input_format_skip_unknown_fields", skip.map(u64::from));
         if self.random_shard {
             query.add("insert_distributed_one_random_shard", "1");
         }
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn an_insert_has_its_token_and_is_not_gathered() {
-        let query = insert(AsyncInsertSettings::default()).query(&name(), 0x17);
+        let query = insert(AsyncInsertSettings::default()).query(&name(), false, 0x17);
         assert_eq!(
             query,
             "query=INSERT%20INTO%20%60d%20b%60.%60t%60%20FORMAT%20JSONEachRow&input_format_import_nested_json=1\
@@ -170,9 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn a_member_that_is_left_over_is_told_of_where_a_column_takes_all() {
+        let skips = |set: Option<bool>, takes_all: bool| {
+            let insert = Insert { skip_unknown_fields: set, ..insert(AsyncInsertSettings::default()) };
+            let query = insert.query(&name(), takes_all, 0);
+            let found = query.split('&').find_map(|pair| pair.strip_prefix("input_format_skip_unknown_fields="));
+            found.map(str::to_owned)
+        };
+        assert_eq!((skips(None, false), skips(None, true)), (None, Some("0".to_owned())));
+        assert_eq!((skips(Some(true), true), skips(Some(false), false)), (Some("1".to_owned()), Some("0".to_owned())));
+    }
+
+    #[test]
     fn a_gathered_insert_is_waited_for_and_has_no_token() {
         let text = "enabled = true\nwait_for_processing_timeout = 30\ndeduplicate = false\nmax_data_size = 7\nmax_query_number = 8";
-        let query = insert(toml::from_str(text).unwrap()).query(&name(), 0x17);
+        let query = insert(toml::from_str(text).unwrap()).query(&name(), false, 0x17);
         assert!(query.ends_with(
             "&async_insert=1&wait_for_async_insert=1&wait_for_async_insert_timeout=30&async_insert_deduplicate=0\
              &async_insert_max_data_size=7&async_insert_max_query_number=8"
@@ -184,7 +199,7 @@ mod tests {
         #[test]
         fn the_token_tells_requests_and_settings_apart(one: (u32, u128), other: (u32, u128)) {
             let query = |(fingerprint, identity): (u32, u128)| {
-                Insert { fingerprint, ..insert(AsyncInsertSettings::default()) }.query(&name(), identity)
+                Insert { fingerprint, ..insert(AsyncInsertSettings::default()) }.query(&name(), false, identity)
             };
             prop_assert_eq!(query(one), query(one));
             prop_assert_eq!(query(one) == query(other), one == other);

@@ -140,7 +140,7 @@ impl Clickhouse {
             return Answer::Anew;
         }
         let retry = |why: String| Answer::Retry { why: format!("cannot reach ClickHouse: {why}"), after: None };
-        let query = self.insert.query(&spot.table.name, payload.identity);
+        let query = self.insert.query(&spot.table.name, spot.catch_all.is_some(), payload.identity);
         let mut request = match self.request(&query, payload.body) {
             Ok(request) => request,
             Err(why) => return retry(why),

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Display};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
@@ -15,6 +15,8 @@ use crate::event::View;
 
 /// Bytes of a name: it becomes a name of a folder on the server.
 const MAX_NAME: usize = 255;
+/// How long what a server said of a table is believed: columns that are added get their members within it.
+const BELIEVED: Duration = Duration::from_mins(5);
 /// Between the two names of a key: no name holds it.
 const BETWEEN: char = '\0';
 
@@ -54,7 +56,8 @@ pub(super) struct Target {
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: Name,
-    is_known: AtomicBool,
+    /// When the server said what it is.
+    told: Mutex<Option<Instant>>,
     /// One question at a time.
     pub(super) asking: tokio::sync::Mutex<()>,
     catch_all: ArcSwapOption<CatchAll>,
@@ -136,13 +139,17 @@ fn template(setting: &str, source: &str, allow: &Allow) -> Result<Confined, Prob
 
 impl Table {
     fn new(name: Name) -> Self {
-        let (is_known, asking) = (AtomicBool::new(false), tokio::sync::Mutex::default());
-        Self { name, is_known, asking, catch_all: ArcSwapOption::empty() }
+        Self { name, told: Mutex::default(), asking: tokio::sync::Mutex::default(), catch_all: ArcSwapOption::empty() }
     }
 
-    /// Was the server asked what it is?
+    /// Did the server say lately what it is?
     pub(super) fn is_known(&self) -> bool {
-        self.is_known.load(Ordering::Acquire)
+        self.is_known_at(Instant::now())
+    }
+
+    fn is_known_at(&self, now: Instant) -> bool {
+        let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.is_some_and(|told| now.duration_since(told) < BELIEVED)
     }
 
     /// Takes note of what the server said.
@@ -151,12 +158,12 @@ impl Table {
         if self.catch_all.load().as_deref() != catch_all.as_ref() {
             self.catch_all.store(catch_all.map(Arc::new));
         }
-        self.is_known.store(true, Ordering::Release);
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// The server is asked again before the next insert.
     pub(super) fn doubt(&self) {
-        self.is_known.store(false, Ordering::Release);
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -227,6 +234,7 @@ mod tests {
         let before = Spot::of(table.clone());
         table.learn(None);
         assert!(table.is_known() && !before.is_stale(), "it is known now to have no such column");
+        assert!(!table.is_known_at(Instant::now() + BELIEVED), "for some time");
         table.learn(columns(&["rest"]));
         let with = Spot::of(table.clone());
         assert!(before.is_stale() && !with.is_stale());
