@@ -60,7 +60,10 @@ struct Trip {
 /// What comes after an answer.
 enum Next {
     Settled,
-    Again { request: Request, pause: Duration },
+    Again {
+        request: Request,
+        pause: Duration,
+    },
     /// These are requests of their own from now on.
     Apart(Vec<Load>),
 }

@@ -65,10 +65,8 @@ impl Client {
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        let client = HyperClient::builder(Connections)
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(idle)
-            .build(https);
+        let client =
+            HyperClient::builder(Connections).pool_timer(TokioTimer::new()).pool_idle_timeout(idle).build(https);
         Self(client)
     }
 

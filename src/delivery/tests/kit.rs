@@ -11,9 +11,7 @@ use tokio::time::Instant;
 use crate::buffer::{Queue, WhenFull};
 use crate::codecs::Compression;
 use crate::component::health::Health;
-use crate::component::sink::{
-    Answer, Encoder, KnownBy, Partition, Payload, Place, Refusal, Sending, Sink, Verdict,
-};
+use crate::component::sink::{Answer, Encoder, KnownBy, Partition, Payload, Place, Refusal, Sending, Sink, Verdict};
 use crate::component::test_kit::meters;
 use crate::delivery::backoff::Backoff;
 use crate::delivery::body::Bodies;

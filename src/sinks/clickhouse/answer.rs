@@ -59,8 +59,26 @@ impl Exception {
             389 => Class::There,
             252 if self.text.contains(TOO_MANY_IN_ONE) => Class::TooLarge,
             229 | 396 => Class::TooLarge,
-            159 | 160 | 202 | 203 | 209 | 210 | 225 | 236 | 241..=243 | 252 | 254 | 285 | 286 | 319 | 364 | 394 | 425
-            | 439 | 999 | 1000..=1002 => Class::Busy,
+            159
+            | 160
+            | 202
+            | 203
+            | 209
+            | 210
+            | 225
+            | 236
+            | 241..=243
+            | 252
+            | 254
+            | 285
+            | 286
+            | 319
+            | 364
+            | 394
+            | 425
+            | 439
+            | 999
+            | 1000..=1002 => Class::Busy,
             192..=195 | 516 => Class::Door("check `auth`"),
             201 => Class::Door("the user's quota is used up"),
             62 | 73 | 115 => Class::Door("this server does not know what the sink asks for: it may be too old"),
@@ -69,8 +87,33 @@ impl Exception {
             81 => Class::Table("create the database"),
             291 | 497 => Class::Table("the user may not write there: `GRANT INSERT`"),
             48 | 218 => Class::Table("it takes no inserts"),
-            6 | 9 | 16 | 20 | 25..=27 | 33 | 38 | 41 | 43 | 53 | 69 | 70 | 72 | 117 | 128 | 130 | 131 | 321 | 349 | 376
-            | 407 | 441 | 467 | 469 | 675 | 676 | 691 => Class::Data,
+            6
+            | 9
+            | 16
+            | 20
+            | 25..=27
+            | 33
+            | 38
+            | 41
+            | 43
+            | 53
+            | 69
+            | 70
+            | 72
+            | 117
+            | 128
+            | 130
+            | 131
+            | 321
+            | 349
+            | 376
+            | 407
+            | 441
+            | 467
+            | 469
+            | 675
+            | 676
+            | 691 => Class::Data,
             _ if self.text.contains(AT_ROW) => Class::Data,
             _ if (400..500).contains(&status) => Class::Door("this is no fault of a row"),
             _ => Class::Busy,
@@ -116,9 +159,9 @@ pub(super) fn plain(reply: &Reply) -> Answer {
             after: None,
         },
         // A proxy in front of the server does not judge rows.
-        400 | 402..=499 if !matches!(reply.status.as_u16(), 408 | 413 | 425 | 429) => {
-            Answer::Hold { why: format!("the endpoint answers {} without an exception: is it ClickHouse?", reply.status) }
-        }
+        400 | 402..=499 if !matches!(reply.status.as_u16(), 408 | 413 | 425 | 429) => Answer::Hold {
+            why: format!("the endpoint answers {} without an exception: is it ClickHouse?", reply.status),
+        },
         _ => reply.class(),
     }
 }

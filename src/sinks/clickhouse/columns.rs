@@ -56,7 +56,8 @@ impl CatchAll {
     /// the rest. `scratch` is any memory.
     pub(super) fn fold(&self, start: usize, body: &mut Vec<u8>, scratch: &mut Scratch) {
         let Scratch { row, rest, key } = scratch;
-        (row.clear(), rest.clear());
+        row.clear();
+        rest.clear();
         let object = &body[start..];
         for entry in members(object, 0) {
             let raw = &object[entry.key.clone()];
@@ -130,7 +131,8 @@ mod tests {
     use crate::delivery::test_batch::{json, text};
 
     fn catch_all(kind: &str) -> CatchAll {
-        let columns = [("service", "LowCardinality(String)"), ("n.a", "Array(String)"), ("größe", "UInt8"), ("rest", kind)];
+        let columns =
+            [("service", "LowCardinality(String)"), ("n.a", "Array(String)"), ("größe", "UInt8"), ("rest", kind)];
         CatchAll::new("rest", &columns.map(|(name, kind)| (name.to_owned(), kind.to_owned()))).unwrap()
     }
 
@@ -146,7 +148,10 @@ mod tests {
     fn what_no_column_takes_goes_into_the_one_that_takes_all() {
         let record = r#"{"service":"a","n":{"a":["x"]},"x":1.50,"y":"é\n","größe":1,"z":{"b":null},"w":null}"#;
         let kept = r#""service":"a","n":{"a":["x"]},"größe":1"#;
-        assert_eq!(folded("JSON", record), format!(r#"{{{kept},"rest":{{"x":1.50,"y":"é\n","z":{{"b":null}},"w":null}}}}"#));
+        assert_eq!(
+            folded("JSON", record),
+            format!(r#"{{{kept},"rest":{{"x":1.50,"y":"é\n","z":{{"b":null}},"w":null}}}}"#)
+        );
         let texts = r#"{"x":"1.50","y":"é\n","z":"{\"b\":null}","w":"null"}"#;
         assert_eq!(folded("Map(LowCardinality(String), String)", record), format!(r#"{{{kept},"rest":{texts}}}"#));
         let text = r#""{\"x\":1.50,\"y\":\"é\\n\",\"z\":{\"b\":null},\"w\":null}""#;

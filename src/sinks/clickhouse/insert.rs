@@ -188,10 +188,13 @@ mod tests {
     fn a_gathered_insert_is_waited_for_and_has_no_token() {
         let text = "enabled = true\nwait_for_processing_timeout = 30\ndeduplicate = false\nmax_data_size = 7\nmax_query_number = 8";
         let query = insert(toml::from_str(text).unwrap()).query(&name(), false, 0x17);
-        assert!(query.ends_with(
-            "&async_insert=1&wait_for_async_insert=1&wait_for_async_insert_timeout=30&async_insert_deduplicate=0\
+        assert!(
+            query.ends_with(
+                "&async_insert=1&wait_for_async_insert=1&wait_for_async_insert_timeout=30&async_insert_deduplicate=0\
              &async_insert_max_data_size=7&async_insert_max_query_number=8"
-        ), "{query}");
+            ),
+            "{query}"
+        );
         assert!(!query.contains("token"), "{query}");
     }
 

@@ -146,7 +146,9 @@ impl ClickhouseSettings {
         let uri: Uri = address::address("endpoint", &self.endpoint)?;
         if uri.query().is_some() {
             let problem = Problem::new("endpoint", "holds a query: expected `http://host:port` or `https://...`");
-            return Err(problem.help("settings of inserts have settings of this sink; others belong to the user's profile"));
+            return Err(
+                problem.help("settings of inserts have settings of this sink; others belong to the user's profile")
+            );
         }
         Ok(self.endpoint.trim_end_matches('/').to_owned())
     }
@@ -181,7 +183,10 @@ impl ClickhouseSettings {
             let message = "is set, but `format` puts the whole record into one column: expected `json_each_row`";
             problems.push(Problem::new("unknown_fields_column", message));
         }
-        if self.unknown_fields_column.is_none() && self.format != Format::JsonEachRow && self.skip_unknown_fields.is_some() {
+        if self.unknown_fields_column.is_none()
+            && self.format != Format::JsonEachRow
+            && self.skip_unknown_fields.is_some()
+        {
             let message = "has no meaning with this `format`: the whole record goes into one column";
             problems.push(Problem { is_warning: true, ..Problem::new("skip_unknown_fields", message) });
         }

@@ -90,10 +90,14 @@ impl Facts {
         }
         let why = match self.engine.as_str() {
             "" => return None,
-            "Distributed" => "an insert that is sent again is recognised only if it meets the same shard: write to the \
-                              tables behind it, or shard by something that the rows hold",
-            _ => "it remembers no inserts, so one that is sent again is stored again: only tables of the MergeTree \
-                  family can",
+            "Distributed" => {
+                "an insert that is sent again is recognised only if it meets the same shard: write to the \
+                              tables behind it, or shard by something that the rows hold"
+            }
+            _ => {
+                "it remembers no inserts, so one that is sent again is stored again: only tables of the MergeTree \
+                  family can"
+            }
         };
         Some(format!("`{name}` is of the engine `{}`: {why}", self.engine))
     }

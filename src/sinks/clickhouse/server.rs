@@ -132,7 +132,8 @@ impl Clickhouse {
     }
 
     async fn deliver(&self, payload: Payload) -> Answer {
-        let spot: &Spot = payload.place.as_ref().and_then(Place::get).expect("the encoder names a table for each record");
+        let spot: &Spot =
+            payload.place.as_ref().and_then(Place::get).expect("the encoder names a table for each record");
         if let Err(answer) = self.look(&spot.table).await {
             return answer;
         }

@@ -108,7 +108,10 @@ impl Target {
         let (database, table) = key.split_once(BETWEEN).unwrap_or(("", key));
         let name = Name { database: database.to_owned(), table: table.to_owned() };
         if database.len().max(table.len()) > MAX_NAME || table.is_empty() {
-            return Err(refusal("table_name", format!("a name has 1 to {MAX_NAME} bytes: this one has another length")));
+            return Err(refusal(
+                "table_name",
+                format!("a name has 1 to {MAX_NAME} bytes: this one has another length"),
+            ));
         }
         self.allow.check(&name.to_string())?;
         self.admit(key)?;

@@ -12,8 +12,8 @@ use super::*;
 use crate::component::files::Files;
 use crate::component::meters::{Families, Label};
 use crate::component::outlet::Inlet;
-use crate::component::sink::{Answer, KnownBy, Payload, Place, Sink, Verdict};
 use crate::component::signal::Stop;
+use crate::component::sink::{Answer, KnownBy, Payload, Place, Sink, Verdict};
 use crate::delivery::Bench;
 use crate::delivery::test_batch::{json, json_watched, queue_bench, text};
 use crate::delivery::test_peer::{Came, Peer};
@@ -24,7 +24,14 @@ const WINDOW: &str = " SETTINGS non_replicated_deduplication_window = 100";
 fn context() -> Context {
     let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name: "clickhouse" });
     let files = Files::default();
-    Context { id: "logs".into(), meters, budget: Budget::new(1 << 20), state_dir: "unused".into(), files, tables: Tables::default() }
+    Context {
+        id: "logs".into(),
+        meters,
+        budget: Budget::new(1 << 20),
+        state_dir: "unused".into(),
+        files,
+        tables: Tables::default(),
+    }
 }
 
 fn settings(text: &str) -> ClickhouseSettings {
@@ -75,7 +82,8 @@ fn parameter(uri: &Uri, name: &str) -> Option<String> {
 
 /// The bodies of `batch` as an encoder makes them, one for each place, in the order of their first record.
 fn bodies(sink: &Clickhouse, batch: &Batch) -> (Vec<(Option<Place>, Payload)>, Vec<&'static str>) {
-    let (mut encoder, mut made, mut refused) = (sink.encoder(), Vec::<(Option<Place>, Vec<u8>, usize)>::new(), Vec::new());
+    let (mut encoder, mut made, mut refused) =
+        (sink.encoder(), Vec::<(Option<Place>, Vec<u8>, usize)>::new(), Vec::new());
     for record in batch.iter() {
         let place = match encoder.place(record) {
             Ok(place) => place,
@@ -123,7 +131,10 @@ fn records_choose_their_table_behind_its_beginning() {
     let sink = sink_of("http://127.0.0.1:1", "database = \"shop\"\ntable = \"logs_{{ s }}_%Y\"");
     let lines = [r#"{"s":"a"}"#, r#"{"s":"b"}"#, r#"{"s":"a","n":2}"#, r#"{"s":"../x"}"#, "{}"];
     let (made, refused) = bodies(&sink, &json(&lines));
-    let names: Vec<_> = made.iter().map(|(place, _)| place.as_ref().unwrap().get::<target::Spot>().unwrap().table.name.to_string()).collect();
+    let names: Vec<_> = made
+        .iter()
+        .map(|(place, _)| place.as_ref().unwrap().get::<target::Spot>().unwrap().table.name.to_string())
+        .collect();
     assert_eq!(names, ["shop.logs_a_2026", "shop.logs_b_2026"]);
     assert_eq!(rows(&made[0].1), "{\"s\":\"a\"}\n{\"s\":\"a\",\"n\":2}\n");
     assert_eq!(refused, ["template_value", "template_field"]);
@@ -144,8 +155,14 @@ fn faults_of_settings_are_told_at_their_place() {
         ("endpoint = \"http://h\"\ntable = \"t\"\ntls.crt_file = \"a.pem\"", "tls.crt_file"),
         ("endpoint = \"http://h\"\ntable = \"t\"\nauth = { strategy = \"bearer\", token = \"a\\nb\" }", "auth"),
         ("endpoint = \"http://h\"\ntable = \"t\"\nrequest.headers.Host = \"x\"", "request.headers.Host"),
-        ("endpoint = \"http://h\"\ntable = \"t\"\nformat = \"json_as_object\"\nunknown_fields_column = \"r\"", "unknown_fields_column"),
-        ("endpoint = \"http://h\"\ntable = \"t\"\nformat = \"json_as_object\"\nskip_unknown_fields = true", "skip_unknown_fields"),
+        (
+            "endpoint = \"http://h\"\ntable = \"t\"\nformat = \"json_as_object\"\nunknown_fields_column = \"r\"",
+            "unknown_fields_column",
+        ),
+        (
+            "endpoint = \"http://h\"\ntable = \"t\"\nformat = \"json_as_object\"\nskip_unknown_fields = true",
+            "skip_unknown_fields",
+        ),
         (
             "endpoint = \"http://h\"\ntable = \"t\"\nquery_settings.async_insert_settings.max_data_size = 5",
             "query_settings.async_insert_settings",
@@ -178,7 +195,10 @@ async fn a_request_carries_what_the_settings_say() {
         assert_eq!(request.headers["authorization"], "Basic bGV2YWRhOnNlY3JldA==");
         assert_eq!(request.headers["x-tenant"], "t");
     }
-    assert_eq!((came[0].headers.get("content-encoding"), &came[1].headers["content-encoding"]), (None, &"gzip".parse().unwrap()));
+    assert_eq!(
+        (came[0].headers.get("content-encoding"), &came[1].headers["content-encoding"]),
+        (None, &"gzip".parse().unwrap())
+    );
     let mut plain = String::new();
     flate2::read::GzDecoder::new(&came[1].body[..]).read_to_string(&mut plain).unwrap();
     assert_eq!(plain, "{\"a\":1}\n");
@@ -186,7 +206,8 @@ async fn a_request_carries_what_the_settings_say() {
 
 #[test]
 fn the_token_parts_sinks_and_their_settings() {
-    let print = |id: &str, text: &str| settings(&format!("endpoint = \"http://h\"\ntable = \"t\"\n{text}")).fingerprint(id);
+    let print =
+        |id: &str, text: &str| settings(&format!("endpoint = \"http://h\"\ntable = \"t\"\n{text}")).fingerprint(id);
     let all = [
         print("a", ""),
         print("b", ""),
@@ -239,10 +260,12 @@ async fn members_without_a_column_go_where_the_settings_say() {
 async fn columns_are_looked_at_again_when_the_server_finds_fault() {
     let now = Arc::new(Mutex::new(facts(WINDOW, &[("a", "UInt32"), ("b", "UInt32"), ("rest", "JSON")])));
     let told = now.clone();
-    let peer = Peer::new(move |came| match is_question(came) {
-        true => (200, told.lock().unwrap().clone()),
-        false if came.body.windows(4).any(|at| at == b"\"b\":") => exception(117),
-        false => (200, String::new()),
+    let peer = Peer::new(move |came| {
+        if is_question(came) {
+            return (200, told.lock().unwrap().clone());
+        }
+        let has_b = came.body.windows(4).any(|at| at == b"\"b\":");
+        if has_b { exception(117) } else { (200, String::new()) }
     })
     .await;
     let sink = sink(&peer, "table = \"t\"\nunknown_fields_column = \"rest\"");
@@ -400,19 +423,25 @@ async fn bad_rows_are_found_and_good_ones_stored_once_though_answers_are_lost() 
     assert_eq!((resolution.worst, resolution.delivered, resolution.dead_lettered), (Outcome::DeadLettered, 97, 3));
     let mut stored = store.lock().unwrap().rows.clone();
     let mut expected: Vec<String> = lines.iter().filter(|line| !line.contains("bad")).cloned().collect();
-    (stored.sort(), expected.sort());
+    stored.sort();
+    expected.sort();
     assert_eq!(stored, expected);
     let letters = std::fs::read_dir(folder.path().join("dead_letters")).unwrap();
     let letters: String = letters.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
     assert_eq!(letters.lines().count(), 3);
-    assert!(letters.lines().all(|letter| letter.contains("\"code\":\"27\"") && letter.contains("is no number")), "{letters}");
+    assert!(
+        letters.lines().all(|letter| letter.contains("\"code\":\"27\"") && letter.contains("is no number")),
+        "{letters}"
+    );
 }
 
 #[tokio::test]
 async fn tls_trusts_our_authority_and_shows_our_certificate() {
     let pki = crate::delivery::test_tls::Pki::new();
     let answer = facts(WINDOW, &[]);
-    let peer = Peer::with_tls(pki.server(), move |came| (200, if is_question(came) { answer.clone() } else { String::new() })).await;
+    let peer =
+        Peer::with_tls(pki.server(), move |came| (200, if is_question(came) { answer.clone() } else { String::new() }))
+            .await;
     let endpoint = format!("https://localhost:{}", peer.address.port());
     let tls = format!(
         "table = \"t\"\ntls = {{ ca_file = \"{}\", crt_file = \"{}\", key_file = \"{}\" }}",

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use super::need;
 use super::tally::{Tally, line};
-use crate::agent::Home;
+use crate::agent::{Agent, Home};
 use crate::{is_asked, wait_for};
 
 const ROTATIONS: usize = 8;

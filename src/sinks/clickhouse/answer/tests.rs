@@ -31,7 +31,10 @@ fn the_code_is_read_from_header_and_text() {
     for none in ["", "<h1>502 Bad Gateway</h1>", "Code: red", "Ok.\n"] {
         assert_eq!(Exception::of(&reply(502, none)), None, "{none}");
     }
-    assert_eq!(Exception::of(&reply(500, &format!("Code: 6. {}", "é".repeat(2000)))).unwrap().quote().chars().count(), QUOTED);
+    assert_eq!(
+        Exception::of(&reply(500, &format!("Code: 6. {}", "é".repeat(2000)))).unwrap().quote().chars().count(),
+        QUOTED
+    );
 }
 
 #[test]
@@ -59,7 +62,8 @@ fn codes_decide_and_the_status_does_not() {
 fn too_many_parts_of_one_insert_is_not_too_many_parts_of_a_table() {
     let one = "Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100). (TOO_MANY_PARTS)";
     assert_eq!(class(500, one), Class::TooLarge);
-    let table = "Code: 252. DB::Exception: Too many parts (3000 with average size of 1.00 KiB) in table. (TOO_MANY_PARTS)";
+    let table =
+        "Code: 252. DB::Exception: Too many parts (3000 with average size of 1.00 KiB) in table. (TOO_MANY_PARTS)";
     assert_eq!(class(500, table), Class::Busy);
 }
 
