@@ -10,6 +10,7 @@ mod control;
 mod demo;
 mod examples;
 mod faults;
+mod files;
 mod functions;
 mod held;
 mod hold;

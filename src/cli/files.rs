@@ -23,6 +23,11 @@ impl Files {
         self.load_by(config::load)
     }
 
+    /// The same, with the secrets that can be had without running a command.
+    pub(super) fn load_to_probe(&self) -> Loaded {
+        self.load_by(config::load_to_probe)
+    }
+
     /// The same, with the secrets that it refers to.
     pub(super) fn load_to_run(&self, before: Option<&LastGood>) -> Loaded {
         self.load_by(|paths, rules| config::load_to_run(paths, rules, before))

@@ -20,6 +20,7 @@ use super::screen;
 use crate::component::mask::Masked;
 use crate::config::Loaded;
 use crate::diagnostic::{Color, Diagnostic, Severity};
+use crate::lang::panic_is_a_fault;
 pub(super) use journal::Journal;
 use line::Form;
 use owner::Chosen;
@@ -88,7 +89,7 @@ fn filter(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Resu
     let from = |name: &str| variable(name).filter(|level| !level.is_empty()).map(|level| (name.to_owned(), level));
     let given = flag.map(|level| ("--log-level".to_owned(), level.to_owned()));
     let given = given.or_else(|| from("LEVADA_LOG")).or_else(|| from("RUST_LOG"));
-    let Some((name, level)) = given else { return Ok(EnvFilter::new("info")) };
+    let Some((name, level)) = given else { return Ok(without_vrl(EnvFilter::new("info"))) };
     let fault = |why: &str| format!("`{level}` in {name} is no log level{why}; expected one of {LEVELS}");
     // A word that is no level would be the name of a module: all of it is logged, and nothing else. `RUST_LOG` may be
     // meant for other programs.
@@ -96,11 +97,20 @@ fn filter(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Resu
     if name != "RUST_LOG" && is_word && level.parse::<LevelFilter>().is_err() {
         return Err(fault(""));
     }
-    EnvFilter::try_new(&level).map_err(|error| fault(&format!(": {error}")))
+    let filter = EnvFilter::try_new(&level).map(without_vrl);
+    filter.map_err(|error| fault(&format!(": {error}")))
+}
+
+/// VRL's own lines quote the text that a function could not parse. What programs say has a line of ours.
+fn without_vrl(filter: EnvFilter) -> EnvFilter {
+    filter.add_directive("vrl=off".parse().expect("it is a directive"))
 }
 
 /// A panic's text is shown only if it is a constant of the program: one made at run time may hold parts of a record.
 fn log_panic(panic: &PanicHookInfo<'_>) {
+    if panic_is_a_fault() {
+        return;
+    }
     let location = panic.location().map(ToString::to_string);
     let text = panic.payload().downcast_ref::<&'static str>().copied();
     tracing::error!(location, "internal error: {}", text.unwrap_or("no text that could be shown"));

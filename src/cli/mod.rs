@@ -15,20 +15,26 @@ mod graph;
 mod init;
 mod list;
 mod log;
+mod pause;
+mod positions;
 mod reload;
 mod run;
 mod screen;
 mod scrub;
 mod status;
+mod tailed;
 mod tap;
 mod test;
 mod validate;
 mod vrl;
+mod why_not;
 
-use std::panic::catch_unwind;
+use std::panic::{catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::lang::panic_is_a_fault;
 
 /// Exit code where the thing asked about is faulty.
 const FAULTY: u8 = 1;
@@ -57,6 +63,11 @@ enum Verb {
     Status(status::Status),
     Top(status::Top),
     Tap(tap::Tap),
+    Files(tailed::Tailed),
+    WhyNot(why_not::WhyNot),
+    Positions(positions::Positions),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
     Init(init::Init),
     Vrl(vrl::Vrl),
     Scrub(scrub::Scrub),
@@ -72,6 +83,12 @@ enum Verb {
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
+    let loud = take_hook();
+    set_hook(Box::new(move |panic| {
+        if !panic_is_a_fault() {
+            loud(panic);
+        }
+    }));
     let done = catch_unwind(|| {
         let Line { verb, run } = Line::parse();
         match verb.unwrap_or(Verb::Run(run)) {
@@ -81,6 +98,11 @@ pub fn main() -> ExitCode {
             Verb::Status(arguments) => status::status(&arguments),
             Verb::Top(arguments) => status::top(&arguments),
             Verb::Tap(arguments) => tap::tap(&arguments),
+            Verb::Files(arguments) => tailed::files(&arguments),
+            Verb::WhyNot(arguments) => why_not::why_not(&arguments),
+            Verb::Positions(arguments) => positions::positions(&arguments),
+            Verb::Pause(arguments) => pause::pause(&arguments),
+            Verb::Resume(arguments) => pause::resume(&arguments),
             Verb::Test(arguments) => test::test(&arguments),
             Verb::Scrub(arguments) => scrub::scrub(&arguments),
             Verb::Init(arguments) => init::init(&arguments),
@@ -95,6 +117,12 @@ pub fn main() -> ExitCode {
         }
     });
     done.unwrap_or(ExitCode::from(INTERNAL))
+}
+
+/// Says why a verb failed.
+fn failed(why: &str, code: u8) -> ExitCode {
+    eprintln!("error: {why}");
+    ExitCode::from(code)
 }
 
 #[cfg(test)]

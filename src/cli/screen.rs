@@ -18,6 +18,9 @@ pub(super) enum Format {
     Github,
 }
 
+/// Moves the cursor to the first column of the first line and clears what is below (ECMA-48).
+pub(super) const CLEAR: &str = "\x1b[H\x1b[J";
+
 /// Colour for words on standard error: only on a terminal, and not where `NO_COLOR` is set (<https://no-color.org>).
 pub(super) fn color() -> Color {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -26,7 +29,13 @@ pub(super) fn color() -> Color {
 
 /// Writes to standard output. Whoever has read enough of it may close it: that is no fault.
 pub(super) fn say(text: &str) {
-    let _closed = stdout().write_all(text.as_bytes());
+    let _closed = is_read(text);
+}
+
+/// Writes to standard output; is it still open?
+pub(super) fn is_read(text: &str) -> bool {
+    let mut out = stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 /// Prints every fault of a configuration, for people.

@@ -140,6 +140,8 @@ impl Loaded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     Check,
+    /// All but commands are asked.
+    Probe,
     Run,
 }
 
@@ -148,7 +150,12 @@ pub fn load(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
     load_for(paths, (rules, Purpose::Check, None))
 }
 
-/// The same, with secrets: runs the commands and calls the servers that hold them, each with its time limit. What ran
+/// The same, with the secrets that can be had without running a command: for asking destinations.
+pub fn load_to_probe(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
+    load_for(paths, (rules, Purpose::Probe, None))
+}
+
+/// The same, with all secrets: runs the commands and calls the servers that hold them, each with its time limit. What ran
 /// `before` runs on for teams with faults; at a start the state folder tells that.
 pub fn load_to_run(paths: &[PathBuf], rules: Rules<'_>, before: Option<&LastGood>) -> Loaded {
     load_for(paths, (rules, Purpose::Run, before))

@@ -18,7 +18,7 @@ use super::{Code, Diagnostic, Purpose, Report, Rules, Sources, document};
 use crate::component::files::{Files, Input};
 use crate::diagnostic::FileId;
 
-pub(super) use confine::{confine, judge};
+pub(super) use confine::{confine, judge, judge_files, judge_test};
 
 /// The team that stands for all without a table of their own.
 const ANY: &str = "*";

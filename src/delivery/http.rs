@@ -14,6 +14,9 @@ use tracing::Instrument;
 
 use crate::component::sink::Answer;
 
+/// What is told of a destination that does not let us in.
+pub const REFUSES: &str = "it does not take these credentials";
+
 /// Bytes of an answer that are read; a longer one counts as broken off.
 const MAX_ANSWER: usize = 32 << 20;
 /// How long a connection may take to come about.
@@ -131,7 +134,7 @@ impl Reply {
     /// What the status says of a question that carried no record.
     pub fn probed(&self) -> Result<String, String> {
         match self.status.as_u16() {
-            401 | 403 | 407 => Err(format!("it answers {}: it does not take these credentials", self.status)),
+            401 | 403 | 407 => Err(format!("it answers {}: {REFUSES}", self.status)),
             500..=599 => Err(format!("it answers {}", self.status)),
             _ => Ok(format!("it answers {}", self.status)),
         }

@@ -28,7 +28,7 @@ mod view;
 mod watch;
 mod write;
 
-pub use batch::{Batch, Filler, Seen, hash32, mix};
+pub use batch::{Batch, Filler, Row, Seen, hash32, mix};
 pub use block::{Budget, Permit};
 pub use edit::Editor;
 pub use identity::Identity;

@@ -5,15 +5,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::compile::BuiltStep;
+use super::pauses::Pauses;
 use super::tap::Taps;
 use crate::component::files::{Files, Input, Named};
+use crate::component::inspect::Inspect;
 use crate::component::meters::{Families, Label};
+use crate::component::pause::Pause;
 use crate::component::row::{Context, Row};
 use crate::component::source::Source;
 use crate::config::{Component, Kind};
 use crate::delivery::Drain;
 use crate::event::Budget;
-use crate::lang::Tables;
+use crate::lang::{READERS, Tables};
 use crate::transforms::Keeping;
 use crate::{sinks, sources, transforms};
 
@@ -37,11 +40,18 @@ pub(super) struct Ground {
     pub(super) data_dir: Arc<Path>,
     pub(super) taps: Taps,
     pub(super) tables: Tables,
+    pub(super) pauses: Pauses,
 }
 
 impl Ground {
     pub(super) fn source(&self, component: &Component, files: &Files) -> Result<Box<dyn Source>, BuildError> {
         self.build((component, files), sources::ROWS)
+    }
+
+    /// What a source of this kind lets people see without running.
+    pub(super) fn inspect(&self, component: &Component) -> Option<Arc<dyn Inspect>> {
+        let row = named(sources::ROWS, &component.type_name)?;
+        (row.inspect)(&component.section.settings, &self.context(component))
     }
 
     pub(super) fn sink(&self, component: &Component, files: &Files) -> Result<Box<dyn Drain>, BuildError> {
@@ -72,9 +82,11 @@ impl Ground {
 
     pub(super) fn context(&self, component: &Component) -> Context {
         let label = Label { id: component.id.clone(), kind: component.kind.noun(), type_name: type_name(component) };
+        let meters = self.families.meters(&label);
         Context {
             id: component.id.clone(),
-            meters: self.families.meters(&label),
+            pause: if component.kind == Kind::Source { self.pauses.of(&meters) } else { Pause::default() },
+            meters,
             budget: self.budget.clone(),
             state_dir: self.data_dir.join(component.kind.section()).join(&component.id),
             files: Files::default(),
@@ -92,7 +104,8 @@ impl Ground {
             .ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
         let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
         // A panic here must not end a process in which other components work.
-        let context = Context { files: files.clone(), ..self.context(component) };
+        let tables = self.tables.clone().reading(Arc::new(files.clone())).heard_by(transforms::voice(&component.id));
+        let context = Context { files: files.clone(), tables, ..self.context(component) };
         let span = context.meters.label().span();
         #[cfg(test)]
         fault::meet(&component.id).map_err(failed)?;
@@ -119,7 +132,10 @@ impl Made {
             Kind::Sink => named(sinks::ROWS, name).map(|row| (row.files)(settings)),
         };
         let input = |named: Named| files.input(&named.path);
-        let inputs = named.unwrap_or_default().into_iter().map(input).collect();
+        let mut inputs: Vec<_> = named.unwrap_or_default().into_iter().map(input).collect();
+        if may_name_files(component) {
+            inputs.extend(files.of_programs());
+        }
         Self { component: component.clone(), inputs }
     }
 
@@ -133,6 +149,15 @@ impl Made {
         let (one, two) = (&self.component, &other.component);
         one.type_name == two.type_name && one.section.settings == two.section.settings && self.inputs == other.inputs
     }
+}
+
+/// May a program of the component name files, which its functions read? One in a file of its own may.
+fn may_name_files(component: &Component) -> bool {
+    let settings = &component.section.settings;
+    let text = settings.to_string();
+    settings.contains_key("file")
+        || settings.contains_key("files")
+        || READERS.iter().any(|function| text.contains(function))
 }
 
 /// The type's name as the shelf has it.

@@ -183,7 +183,7 @@ impl Lane for ChainLane {
                 self.suspects.extend(span);
             }
         }
-        offer(run.outputs, waker)
+        Offer::make(run.outputs, waker)
     }
 
     fn rest(&mut self) {
@@ -350,18 +350,6 @@ impl Run<'_> {
         let outcome = self.chain.dead_letters.write(&batch, ("rejected", why), &step.meters);
         batch.settle(outcome);
     }
-}
-
-/// Offers what came out to the queues it is for.
-fn offer(outputs: Outputs, waker: &Waker) -> Offer {
-    let mut waiting = Outputs::new();
-    for (inlet, batch) in outputs {
-        // Order within a stream: what follows a waiting batch for the same queue waits behind it.
-        let is_behind = waiting.iter().any(|(other, _)| Arc::ptr_eq(other, &inlet));
-        let refused = if is_behind { Some(batch) } else { inlet.offer(batch, waker).err() };
-        waiting.extend(refused.map(|batch| (inlet, batch)));
-    }
-    Offer::of(waiting)
 }
 
 #[cfg(test)]

@@ -37,6 +37,10 @@ impl Inlet for Door {
         }
         offered
     }
+
+    fn give_up(&self, batch: &Batch) {
+        self.queue.give_up(batch);
+    }
 }
 
 impl Drop for Door {

@@ -62,8 +62,8 @@ struct Tap {
     side: Side,
     condition: Option<Condition>,
     eyes: Mutex<Eyes>,
-    to: Sender<Vec<u8>>,
-    missed: Arc<AtomicU64>,
+    to: Sender<Shown>,
+    unseen: Arc<Unseen>,
 }
 
 /// What lanes look with, each with one of its own at a time. The lock is held to take one or to put it back, never while
@@ -79,12 +79,28 @@ struct Eye {
     runner: Runner,
 }
 
+/// What a tap gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A record, as JSON.
+    Record(Vec<u8>),
+    /// The condition failed on a record for the first time: why.
+    Failed(String),
+}
+
+/// Records that passed and were not shown.
+#[derive(Debug, Default)]
+struct Unseen {
+    missed: AtomicU64,
+    failed: AtomicU64,
+}
+
 /// An open tap: it closes when dropped.
 #[derive(Debug)]
 pub struct Tapped {
-    /// Records as JSON, as they pass.
-    pub records: Receiver<Vec<u8>>,
-    missed: Arc<AtomicU64>,
+    /// Records as they pass.
+    pub records: Receiver<Shown>,
+    unseen: Arc<Unseen>,
     number: u64,
     taps: Taps,
 }
@@ -94,12 +110,12 @@ impl Taps {
     pub fn open(&self, wanted: Wanted) -> Tapped {
         let (to, records) = channel(WAITING);
         let number = self.0.last.fetch_add(1, Ordering::Relaxed);
-        let missed = Arc::new(AtomicU64::new(0));
+        let unseen = Arc::<Unseen>::default();
         let Wanted { edge, side, condition, scrub } = wanted;
         let eyes = Mutex::new(Eyes { first: scrub, idle: Vec::new() });
-        let tap = Arc::new(Tap { number, edge, side, condition, eyes, to, missed: missed.clone() });
+        let tap = Arc::new(Tap { number, edge, side, condition, eyes, to, unseen: unseen.clone() });
         self.change(|taps| taps.push(tap));
-        Tapped { records, missed, number, taps: self.clone() }
+        Tapped { records, unseen, number, taps: self.clone() }
     }
 
     /// Is any open? What a lane asks at every edge.
@@ -173,27 +189,44 @@ impl Tap {
     fn send(&self, copy: &mut Batch, eye: &mut Eye) {
         eye.scrub.apply(copy, &mut Ports::default());
         for record in copy.iter() {
-            let is_wanted = |condition| eye.runner.check(condition, &record).unwrap_or(false);
-            if !self.condition.as_ref().is_none_or(is_wanted) {
-                continue;
+            match self.condition.as_ref().map(|condition| eye.runner.check(condition, &record)) {
+                None | Some(Ok(true)) => {}
+                Some(Ok(false)) => continue,
+                Some(Err(why)) => {
+                    self.tell_failure(why);
+                    continue;
+                }
             }
             let mut text = Vec::new();
             record.write_json(&mut text);
-            if self.to.try_send(text).is_err() {
+            if self.to.try_send(Shown::Record(text)).is_err() {
                 self.miss(1);
             }
         }
     }
 
+    /// Tells of the first record that the condition fails on, and counts them all.
+    fn tell_failure(&self, why: String) {
+        if self.unseen.failed.fetch_add(1, Ordering::Relaxed) == 0 {
+            // A full channel is being read: the count at the end tells as much.
+            let _full = self.to.try_send(Shown::Failed(why));
+        }
+    }
+
     fn miss(&self, records: usize) {
-        self.missed.fetch_add(records as u64, Ordering::Relaxed);
+        self.unseen.missed.fetch_add(records as u64, Ordering::Relaxed);
     }
 }
 
 impl Tapped {
     /// Records that passed and were not shown, because the reader was too slow, or two lanes came at once.
     pub fn missed(&self) -> u64 {
-        self.missed.load(Ordering::Relaxed)
+        self.unseen.missed.load(Ordering::Relaxed)
+    }
+
+    /// Records on which the condition failed: they do not meet it.
+    pub fn failed(&self) -> u64 {
+        self.unseen.failed.load(Ordering::Relaxed)
     }
 }
 
@@ -231,7 +264,10 @@ mod tests {
     /// The messages that were shown.
     fn shown(tapped: &mut Tapped) -> Vec<String> {
         let records = std::iter::from_fn(|| tapped.records.try_recv().ok());
-        let message = |text: Vec<u8>| serde_json::from_slice::<serde_json::Value>(&text).unwrap()["message"].take();
+        let message = |shown: Shown| {
+            let Shown::Record(text) = shown else { panic!("{shown:?}") };
+            serde_json::from_slice::<serde_json::Value>(&text).unwrap()["message"].take()
+        };
         records.map(|text| message(text).as_str().unwrap().to_owned()).collect()
     }
 
@@ -252,6 +288,17 @@ mod tests {
         assert!(!taps.is_open());
         passes.settle(crate::event::Outcome::Delivered);
         assert_eq!(ledger.worst(), [(0, crate::event::Outcome::Delivered)]);
+    }
+
+    #[test]
+    fn a_condition_that_fails_is_told_once_and_counted() {
+        let (taps, ledger) = (Taps::default(), Arc::new(Ledger::default()));
+        let mut tapped = taps.open(wanted("app", Some("int!(.message) > 1")));
+        taps.see(("app", None), Side::Out, &batch(&ledger, &["a", "b"]));
+        let Ok(Shown::Failed(why)) = tapped.records.try_recv() else { panic!("it is not told") };
+        assert!(why.contains("expected integer"), "{why}");
+        assert!(tapped.records.try_recv().is_err());
+        assert_eq!((tapped.failed(), tapped.missed()), (2, 0));
     }
 
     #[test]

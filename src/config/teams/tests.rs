@@ -123,6 +123,19 @@ fn what_is_the_platforms_is_refused_to_a_team() {
     let sink = |more: &str| format!("[sinks.out]\ntype = 'blackhole'\ninputs = ['app']\n{more}");
     let remap = |source: &str| sink(&format!("[transforms.r]\ntype = 'remap'\ninputs = ['app']\n{source}\n"));
     site.write("outside.vrl", ".a = = hunter2");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        site.path("teams/pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let test = |source: &str| {
+        let input = format!("insert_at = 'r'\ntype = 'vrl'\nsource = '{source}'");
+        remap("source = '.a = 1'")
+            + &format!("[[tests]]\nname = 't'\n[[tests.inputs]]\n{input}\n[[tests.outputs]]\nextract_from = 'r'\n")
+    };
     site.write("teams/one/inside.vrl", ".a = get_env_var!(\"TOKEN\")");
     for (text, wanted) in [
         (sink("[secret.t]\ntype = 'file'\npath = '/etc/shadow'"), "`secret` is not a team's to set"),
@@ -131,6 +144,24 @@ fn what_is_the_platforms_is_refused_to_a_team() {
         (sink("[teams.one]\nexports = ['audit']"), "`teams` is not a team's to set"),
         (remap("source = '.a = \"SECRET[s.password]\"'"), "a team has no secrets of the platform"),
         (remap("source = '.a = get_env_var!(\"TOKEN\")'"), "may not use `get_env_var` so"),
+        (
+            remap("source = '.a = parse_groks!(.b, [\"%{A}\"], alias_sources: [\"FOLDER/teams/pipe\"])'"),
+            "may not use `alias_sources` so",
+        ),
+        (
+            remap("source = '.a = parse_groks!(.b, [\"%{A}\"], {}, [\"FOLDER/teams/pipe\"])'"),
+            "a team's program names no files",
+        ),
+        (remap("source = '.a = parse_etld!(.b, 1, \"FOLDER/teams/pipe\")'"), "a team's program names no files"),
+        (test("abort get_env_var!(\"TOKEN\")"), "may not use `get_env_var` so"),
+        (test(".a = parse_etld!(\"a.b\", 1, \"FOLDER/teams/pipe\")"), "a program reads no files here"),
+        (remap("source = '.a = get_enrichment_table_record!(\"t\", {\"a\": 1})'"), "a team has no enrichment tables"),
+        (
+            sink(
+                "[transforms.e]\ntype = 'enrich'\ninputs = ['app']\nlookup = { table = 't', key = '.a', column = 'a' }",
+            ),
+            "a team has no enrichment tables",
+        ),
         (remap("source = '.a = \"${TOKEN}\"'"), "the environment variable `TOKEN` is not set"),
         (remap("file = 'FOLDER/outside.vrl'"), "only files in"),
         (remap("file = 'FOLDER/teams/one/inside.vrl'"), "may not use `get_env_var` so"),
@@ -147,7 +178,8 @@ fn what_is_the_platforms_is_refused_to_a_team() {
     ] {
         let told = site.told(&text);
         assert!(told.contains(wanted), "{text}\n{told}");
-        assert!(!told.contains("hunter2"), "{told}");
+        assert!(!told.contains("hunter2") && !told.contains("`[enrichment_tables"), "{told}");
+        assert!(!told.contains("asia"), "no variable is shown: {told}");
     }
     std::os::unix::fs::symlink(site.path("s.json"), site.path("teams/one/link.toml")).unwrap();
     let told = site.told(TEAM);

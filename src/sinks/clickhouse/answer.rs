@@ -17,6 +17,18 @@ const TOO_MANY_IN_ONE: &str = "single INSERT block";
 /// Characters of an exception that a dead letter quotes.
 const QUOTED: usize = 500;
 
+/// Codes of a server that is too busy, cannot reach its like, or does not know the outcome; those from 1000 on are of
+/// the libraries beneath it.
+const BUSY: [u16; 24] = [
+    159, 160, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 254, 285, 286, 319, 364, 394, 425, 439, 999, 1000,
+    1001, 1002,
+];
+/// Codes of rows that cannot be read, or that a column or a constraint does not take.
+const DATA: [u16; 29] = [
+    6, 9, 16, 20, 25, 26, 27, 33, 38, 41, 43, 53, 69, 70, 72, 117, 128, 130, 131, 321, 349, 376, 407, 441, 467, 469,
+    675, 676, 691,
+];
+
 /// An exception of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Exception {
@@ -59,26 +71,6 @@ impl Exception {
             389 => Class::There,
             252 if self.text.contains(TOO_MANY_IN_ONE) => Class::TooLarge,
             229 | 396 => Class::TooLarge,
-            159
-            | 160
-            | 202
-            | 203
-            | 209
-            | 210
-            | 225
-            | 236
-            | 241..=243
-            | 252
-            | 254
-            | 285
-            | 286
-            | 319
-            | 364
-            | 394
-            | 425
-            | 439
-            | 999
-            | 1000..=1002 => Class::Busy,
             192..=195 | 516 => Class::Door("check `auth`"),
             201 => Class::Door("the user's quota is used up"),
             62 | 73 | 115 => Class::Door("this server does not know what the sink asks for: it may be too old"),
@@ -87,34 +79,8 @@ impl Exception {
             81 => Class::Table("create the database"),
             291 | 497 => Class::Table("the user may not write there: `GRANT INSERT`"),
             48 | 218 => Class::Table("it takes no inserts"),
-            6
-            | 9
-            | 16
-            | 20
-            | 25..=27
-            | 33
-            | 38
-            | 41
-            | 43
-            | 53
-            | 69
-            | 70
-            | 72
-            | 117
-            | 128
-            | 130
-            | 131
-            | 321
-            | 349
-            | 376
-            | 407
-            | 441
-            | 467
-            | 469
-            | 675
-            | 676
-            | 691 => Class::Data,
-            _ if self.text.contains(AT_ROW) => Class::Data,
+            code if BUSY.contains(&code) => Class::Busy,
+            code if DATA.contains(&code) || self.text.contains(AT_ROW) => Class::Data,
             _ if (400..500).contains(&status) => Class::Door("this is no fault of a row"),
             _ => Class::Busy,
         }

@@ -72,7 +72,7 @@ impl CatchAll {
             side.push(if side.is_empty() { b'{' } else { b',' });
             let value = &object[entry.value.clone()];
             if is_text && value.first() != Some(&b'"') {
-                side.extend_from_slice(&object[entry.key.start - 1..entry.key.end + 1]);
+                side.extend_from_slice(&object[(entry.key.start - 1)..=entry.key.end]);
                 side.push(b':');
                 quote(value, side);
             } else {

@@ -47,16 +47,13 @@ impl RowEncoder {
 
     /// Finds the place of the key in `next`.
     fn go(&mut self) -> Result<(), Refusal> {
-        let place = match self.places.get(self.next.as_str()) {
-            Some(place) => {
-                self.form.target.admit(&self.next)?;
-                place.clone()
-            }
-            None => {
-                let place = Place::new(Spot::of(self.form.target.open(&self.next)?));
-                self.places.insert(self.next.as_str().into(), place.clone());
-                place
-            }
+        let place = if let Some(place) = self.places.get(self.next.as_str()) {
+            self.form.target.admit(&self.next)?;
+            place.clone()
+        } else {
+            let place = Place::new(Spot::of(self.form.target.open(&self.next)?));
+            self.places.insert(self.next.as_str().into(), place.clone());
+            place
         };
         self.here = Some(place);
         std::mem::swap(&mut self.key, &mut self.next);

@@ -13,23 +13,25 @@ pub(super) const BLOCK_BYTES: usize = 268_402_944;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
 pub(super) enum Format {
     /// Each member goes into the column of its name (`JSONEachRow`).
+    #[serde(rename = "json_each_row")]
     #[default]
-    JsonEachRow,
+    EachRow,
     /// The whole record goes into the table's one column, of the type `JSON` (`JSONAsObject`).
-    JsonAsObject,
+    #[serde(rename = "json_as_object")]
+    AsObject,
     /// The whole record goes into the table's one column, of the type `String` (`JSONAsString`).
-    JsonAsString,
+    #[serde(rename = "json_as_string")]
+    AsString,
 }
 
 impl Format {
     const fn name(self) -> &'static str {
         match self {
-            Self::JsonEachRow => "JSONEachRow",
-            Self::JsonAsObject => "JSONAsObject",
-            Self::JsonAsString => "JSONAsString",
+            Self::EachRow => "JSONEachRow",
+            Self::AsObject => "JSONAsObject",
+            Self::AsString => "JSONAsString",
         }
     }
 }
@@ -151,7 +153,7 @@ mod tests {
 
     fn insert(gathered: AsyncInsertSettings) -> Insert {
         let (skip_unknown_fields, best_effort, random_shard) = (Some(true), true, true);
-        let format = Format::JsonEachRow;
+        let format = Format::EachRow;
         Insert { format, skip_unknown_fields, best_effort, random_shard, gathered, fingerprint: 0xab }
     }
 

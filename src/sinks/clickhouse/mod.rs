@@ -13,7 +13,7 @@
 //! Guarantee: each insert once per table, as long as the process lives and the table remembers inserts. Each request
 //! carries an `insert_deduplication_token`, a pure function of the identities of its records and of these settings: a
 //! retry is the same insert. Replicated tables remember the last 10,000 inserts of an hour (1,000 of a week before
-//! 25.10), other tables of the MergeTree family none, unless `non_replicated_deduplication_window` is set: the sink
+//! 25.10), other tables of the `MergeTree` family none, unless `non_replicated_deduplication_window` is set: the sink
 //! looks before its first insert and warns, with the `ALTER TABLE` that mends it. Inserts of other writers take room in
 //! that memory too. After a restart of Levada records that were not acknowledged are read again and cut into other
 //! requests: those of them that had been stored are stored again. With `async_insert_settings.enabled` rows are stored
@@ -179,13 +179,11 @@ impl ClickhouseSettings {
             let message = "is set without `enabled = true`: inserts are not gathered";
             problems.push(Problem::new("query_settings.async_insert_settings", message));
         }
-        if self.unknown_fields_column.is_some() && self.format != Format::JsonEachRow {
+        if self.unknown_fields_column.is_some() && self.format != Format::EachRow {
             let message = "is set, but `format` puts the whole record into one column: expected `json_each_row`";
             problems.push(Problem::new("unknown_fields_column", message));
         }
-        if self.unknown_fields_column.is_none()
-            && self.format != Format::JsonEachRow
-            && self.skip_unknown_fields.is_some()
+        if self.unknown_fields_column.is_none() && self.format != Format::EachRow && self.skip_unknown_fields.is_some()
         {
             let message = "has no meaning with this `format`: the whole record goes into one column";
             problems.push(Problem { is_warning: true, ..Problem::new("skip_unknown_fields", message) });

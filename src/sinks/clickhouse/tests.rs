@@ -12,6 +12,7 @@ use super::*;
 use crate::component::files::Files;
 use crate::component::meters::{Families, Label};
 use crate::component::outlet::Inlet;
+use crate::component::pause::Pause;
 use crate::component::signal::Stop;
 use crate::component::sink::{Answer, KnownBy, Payload, Place, Sink, Verdict};
 use crate::delivery::Bench;
@@ -23,14 +24,15 @@ const WINDOW: &str = " SETTINGS non_replicated_deduplication_window = 100";
 
 fn context() -> Context {
     let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name: "clickhouse" });
-    let files = Files::default();
+    let (files, tables, pause) = (Files::default(), Tables::default(), Pause::default());
     Context {
         id: "logs".into(),
         meters,
         budget: Budget::new(1 << 20),
         state_dir: "unused".into(),
         files,
-        tables: Tables::default(),
+        tables,
+        pause,
     }
 }
 

@@ -20,6 +20,7 @@ use super::positions::{Entry, Node, has_left};
 use super::rotated::Families;
 use super::search::Listing;
 use super::settings::Drain;
+use super::survey::Survey;
 use super::tail::{Seen, Tail};
 use super::watch::{Route, Watch};
 use crate::component::clock;
@@ -48,7 +49,7 @@ pub(super) struct Discovery {
     /// The file of each path that was found there last.
     newest: HashMap<PathBuf, FileId>,
     /// What cannot be read and was told of.
-    reported: HashSet<PathBuf>,
+    pub(super) reported: HashMap<PathBuf, String>,
     pub(super) families: Families,
     watch: Watch,
     bounds: Bounds,
@@ -99,7 +100,7 @@ impl Discovery {
             orphans: HashMap::new(),
             newest: HashMap::new(),
             started: clock::now(),
-            reported: HashSet::new(),
+            reported: HashMap::new(),
             families: Families::default(),
             is_first: true,
             is_asked: false,
@@ -204,9 +205,13 @@ impl Discovery {
         self.job.notes.take(&mut notes);
         for note in notes {
             // A copy that was passed over may be wanted now.
-            self.passed.clear();
-            self.is_asked = true;
+            if !matches!(note, Note::Report(_)) {
+                self.passed.clear();
+                self.is_asked = true;
+            }
             match note {
+                Note::Report(survey) => Survey::answer(&survey, || self.without_lane()),
+                Note::Set(order) => self.set(&order),
                 Note::Closed(id, seen) => self.closed(id, seen),
                 Note::Truncated(id, old) => {
                     let lane =
@@ -351,10 +356,10 @@ impl Discovery {
 
     /// Tells once of each path that cannot be read; it is tried again at every look.
     fn report(&mut self, faults: Vec<(PathBuf, io::Error)>) {
-        let now: HashSet<PathBuf> = faults.iter().map(|(path, _)| path.clone()).collect();
+        let now = faults.iter().map(|(path, error)| (path.clone(), error.to_string())).collect();
         for (path, error) in faults {
             self.job.meters.error("unreadable");
-            if !self.reported.contains(&path) {
+            if !self.reported.contains_key(&path) {
                 tracing::warn!(path = %path.display(), %error, "cannot read, trying again at every look");
             }
         }
@@ -496,7 +501,8 @@ mod tests {
         let state = folder.path().join("state");
         let settings: FileSettings = toml::from_str("include = ['/nowhere/*.log']").unwrap();
         let (_, context) = context(&state, 1 << 20);
-        let job = Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context), &context, QUICK));
+        let job =
+            Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context).unwrap(), &context, QUICK));
         let mut discovery = Discovery::new(job.clone(), vec![Arc::default()]);
         let log = Log::default();
         let written = log.clone();

@@ -109,7 +109,10 @@ impl Discovery {
         }
         let offset = file.seen.size;
         let guard = file.input.guard(offset)?;
-        Ok((guard.map(|guard| Checkpoint { offset, guard, fingerprint }).unwrap_or_default(), key))
+        Ok((
+            guard.map(|guard| Checkpoint { offset, guard, fingerprint, ..Checkpoint::default() }).unwrap_or_default(),
+            key,
+        ))
     }
 
     /// A file goes to a lane when its entry is durable; one that was rotated away and is read to its end to none.

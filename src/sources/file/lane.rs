@@ -13,6 +13,7 @@ use super::look::{Desk, Turn};
 use super::mailbox::Mailbox;
 use super::schedule::Schedule;
 use super::settings::Drain;
+use super::survey::Survey;
 use super::tail::{State, Tail};
 use crate::component::file_meters::Abandoned;
 use crate::component::outlet::{Lane, Offer};
@@ -24,21 +25,21 @@ const LEFT_PAUSE: Duration = Duration::from_secs(1);
 
 /// A thread that reads files.
 pub(super) struct Reader {
-    job: Arc<Job>,
+    pub(super) job: Arc<Job>,
     lane: Box<dyn Lane>,
-    mailbox: Arc<Mailbox<Letter>>,
+    pub(super) mailbox: Arc<Mailbox<Letter>>,
     waker: Waker,
-    tails: HashMap<FileId, Tail>,
+    pub(super) tails: HashMap<FileId, Tail>,
     /// What is left of generations that were truncated away, by their streams.
     orphans: HashMap<StreamKey, FileId>,
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     /// Files that wait for room.
     held: Vec<FileId>,
     /// Is there no memory to read into?
-    is_starved: bool,
+    pub(super) is_starved: bool,
     /// Is everything to be read to its end, since nothing new comes?
     is_last: bool,
-    now: Instant,
+    pub(super) now: Instant,
 }
 
 impl Reader {
@@ -75,7 +76,8 @@ impl Reader {
 
     fn is_done(&self, stop: &Stop) -> bool {
         let Some(deadline) = stop.deadline() else { return false };
-        let reads_on = self.job.tailing.drain == Drain::ReadToEnd && Instant::now() < deadline;
+        let reads_on =
+            self.job.tailing.drain == Drain::ReadToEnd && !self.job.pause.is_on() && Instant::now() < deadline;
         !reads_on || (self.is_last && !self.tails.values().any(|tail| tail.is_awaited))
     }
 
@@ -84,7 +86,7 @@ impl Reader {
         self.now = now;
         self.attend(letters);
         self.wake_sleepers();
-        if self.is_starved {
+        if self.is_starved || self.job.pause.holds(&self.waker) {
             return false;
         }
         let Some(id) = self.schedule.pop() else { return false };
@@ -112,7 +114,7 @@ impl Reader {
             return;
         }
         for tail in self.tails.values() {
-            let bytes = tail.row.size().saturating_sub(tail.stream.tracker.committed());
+            let bytes = tail.row.size().saturating_sub(tail.stream.committed());
             if bytes > 0 {
                 let id = &self.job.meters.label().id;
                 tracing::warn!(component_id = id, path = %tail.path.display(), bytes, "not delivered before the end");
@@ -149,6 +151,8 @@ impl Reader {
                 let all: Vec<FileId> = self.tails.keys().copied().collect();
                 all.into_iter().for_each(|id| self.await_end(id));
             }
+            Letter::Report(survey) => Survey::answer(&survey, || self.reports()),
+            Letter::Set(order) => self.set(&order),
             Letter::Resolved { id, stream, token, worst } => self.resolved(id, stream, (token, worst)),
         }
     }
@@ -159,6 +163,7 @@ impl Reader {
         self.tails.insert(id, tail);
         match after.filter(|other| self.tails.get(other).is_some_and(|other| other.input.is_some())) {
             Some(other) => {
+                self.has_heir(other, id);
                 self.schedule.put_behind(id, other);
                 self.await_end(other);
             }
@@ -175,7 +180,7 @@ impl Reader {
     }
 
     /// The end of a file is waited for: it is looked at now.
-    fn await_end(&mut self, id: FileId) {
+    pub(super) fn await_end(&mut self, id: FileId) {
         let Some(tail) = self.tails.get_mut(&id) else { return };
         tail.is_awaited = true;
         if matches!(tail.state, State::Sleeps(_) | State::Rests) {
@@ -188,7 +193,13 @@ impl Reader {
     fn resolved(&mut self, id: FileId, stream: StreamKey, how: (u64, Outcome)) {
         let is_current = self.tails.get(&id).is_some_and(|tail| tail.stream.origin.stream() == stream);
         let id = if is_current { id } else { self.orphans.get(&stream).copied().unwrap_or(id) };
-        let Some(tail) = self.tails.get_mut(&id).filter(|tail| tail.stream.origin.stream() == stream) else { return };
+        let Some(tail) = self.tails.get_mut(&id).filter(|tail| tail.stream.origin.stream() == stream) else {
+            // A person has set its position since: it is not read again.
+            if how.1 == Outcome::Failed {
+                self.job.meters.error("set_before_delivery");
+            }
+            return;
+        };
         if let Some(until) = tail.resolved(&self.job, how, self.now) {
             self.schedule.set_timer(until, id);
             self.schedule.remove(id);
@@ -204,7 +215,7 @@ impl Reader {
     }
 
     /// A sleeping file is looked at as soon as its writer had a moment for more.
-    fn touched(&mut self, id: FileId) {
+    pub(super) fn touched(&mut self, id: FileId) {
         let Some(tail) = self.tails.get_mut(&id) else { return };
         let soon = self.now + self.job.pace.linger;
         match tail.state {
@@ -241,7 +252,7 @@ impl Reader {
                 _ => continue,
             }
             tail.state = State::Ready;
-            self.schedule.push(id);
+            self.begin_again(id);
         }
     }
 
@@ -254,6 +265,7 @@ impl Reader {
         }
         let most = quantum * tail.weight();
         tail.credit = (tail.credit + most).min(most);
+        let has_heir = self.heir(id).is_some();
         loop {
             if self.is_overdue(id) {
                 return;
@@ -270,8 +282,10 @@ impl Reader {
                 waker: &self.waker,
                 now: self.now,
                 is_last: self.is_last,
+                has_heir,
             };
             let turn = tail.turn(&mut desk);
+            tail.standing.read_to(tail.offset, self.now);
             let read = tail.offset.saturating_sub(before) as i64;
             tail.credit -= if read > 0 { read } else { quantum };
             if self.job.tailing.release_page_cache {
@@ -366,20 +380,24 @@ impl Reader {
     /// The file has nothing new: it is looked at again when it is written to, or later and later. One that has left and
     /// is read to its end is closed.
     fn rest(&mut self, id: FileId) {
+        self.hand_on(id);
         self.schedule.release(id);
         let Some(tail) = self.tails.get_mut(&id) else { return };
         tail.works();
+        tail.standing.caught_up(self.now);
         (tail.is_awaited, tail.credit) = (false, 0);
         if tail.is_settled() && tail.is_over(&self.job, self.now) && !tail.is_kept(&self.job) {
             return self.close(id);
         }
         let removes = tail.remove_if_due(&self.job, self.now);
-        if tail.seen.is_some() && tail.left_since.is_none() && !removes && tail.input.is_some() {
+        let due = tail.due(&self.job);
+        if tail.seen.is_some() && tail.left_since.is_none() && !removes && tail.input.is_some() && due.is_none() {
             tail.state = State::Rests;
             tail.row.set_idle(tail.is_idle());
             return;
         }
         let until = self.now + tail.calm.pause;
+        let until = due.map_or(until, |due| due.min(until));
         let longest = if tail.left_since.is_some() { LEFT_PAUSE.min(self.job.pace.poll) } else { self.job.pace.poll };
         tail.calm.pause = (tail.calm.pause * 2).min(longest);
         tail.state = State::Sleeps(until);

@@ -13,6 +13,7 @@ use super::input::{Input, seen};
 use super::job::{Job, Letter};
 use super::limits::WhenExceeded;
 use super::mailbox::Mailbox;
+use super::stream::Mark;
 use super::tail::{Seen, Tail};
 use crate::component::clock;
 use crate::component::file_meters::Abandoned;
@@ -33,6 +34,8 @@ pub(super) struct Desk<'a> {
     pub(super) now: Instant,
     /// Is everything to be read to its end, since nothing new comes?
     pub(super) is_last: bool,
+    /// Does another file go on with what is not whole at the end of this one?
+    pub(super) has_heir: bool,
 }
 
 /// What a turn came to.
@@ -52,8 +55,15 @@ pub(super) enum Turn {
 }
 
 impl Tail {
-    /// Reads what there is, up to a quantum, and offers it.
+    /// Reads what there is, up to a quantum, and offers it; where there is nothing, what has waited long enough.
     pub(super) fn turn(&mut self, desk: &mut Desk<'_>) -> io::Result<Turn> {
+        match self.look(desk)? {
+            Turn::Quiet => self.flush(desk),
+            turn => Ok(turn),
+        }
+    }
+
+    fn look(&mut self, desk: &mut Desk<'_>) -> io::Result<Turn> {
         // Before the look: a write after it is told of again.
         self.is_told.store(false, Ordering::Release);
         let Some(input) = &self.input else { return Ok(Turn::Quiet) };
@@ -153,7 +163,7 @@ impl Tail {
         }
         desk.job.files.hole_bytes.inc_by(end);
         (self.offset, self.guard) = (end, guard);
-        self.stream.receipt(end, guard).close();
+        self.stream.receipt(Mark::at(end, guard)).close();
         Ok(())
     }
 

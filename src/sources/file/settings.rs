@@ -1,6 +1,7 @@
 //! Settings of the `file` source.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,11 +10,14 @@ use super::job::Tailing;
 use super::limits::RateLimit;
 use super::named::Named;
 use super::source::FileSource;
+use crate::codecs::multiline::MultilineSettings;
+use crate::codecs::units::{Framing, Layout, charset};
 use crate::codecs::{Codec, Decoder, Decoding};
+use crate::component::inspect::Inspect;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::size::ByteSize;
 use crate::component::source::Source;
-use crate::sources::line;
+use crate::sources::line::{self, Written};
 
 /// Where to begin with a file that has no position yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -109,6 +113,15 @@ pub struct FileSettings {
     /// Folder for the positions, instead of one in the global `data_dir`.
     #[serde(default)]
     pub data_dir: Option<PathBuf>,
+    /// What ends a line. The default is a line feed, with or without a carriage return before it.
+    #[serde(default)]
+    pub line_delimiter: Option<String>,
+    /// How the files are written; UTF-8 if it is not told. What is not valid is replaced and counted.
+    #[serde(default)]
+    pub encoding: Option<Written>,
+    /// Makes one record of several lines: a stack trace, for example.
+    #[serde(default)]
+    pub multiline: Option<MultilineSettings>,
     /// How lines are decoded.
     #[serde(default)]
     pub decoding: Decoding,
@@ -160,11 +173,22 @@ impl Settings for FileSettings {
         for (setting, key) in [("file_key", &self.file_key), ("host_key", &self.host_key)] {
             problems.extend(line::check_key(setting, key.as_deref()));
         }
+        if self.line_delimiter.as_ref().is_some_and(String::is_empty) {
+            problems.push(Problem::new("line_delimiter", "expected at least one character, found none"));
+        }
+        problems.extend(line::check_charset(self.encoding.as_ref()));
+        problems.extend(line::check_multiline(self.multiline.as_ref()));
         problems
     }
 
+    fn inspect(&self, context: &Context) -> Option<Arc<dyn Inspect>> {
+        let tailing = self.tailing(context).ok()?;
+        Some(FileSource::unbuilt(Box::new(Named::new(self)), tailing, context))
+    }
+
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        Ok(Box::new(FileSource::build(Box::new(Named::new(&self)), self.tailing(&context), &context)?))
+        let tailing = self.tailing(&context)?;
+        Ok(Box::new(FileSource::build(Box::new(Named::new(&self)), tailing, &context)?))
     }
 }
 
@@ -184,11 +208,20 @@ impl FileSettings {
         }
     }
 
+    /// What the files are made of.
+    fn layout(&self) -> Result<Layout, String> {
+        let decoder = Decoder { codec: self.decoding.codec, max_line_bytes: self.max_line_bytes };
+        let written = self.encoding.as_ref().and_then(|written| charset(&written.charset)).unwrap_or_default();
+        let multiline = self.multiline.as_ref().map(MultilineSettings::rules).transpose()?;
+        let layout = Layout::new(decoder, Framing::Lines).with_text(self.line_delimiter.as_deref(), written);
+        Ok(layout.with_multiline(multiline))
+    }
+
     /// How the files are followed.
-    pub(super) fn tailing(&self, context: &Context) -> Tailing {
+    pub(super) fn tailing(&self, context: &Context) -> Result<Tailing, String> {
         let in_folder = |folder: &Path| folder.join(&context.id);
-        Tailing {
-            decoder: Decoder { codec: self.decoding.codec, max_line_bytes: self.max_line_bytes },
+        Ok(Tailing {
+            layout: self.layout()?,
             read_from: self.read_from,
             ignore_older_secs: self.ignore_older_secs,
             max_read_bytes: self.max_read_bytes,
@@ -204,6 +237,6 @@ impl FileSettings {
             drain: self.drain,
             release_page_cache: self.release_page_cache,
             state_dir: self.data_dir.as_deref().map_or_else(|| context.state_dir.clone(), in_folder),
-        }
+        })
     }
 }

@@ -1,6 +1,5 @@
 //! One file that is followed: where it is read, what is in flight, what it is known by.
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,9 +14,11 @@ use super::limits::Bucket;
 use super::look::Desk;
 use super::mailbox::Mailbox;
 use super::positions::{Checkpoint, Entry, has_left};
+use super::standing::Standing;
+use super::stream::Stream;
 use crate::component::file_meters::Abandoned;
 use crate::component::outlet::Held;
-use crate::event::{Origin, Outcome, Receipt, Resolution, Resolve, StreamKey, Tracker};
+use crate::event::{Outcome, Permit, Receipt, StreamKey};
 
 /// How many turns a file that may soon be gone has for one of another.
 const LEAVING_WEIGHT: i64 = 4;
@@ -40,8 +41,15 @@ pub(super) struct Tail {
     pub(super) seen: Option<Seen>,
     /// How many bytes were there then and are no whole line.
     pub(super) remains: u64,
-    /// How far to read ahead: the quantum, or more while a line does not end within it.
-    pub(super) reach: usize,
+    /// When it was found: what its units wait for is told from here.
+    pub(super) born: Instant,
+    /// Memory for what is not whole yet.
+    pub(super) hold: Option<Permit>,
+    /// Of files that ended with what this one goes on with: they wait for its record.
+    pub(super) debts: Vec<Receipt>,
+    /// The file that came to its path after it, and the one that was there before.
+    pub(super) heir: Option<FileId>,
+    pub(super) elder: Option<FileId>,
     /// Records and members a record of the last batch: the next one is made as large.
     pub(super) guess: (usize, usize),
     pub(super) state: State,
@@ -62,6 +70,7 @@ pub(super) struct Tail {
     pub(super) row: Arc<Row>,
     /// Up to where the kernel was told that it need not keep the file in its cache.
     released: u64,
+    pub(super) standing: Standing,
     failures: u32,
     is_reported: bool,
     /// Why its rest is not read.
@@ -101,53 +110,6 @@ pub(super) struct Calm {
     pub(super) pause: Duration,
 }
 
-/// One generation of a file: what was written to it from one truncation to the next.
-pub(super) struct Stream {
-    pub(super) origin: Arc<Origin>,
-    pub(super) tracker: Tracker,
-    /// Where each batch in flight ends, and the guard there.
-    ends: VecDeque<(u64, Guard)>,
-    committed_guard: Guard,
-    acks: Arc<dyn Resolve>,
-}
-
-/// Tells the lane how a batch of a stream resolved.
-struct Acks {
-    id: FileId,
-    stream: StreamKey,
-    lane: Arc<Mailbox<Letter>>,
-}
-
-impl Resolve for Acks {
-    fn resolved(&self, token: u64, resolution: Resolution) {
-        self.lane.post(Letter::Resolved { id: self.id, stream: self.stream, token, worst: resolution.worst });
-    }
-}
-
-impl Stream {
-    fn new(id: FileId, origin: Arc<Origin>, checkpoint: Checkpoint, lane: Arc<Mailbox<Letter>>) -> Self {
-        let acks = Arc::new(Acks { id, stream: origin.stream(), lane });
-        let tracker = Tracker::new(checkpoint.offset);
-        Self { origin, tracker, ends: VecDeque::new(), committed_guard: checkpoint.guard, acks }
-    }
-
-    /// A receipt for all that is read up to `next`.
-    pub(super) fn receipt(&mut self, next: u64, guard: Guard) -> Receipt {
-        let token = self.tracker.offer(next);
-        self.ends.push_back((next, guard));
-        Receipt::new(self.acks.clone(), token)
-    }
-
-    /// Notes that `token` resolved well; gives the new checkpoint if it moved.
-    fn resolve(&mut self, token: u64) -> Option<(u64, Guard)> {
-        let offset = self.tracker.resolve(token)?;
-        while let Some((_, guard)) = self.ends.pop_front_if(|(next, _)| *next <= offset) {
-            self.committed_guard = guard;
-        }
-        Some((offset, self.committed_guard))
-    }
-}
-
 impl std::fmt::Debug for Tail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tail").field("path", &self.path).field("offset", &self.offset).finish_non_exhaustive()
@@ -177,7 +139,11 @@ impl Tail {
             guard: entry.at.guard,
             seen: None,
             remains: 0,
-            reach: job.tailing.max_read_bytes,
+            born: now,
+            hold: None,
+            debts: Vec::new(),
+            heir: None,
+            elder: None,
             guess: (0, 0),
             state: State::Ready,
             calm: Calm { since: now, pause: job.pace.linger },
@@ -190,6 +156,7 @@ impl Tail {
             is_dropping: false,
             row,
             released: entry.at.offset,
+            standing: Standing::new(entry.at.offset),
             failures: 0,
             is_reported: false,
             given_up: None,
@@ -210,7 +177,7 @@ impl Tail {
         let stream = std::mem::replace(&mut self.stream, stream);
         let orphan = old.map(|id| Box::new(self.orphan(id, stream, desk)));
         (self.fingerprint, self.offset, self.guard) = (start.fingerprint, start.offset, start.guard);
-        (self.seen, self.remains, self.reach) = (None, 0, job.tailing.max_read_bytes);
+        (self.seen, self.remains, self.hold) = (None, 0, None);
         (self.is_renewed, self.released) = (true, 0);
         self.row.read_to(0);
         Ok(orphan)
@@ -230,7 +197,11 @@ impl Tail {
             guard: self.guard,
             seen: None,
             remains: 0,
-            reach: self.reach,
+            born: self.born,
+            hold: None,
+            debts: Vec::new(),
+            heir: None,
+            elder: None,
             guess: self.guess,
             state: State::Ready,
             calm: Calm { since: desk.now, pause: desk.job.pace.linger },
@@ -243,6 +214,7 @@ impl Tail {
             is_dropping: false,
             row,
             released: 0,
+            standing: Standing::new(self.offset),
             failures: self.failures,
             is_reported: false,
             given_up: Some(Abandoned::Truncated),
@@ -250,11 +222,20 @@ impl Tail {
         }
     }
 
+    /// Reads from `at` on, under `key`: both are durable.
+    pub(super) fn begin_at(&mut self, job: &Job, (key, at): (StreamKey, Checkpoint), lane: Arc<Mailbox<Letter>>) {
+        self.stream = Stream::new(self.id, job.search.origin(key, &self.path), at, lane);
+        (self.fingerprint, self.offset, self.guard) = (at.fingerprint, at.offset, at.guard);
+        (self.seen, self.remains, self.hold, self.released) = (None, 0, None, at.offset);
+        self.debts.clear();
+        self.row.read_to(at.offset);
+    }
+
     /// The generation has its first bytes, and with them its key. It is durable on return.
     pub(super) fn begin(&mut self, desk: &Desk<'_>, first: &[u8]) -> io::Result<()> {
         let key = desk.job.search.key(&self.path, first);
         desk.job.positions.begin(self.id, key, Fingerprint::of(first))?;
-        let start = Checkpoint { offset: self.offset, guard: self.guard, fingerprint: self.fingerprint };
+        let start = Checkpoint { offset: self.offset, guard: self.guard, ..Checkpoint::default() };
         self.stream = Stream::new(self.id, desk.job.search.origin(key, &self.path), start, desk.mailbox.clone());
         Ok(())
     }
@@ -262,9 +243,9 @@ impl Tail {
     /// A batch has resolved. Returns when to go back to what is committed, if it failed.
     pub(super) fn resolved(&mut self, job: &Job, (token, worst): (u64, Outcome), now: Instant) -> Option<Instant> {
         if worst != Outcome::Failed {
-            if let Some((offset, guard)) = self.stream.resolve(token) {
+            if let Some(mark) = self.stream.resolve(token) {
                 self.failures = 0;
-                let at = Checkpoint { offset, guard, fingerprint: self.fingerprint };
+                let at = mark.checkpoint(self.fingerprint);
                 job.positions.commit(self.id, at, self.row.modified());
             }
             self.row.set_idle(self.is_idle());
@@ -273,6 +254,7 @@ impl Tail {
         let is_new = self.stream.tracker.awaits(token) && !matches!(self.state, State::Failed(_));
         is_new.then(|| {
             job.meters.error("delivery_failed");
+            self.standing.failed("a batch was not delivered");
             let until = now + self.next_retry(job);
             self.state = State::Failed(until);
             until
@@ -281,20 +263,26 @@ impl Tail {
 
     /// Goes back to what is committed: it is read and offered again, with the same identities.
     pub(super) fn rewind(&mut self) {
-        self.offset = self.stream.tracker.rewind();
-        self.stream.ends.clear();
-        self.guard = self.stream.committed_guard;
-        (self.seen, self.released) = (None, self.offset);
+        (self.offset, self.guard) = self.stream.rewind();
+        (self.seen, self.hold, self.released) = (None, None, self.offset);
+        // What they are for is offered again by those who wait for it.
+        self.debts.clear();
         self.row.read_to(self.offset);
     }
 
     /// The file cannot be read now. Returns when to try again.
     pub(super) fn broke(&mut self, job: &Job, error: &io::Error, now: Instant) -> Instant {
         job.meters.error("read_failed");
+        self.standing.failed(error.to_string());
         if !std::mem::replace(&mut self.is_reported, true) {
             tracing::warn!(path = %self.path.display(), %error, "cannot read file, trying again");
         }
         now + self.next_retry(job)
+    }
+
+    /// Did the last look at it fail?
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_reported
     }
 
     /// The file can be read.
@@ -321,7 +309,7 @@ impl Tail {
     /// Is it read to its end, with nothing in flight, and still in its place? Then its descriptor can be opened again.
     pub(super) fn is_idle(&self) -> bool {
         let is_calm = matches!(self.state, State::Rests) && self.seen.is_some() && self.remains == 0;
-        is_calm && self.left_since.is_none() && self.stream.tracker.is_idle()
+        is_calm && self.left_since.is_none() && self.stream.tracker.is_idle() && !self.stream.units.is_holding()
     }
 
     /// Is it to stay open although it is read, since it is to be deleted later?
@@ -335,7 +323,7 @@ impl Tail {
         let Some(seconds) = job.tailing.remove_after_secs else { return false };
         let Some(Ok(about)) = self.input.as_ref().map(Input::metadata) else { return false };
         let is_old = now.saturating_duration_since(self.calm.since) >= Duration::from_secs(seconds);
-        let is_done = self.remains == 0 && self.is_settled() && self.stream.tracker.committed() == self.offset;
+        let is_done = self.remains == 0 && self.is_settled() && self.stream.committed() == self.offset;
         if !is_old || !is_done || has_left(&self.path, Some(node(&about))) {
             return true;
         }
@@ -362,7 +350,7 @@ impl Tail {
 
     /// Counts what is not read of a file that is no longer followed. Returns how it stood, if there was one.
     pub(super) fn finish(&self, job: &Job) -> Option<Seen> {
-        let committed = self.stream.tracker.committed();
+        let committed = self.stream.committed();
         let Some(input) = &self.input else {
             let why = self.given_up.unwrap_or(Abandoned::Truncated);
             job.files.abandoned(why, self.row.size().saturating_sub(committed));

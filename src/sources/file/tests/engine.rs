@@ -28,7 +28,8 @@ impl Engine {
     pub(super) fn start(bench: &Bench, outlet: &Catcher) -> Self {
         let settings = bench.settings();
         let (families, context) = context(&bench.state(), bench.memory);
-        let job = Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context), &context, QUICK));
+        let job =
+            Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context).unwrap(), &context, QUICK));
         job.positions.probe().unwrap();
         let mailboxes: Vec<Arc<Mailbox<Letter>>> = (0..2).map(|_| Arc::default()).collect();
         let reader = |mailbox: &Arc<Mailbox<Letter>>| Reader::new(job.clone(), outlet.lane(), mailbox.clone());

@@ -84,12 +84,13 @@ fn a_truncation_while_it_was_down_is_seen() {
 fn a_cut_line_is_not_begun_in_its_middle_after_a_restart() {
     let bench = Bench::with("max_line_bytes = 4\nmax_read_bytes = 16");
     let outlet = Catcher::default();
-    bench.append("a.log", "0123456789012345678901234567890123456789");
+    bench.append("a.log", "before\n0123456789012345678901234567890123456789");
     bench.start(&outlet).stop_after(&outlet, 1);
     bench.append("a.log", "56789\nnext\n");
-    bench.start(&outlet).stop_after(&outlet, 2);
-    assert_eq!(outlet.lines(), ["0123", "next"]);
-    assert!(outlet.caught()[0].is_truncated);
+    bench.start(&outlet).stop_after(&outlet, 3);
+    assert_eq!(outlet.lines(), ["befo", "0123", "next"]);
+    let cut: serde_json::Value = serde_json::from_slice(&outlet.caught()[1].json).unwrap();
+    assert_eq!((&cut["truncated"], &cut["original_bytes"]), (&true.into(), &45.into()), "all of it was counted");
 }
 
 #[test]
