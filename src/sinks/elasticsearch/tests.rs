@@ -58,7 +58,7 @@ fn first(settings: &str, record: &str) -> String {
 }
 
 fn payload(body: &'static [u8]) -> Payload {
-    Payload { body: Bytes::from_static(body), records: 1 }
+    Payload { body: Bytes::from_static(body), records: 1, ..Payload::default() }
 }
 
 fn root(version: &str) -> impl Fn(&Came) -> (u16, String) + Send + Sync + 'static {
@@ -210,7 +210,7 @@ async fn a_request_carries_what_the_settings_say() {
         peer.address
     ));
     let body = crate::codecs::Compression::Gzip.compress(b"{\"create\":{}}\n{}\n");
-    assert_eq!(sink.send(Payload { body: body.into(), records: 1 }).await, Answer::Delivered);
+    assert_eq!(sink.send(Payload { body: body.into(), records: 1, ..Payload::default() }).await, Answer::Delivered);
     let came = peer.came();
     assert_eq!((came.len(), came[0].uri.path(), &came[0].method), (2, "/base/", &Method::GET));
     let bulk = &came[1];
