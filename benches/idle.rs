@@ -71,6 +71,7 @@ fn measure(folder: &Path) -> Duration {
         state_dir: folder.join("state"),
         files: Files::default(),
         tables: levada::lang::Tables::default(),
+        pause: levada::component::pause::Pause::default(),
     };
     let table = settings.parse().expect("settings are TOML");
     let source = (row.read)(table).and_then(|settings| settings.build(context)).expect("settings are right");

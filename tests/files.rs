@@ -64,8 +64,8 @@ impl Site {
 
     fn write(&self, name: &str, numbers: std::ops::Range<u64>) {
         let mut file = OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
-        let lines: String = numbers.map(|number| format!("{{\"n\":{number}}}\n")).collect();
-        file.write_all(lines.as_bytes()).unwrap();
+        let lines: Vec<String> = numbers.map(|number| format!("{{\"n\":{number}}}\n")).collect();
+        file.write_all(lines.concat().as_bytes()).unwrap();
     }
 
     async fn start(&mut self) {

@@ -176,7 +176,7 @@ impl Search for Pods {
         let shown = path.to_string_lossy();
         let choices = [
             (&self.namespaces, "namespaces", pod.namespace),
-            (&self.pods, "pods", pod.name),
+            (&self.names, "pods", pod.name),
             (&self.containers, "containers", container),
             (&self.paths, "paths_glob_patterns", &shown),
         ];
