@@ -46,7 +46,7 @@ fn main() {
 }
 
 fn write(folder: &Path) {
-    let old = SystemTime::now() - Duration::from_hours(1);
+    let old = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 50);
     for number in 0..FOLDERS {
         let folder = folder.join(format!("pod-{number}"));
         fs::create_dir_all(&folder).expect("the folder for temporary files can be written");

@@ -52,7 +52,9 @@ async fn show(arguments: &Tailed) -> Result<(), String> {
         let sources = ask(&agent, arguments.id.as_deref()).await?;
         let rows = rows(&sources);
         if arguments.json {
-            rows.iter().for_each(|row| say(&format!("{}\n", row.json())));
+            for row in &rows {
+                say(&format!("{}\n", row.json()));
+            }
         } else {
             say(&format!("{clear}{}", table(&sources, &rows)));
         }
@@ -189,6 +191,7 @@ fn sum(sources: &[FilesOf], rows: &[Row<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::pause::Paused;
 
     fn file(path: &str, lag_bytes: u64, state: FileState) -> FileReport {
         FileReport {
@@ -212,7 +215,7 @@ mod tests {
         let fault =
             FileReport { last_error: Some("Permission denied".into()), ..file("/l/x", 0, FileState::Unreadable) };
         let files = vec![file("/l/a", 0, FileState::Quiet), gone, fault, file("/l/b", 2048, FileState::Reading)];
-        let sources = [FilesOf { source: "app".into(), paused: Some(Default::default()), files }];
+        let sources = [FilesOf { source: "app".into(), paused: Some(Paused::default()), files }];
         let rows = rows(&sources);
         let order: Vec<_> = rows.iter().map(|row| row.file.path.as_str()).collect();
         assert_eq!(order, ["/l/b", "/l/gone", "/l/x", "/l/a"]);

@@ -6,7 +6,7 @@ use super::identity::Identity;
 use super::json;
 use super::origin::Origin;
 use super::path::Path;
-use super::record::{Form, Record, flag};
+use super::record::{Form, NONE, Record, flag};
 use super::tables::{Tables, Target, range};
 use super::time;
 
@@ -35,6 +35,11 @@ impl<'a> View<'a> {
     pub fn untouched_line(self) -> Option<&'a [u8]> {
         let is_message = self.is_text() && self.tables.edit_of(self.record, 0).is_none();
         (is_message && self.shared(TEXT_KEYS[0]).is_none()).then(|| self.text())
+    }
+
+    /// The bytes of an object, if all that the record itself brings still reads as them.
+    pub fn untouched_json(self) -> Option<&'a [u8]> {
+        (self.record.form == Form::Json && self.record.edits == NONE).then(|| self.text())
     }
 
     /// The bytes it came as.

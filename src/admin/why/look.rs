@@ -12,7 +12,7 @@ use rustix::process::{getegid, geteuid};
 use super::causes::{Cause, Finding};
 use crate::diagnostic::closest;
 
-/// Links on the way to a file; more are a loop (`MAXSYMLINKS` of path_resolution(7)).
+/// Links on the way to a file; more are a loop (`MAXSYMLINKS` of `path_resolution(7)`).
 const MOST_LINKS: usize = 40;
 
 /// What a path leads to.

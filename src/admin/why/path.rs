@@ -60,7 +60,7 @@ fn of_report(source: &SeenSource<'_>, report: &FileReport) -> Vec<Finding> {
     if let Some(error) = &report.last_error
         && report.state != FileState::Unreadable
     {
-        findings[0].text.push_str(&format!("; last error: {error}"));
+        findings[0].text = format!("{}; last error: {error}", findings[0].text);
     }
     findings.extend(discarded(source));
     findings

@@ -101,7 +101,8 @@ fn causes(why: &Why) -> Vec<Cause> {
 
 fn words(why: &Why) -> String {
     let each = why.files.iter().flat_map(|file| &file.findings);
-    each.map(|finding| format!("{}; {}\n", finding.text, finding.next.clone().unwrap_or_default())).collect()
+    let words = each.map(|finding| [finding.text.as_str(), finding.next.as_deref().unwrap_or_default()].join("; "));
+    words.collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -10,9 +10,9 @@ fn read(line: &str) -> Option<(i64, Stream, bool, String)> {
     let raw = &line.as_bytes()[found.payload];
     let mut text = Vec::new();
     if found.is_escaped {
-        crate::event::json::unescape(raw, &mut text)
+        crate::event::json::unescape(raw, &mut text);
     } else {
-        text.extend_from_slice(raw)
+        text.extend_from_slice(raw);
     }
     Some((found.time, found.stream, found.is_partial, String::from_utf8(text).unwrap()))
 }

@@ -73,11 +73,6 @@ impl Layout {
         begin
     }
 
-    /// The fewest bytes that a read has to have, so that a delimiter fits into it.
-    pub fn least_read(&self) -> usize {
-        self.delimiter.len() * 4
-    }
-
     /// Does a file that is rotated end within a line, which the next one goes on with?
     pub fn is_continued(&self) -> bool {
         self.framing == Framing::Container

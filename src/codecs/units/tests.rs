@@ -31,6 +31,7 @@ struct Record {
 struct Reader<'a> {
     layout: &'a Layout,
     file: &'a [u8],
+    origin: Arc<Origin>,
     units: Assembler,
     offset: u64,
     tick: Duration,
@@ -40,10 +41,12 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(layout: &'a Layout, file: &'a [u8]) -> Self {
+        let origin = Arc::new(Origin::new(StreamKey(7)));
         let mut reader = Self {
             layout,
             file,
-            units: Assembler::new(&Arc::new(Origin::new(StreamKey(7)))),
+            units: Assembler::new(&origin),
+            origin,
             offset: 0,
             tick: Duration::ZERO,
             tally: Tally::default(),
@@ -88,11 +91,7 @@ impl<'a> Reader<'a> {
     }
 
     fn batch(&self, block: Bytes) -> Batch {
-        Batch::new(block, self.units_origin(), Receipt::new(Arc::new(Nobody), 0))
-    }
-
-    fn units_origin(&self) -> Arc<Origin> {
-        Arc::new(Origin::new(StreamKey(7)))
+        Batch::new(block, self.origin.clone(), Receipt::new(Arc::new(Nobody), 0))
     }
 
     fn wait(&mut self, time: Duration) {
@@ -154,10 +153,10 @@ fn layout(framing: Framing) -> Layout {
     Layout::new(Decoder { codec: Codec::Bytes, max_line_bytes: 40 }, framing)
 }
 
-fn multiline(settings: &str) -> Option<Multiline> {
+fn multiline(settings: &str) -> Multiline {
     let settings: MultilineSettings = toml::from_str(settings).unwrap();
     assert!(settings.faults().is_empty(), "{:?}", settings.faults());
-    Some(settings.rules().unwrap())
+    settings.rules().unwrap()
 }
 
 fn texts(found: &[Record]) -> Vec<&str> {
@@ -261,7 +260,7 @@ fn a_chain_that_nobody_goes_on_with_is_passed_on_in_time() {
 
 #[test]
 fn what_one_file_begins_the_next_one_ends() {
-    let layout = layout(Framing::Container).with_multiline(multiline("preset = 'java'"));
+    let layout = layout(Framing::Container).with_multiline(Some(multiline("preset = 'java'")));
     let old = format!("{T} stdout F boom\n{T} stdout P \tat \n{T} stderr P one \n");
     let new = format!("{T} stderr F two\n{T} stdout F a.B.c(B.java:1)\n{T} stdout F next\n{T} stderr F next\n");
     let mut first = Reader::new(&layout, old.as_bytes());
@@ -327,7 +326,7 @@ fn a_delimiter_of_ones_own() {
 #[test]
 fn groups_end_with_their_time_their_lines_and_their_bytes() {
     let rules = "mode = 'continue_through'\nstart_pattern = '^[^ ]'\ncondition_pattern = '^ '\ntimeout_ms = 1000\nmax_lines = 3\nmax_bytes = 30";
-    let layout = layout(Framing::Lines).with_multiline(multiline(rules));
+    let layout = layout(Framing::Lines).with_multiline(Some(multiline(rules)));
     let file = b"head\n a\n b\n c\n d\nother\n 0123456789012345678901234\nlast\n";
     let mut reader = Reader::new(&layout, file);
     reader.read(1000, file.len());
@@ -344,7 +343,7 @@ fn groups_end_with_their_time_their_lines_and_their_bytes() {
 #[test]
 fn groups_end_by_the_time_that_lines_tell_and_before_json() {
     let rules = "mode = 'halt_before'\nstart_pattern = ''\ncondition_pattern = '^#'\ntimeout_ms = 1000";
-    let layout = layout(Framing::Container).with_multiline(multiline(rules));
+    let layout = layout(Framing::Container).with_multiline(Some(multiline(rules)));
     let at = |second: &str, text: &str| format!("2026-11-21T01:30:{second}Z stdout F {text}\n");
     let file = [
         at("00.0", "# one"),

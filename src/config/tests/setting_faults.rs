@@ -48,7 +48,7 @@ buffer = { type = 'memory', max_events = 500 }
     4 | fingerprint.strategy = 'checksum'
       | ^^^^^^^^^^^ left out
       |
-      = help: a file is known by its device, its inode and its first bytes together, also one shorter than a line
+      = help: a file is known by its first bytes, those before its position and its inode together: also one shorter than a line, and all that begin alike
 
     error[E040]: `snappy` for `compression` in sink `out` is a value of Vector that is written otherwise here
       --> levada.toml:10:15

@@ -67,7 +67,9 @@ impl Inspect for FileInspect {
         // Whoever has it.
         let survey = Survey::of(lanes.len() + 1);
         let order = || Box::new(Order { id: *id, wish: wish.clone(), answer: Arc::downgrade(&survey) });
-        lanes.iter().for_each(|lane| lane.post(Letter::Set(order())));
+        for lane in lanes {
+            lane.post(Letter::Set(order()));
+        }
         self.0.notes.post(Note::Set(order()));
         let (mut answers, missing) = survey.wait();
         let late =

@@ -95,9 +95,9 @@ mod tests {
         bucket.spend(299);
         assert_eq!(bucket.due(start), Some(start + Duration::from_secs(2)));
         assert_eq!(bucket.due(start + Duration::from_secs(2)), None);
-        assert_eq!(bucket.due(start + Duration::from_secs(60)), None);
+        assert_eq!(bucket.due(start + Duration::from_mins(1)), None);
         bucket.spend(100);
-        let later = start + Duration::from_secs(60);
+        let later = start + Duration::from_mins(1);
         assert_eq!(
             bucket.due(later),
             Some(later + Duration::from_millis(10)),

@@ -30,6 +30,7 @@
 mod board;
 mod claim;
 mod discovery;
+mod endings;
 mod enlist;
 mod fingerprint;
 mod globs;
@@ -37,6 +38,7 @@ mod gz;
 mod input;
 mod inspect;
 pub(super) mod job;
+mod keep;
 mod lane;
 mod legacy;
 mod limits;

@@ -91,11 +91,15 @@ mod tests {
     #[test]
     fn files_take_turns_or_the_oldest_is_read_first() {
         let mut schedule = Schedule::new(false);
-        [3, 1, 2].into_iter().for_each(|id| schedule.push(id));
+        for id in [3, 1, 2] {
+            schedule.push(id);
+        }
         schedule.push_front(9);
         assert_eq!(order(&mut schedule), [9, 3, 1, 2]);
         let mut schedule = Schedule::new(true);
-        [3, 1, 2].into_iter().for_each(|id| schedule.push(id));
+        for id in [3, 1, 2] {
+            schedule.push(id);
+        }
         schedule.push_front(9);
         assert_eq!(order(&mut schedule), [1, 2, 3, 9]);
     }

@@ -45,7 +45,8 @@ impl Start {
             return Err(format!("byte {offset} is beyond the end of `{}`; see `levada files`", wish.path.display()));
         };
         if !wish.force
-            && let Some(begin) = line_around(file, offset, layout).map_err(unread)?
+            && let begin = line_begin(file, offset, layout).map_err(unread)?
+            && begin != Some(offset)
         {
             let begin = begin.map_or_else(String::new, |begin| format!(" that begins at byte {begin}"));
             return Err(format!(
@@ -57,14 +58,14 @@ impl Start {
     }
 }
 
-/// Is `offset` inside a line? Then also where that begins, if that is near.
-fn line_around(file: &mut Input, offset: u64, layout: &Layout) -> io::Result<Option<Option<u64>>> {
+/// Where the line begins that `offset` is in, if that is near; `offset` itself if it begins one.
+fn line_begin(file: &mut Input, offset: u64, layout: &Layout) -> io::Result<Option<u64>> {
     let mut before = vec![0; LOOK_BACK.min(offset as usize)];
     let from = offset - before.len() as u64;
     let got = file.read(&mut before, from)?;
     before.truncate(got);
-    let begin = layout.last_begin(&before).map(|at| from + at as u64).or((from == 0).then_some(0));
-    Ok((begin != Some(offset)).then_some(begin))
+    let begin = layout.last_begin(&before).map(|at| from + at as u64);
+    Ok(begin.or((from == 0).then_some(0)))
 }
 
 impl Tail {

@@ -100,7 +100,8 @@ impl Tail {
     }
 
     fn state_of(&self, job: &Job, size: u64, is_starved: bool) -> (FileState, Option<String>) {
-        let is_torn = self.remains > 0 && self.seen.is_some_and(|seen| seen.size == size);
+        let has_rest = self.remains > 0 && self.seen.is_some_and(|seen| seen.size == size);
+        let is_torn = has_rest || self.stream.units.is_holding() && self.stream.tracker.is_idle();
         let rotated = || self.left_since.map(|_| "rotated or deleted: closed when nothing more comes".to_owned());
         if let (None, Some(why)) = (&self.input, self.given_up) {
             let reason = match why {
@@ -123,7 +124,7 @@ impl Tail {
             State::Ready => (FileState::Reading, None),
             State::Waits(_) => (FileState::RateLimited, None),
             State::Sleeps(_) | State::Rests if is_torn => {
-                (FileState::Quiet, Some("the last line has no end yet".to_owned()))
+                (FileState::Quiet, Some("the last line or group of lines has no end yet".to_owned()))
             }
             State::Sleeps(_) | State::Rests => (FileState::Quiet, rotated()),
         }
@@ -180,12 +181,13 @@ mod tests {
         let mut standing = Standing::new(100);
         let start = standing.window.0;
         let at = |millis| start + Duration::from_millis(millis);
+        let whole = |rate: f64| rate.round() as u64;
         standing.read_to(600, at(500));
-        assert_eq!(standing.rate(600, at(600)), 0.0, "the first second is not over");
+        assert_eq!(whole(standing.rate(600, at(600))), 0, "the first second is not over");
         standing.read_to(1100, at(1000));
-        assert_eq!(standing.rate(1100, at(1500)), 1000.0);
-        assert_eq!(standing.rate(1100, at(11_000)), 0.0);
+        assert_eq!(whole(standing.rate(1100, at(1500))), 1000);
+        assert_eq!(whole(standing.rate(1100, at(11_000))), 0);
         standing.read_to(50, at(11_000));
-        assert_eq!(standing.rate(50, at(11_100)), 0.0, "going back is no speed");
+        assert_eq!(whole(standing.rate(50, at(11_100))), 0, "going back is no speed");
     }
 }

@@ -69,7 +69,9 @@ mod tests {
         let (mut given, missing) = survey.wait();
         given.sort_unstable();
         assert_eq!((given, missing), (vec![1, 2], 0));
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         let gone = Arc::downgrade(&survey);
         drop(survey);
         Survey::answer(&gone, || panic!("nobody waits"));

@@ -26,6 +26,7 @@ const LEAVING_WEIGHT: i64 = 4;
 const RELEASE_BYTES: u64 = 1 << 20;
 
 /// A file that is followed.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Tail {
     pub(super) id: FileId,
     /// None of what was truncated away: it waits for receipts, and for a copy.

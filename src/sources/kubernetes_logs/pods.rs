@@ -26,7 +26,7 @@ const OPTIONS: MatchOptions =
 pub(super) struct Pods {
     logs_dir: PathBuf,
     namespaces: Choice,
-    pods: Choice,
+    names: Choice,
     containers: Choice,
     paths: Choice,
     own: Own,
@@ -96,7 +96,7 @@ impl Pods {
         Self {
             logs_dir: std::path::absolute(&settings.logs_dir).unwrap_or_else(|_| settings.logs_dir.clone()),
             namespaces: Choice::new(&settings.include_namespaces, &settings.exclude_namespaces),
-            pods: Choice::new(&settings.include_pods, &settings.exclude_pods),
+            names: Choice::new(&settings.include_pods, &settings.exclude_pods),
             containers: Choice::new(&settings.include_containers, &settings.exclude_containers),
             paths: Choice::new(&settings.include_paths_glob_patterns, &settings.exclude_paths_glob_patterns),
             own,
@@ -109,7 +109,7 @@ impl Pods {
 
     fn takes_pod(&self, folder: &Path) -> bool {
         let Some(pod) = folder.file_name().and_then(|name| name.to_str()).and_then(Pod::parse) else { return false };
-        self.namespaces.takes(pod.namespace) && self.pods.takes(pod.name) && !self.own.is(pod)
+        self.namespaces.takes(pod.namespace) && self.names.takes(pod.name) && !self.own.is(pod)
     }
 
     fn takes_container(&self, folder: &Path) -> bool {

@@ -32,6 +32,7 @@ pub enum Metadata {
 /// Reads the logs of the containers on this node.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct KubernetesLogsSettings {
     /// The folder in which the kubelet keeps the logs of pods (its `podLogsDir`).
     #[serde(default = "logs_dir")]

@@ -81,7 +81,7 @@ proptest! {
         quanta in prop::collection::vec(0..40_usize, 0..120),
         restart in 0..60_usize,
     ) {
-        let layout = layout(Framing::Container).with_multiline(rules.and_then(multiline));
+        let layout = layout(Framing::Container).with_multiline(rules.map(multiline));
         check(&layout, &container(&lines, is_docker), &quanta, restart)?;
     }
 
@@ -95,7 +95,7 @@ proptest! {
         restart in 0..30_usize,
     ) {
         let charset = if is_wide { charset("utf-16le").unwrap() } else { Charset::default() };
-        let layout = layout(Framing::Lines).with_text(delimiter, charset).with_multiline(rules.and_then(multiline));
+        let layout = layout(Framing::Lines).with_text(delimiter, charset).with_multiline(rules.map(multiline));
         let file = if is_wide { text.encode_utf16().flat_map(u16::to_le_bytes).collect() } else { text.into_bytes() };
         check(&layout, &file, &quanta, restart)?;
     }

@@ -49,7 +49,8 @@ impl Engine {
     pub(super) fn turn(&mut self) -> bool {
         self.now += Duration::from_millis(5);
         let mut letters = Vec::new();
-        self.readers.iter_mut().fold(false, |did, reader| reader.step(self.now, &mut letters) || did)
+        let did = self.readers.iter_mut().map(|reader| reader.step(self.now, &mut letters));
+        did.filter(|did| *did).count() > 0
     }
 
     /// Looks and reads until files that have left are closed.

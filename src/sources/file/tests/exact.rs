@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::engine::Engine;
 use super::{Bench, append, errors};
+use crate::component::clock;
 use crate::component::test_kit::Catcher;
 
 /// A bench whose file is named, not found by a pattern.
@@ -19,6 +20,10 @@ fn gzip(plain: &Path, packed: &Path) {
     encoder.write_all(&fs::read(plain).unwrap()).unwrap();
     encoder.finish().unwrap();
     fs::remove_file(plain).unwrap();
+}
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(clock::now() as u64)
 }
 
 fn sorted(outlet: &Catcher) -> Vec<String> {
@@ -58,7 +63,7 @@ fn what_was_rotated_and_compressed_while_it_was_down_is_caught_up_oldest_first()
     for (name, line) in [("app.log.2", "4\n"), ("app.log.1", "5\n"), ("app.log", "6\n")] {
         bench.append(name, line);
         // Their times of modification tell their order.
-        let at = std::time::SystemTime::now() + Duration::from_secs(line.as_bytes()[0].into());
+        let at = now() + Duration::from_secs(line.as_bytes()[0].into());
         fs::File::options().append(true).open(bench.path(name)).unwrap().set_modified(at).unwrap();
     }
     append(&bench.path("app.log.2.tmp"), b"half");
@@ -76,7 +81,7 @@ fn what_was_rotated_and_compressed_while_it_was_down_is_caught_up_oldest_first()
 #[test]
 fn what_was_rotated_before_the_path_was_followed_is_left() {
     let (bench, outlet) = named("");
-    let old = std::time::SystemTime::now() - Duration::from_hours(1);
+    let old = now() - Duration::from_hours(1);
     bench.append("app.log.1", "old\n");
     fs::File::options().append(true).open(bench.path("app.log.1")).unwrap().set_modified(old).unwrap();
     bench.append("app.log", "new\n");
@@ -233,7 +238,7 @@ fn a_rotated_file_has_as_long_as_it_is_told() {
     engine.settle();
     fs::rename(bench.path("app.log"), bench.path("elsewhere")).unwrap();
     engine.settle();
-    engine.pass(Duration::from_secs(120));
+    engine.pass(Duration::from_mins(2));
     outlet.accept_all();
     engine.settle();
     engine.settle();
@@ -259,7 +264,7 @@ fn a_compressed_file_that_is_damaged_is_told_of_and_given_up() {
 fn idle_files_are_closed_beyond_the_bound_and_opened_again_when_they_are_written_to() {
     let bench = Bench::with("max_open_files = 2");
     let outlet = Catcher::default();
-    let old = std::time::SystemTime::now() - Duration::from_mins(1);
+    let old = now() - Duration::from_mins(1);
     for file in 0..6 {
         let name = format!("{file}.log");
         bench.append(&name, format!("{file} a\n"));
@@ -331,18 +336,18 @@ fn a_link_whose_target_is_not_there_is_told_of() {
 
 #[test]
 fn a_younger_file_of_a_path_waits_for_the_older() {
-    let (bench, outlet) = named("max_read_bytes = 2");
-    outlet.refuse(|record| record.text() == b"2");
-    bench.append("app.log", "1\n2\n");
+    let (bench, outlet) = named("max_read_bytes = 4");
+    outlet.refuse(|record| record.text() == b"002");
+    bench.append("app.log", "001\n002\n");
     let mut engine = Engine::start(&bench, &outlet);
     engine.settle();
     fs::rename(bench.path("app.log"), bench.path("app.log.1")).unwrap();
-    bench.append("app.log", "3\n");
+    bench.append("app.log", "003\n");
     engine.settle();
-    assert_eq!(outlet.lines(), ["1"], "2 waits, and so does what came after it");
+    assert_eq!(outlet.lines(), ["001"], "002 waits, and so does what came after it");
     outlet.accept_all();
     engine.settle();
-    assert_eq!(outlet.lines(), ["1", "2", "3"]);
+    assert_eq!(outlet.lines(), ["001", "002", "003"]);
 }
 
 #[test]

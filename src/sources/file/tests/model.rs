@@ -226,9 +226,9 @@ impl World {
     fn stall(&mut self) -> &'static str {
         self.is_stalled = !self.is_stalled;
         if self.is_stalled {
-            self.outlet.refuse(|_| true)
+            self.outlet.refuse(|_| true);
         } else {
-            self.outlet.accept_all()
+            self.outlet.accept_all();
         }
         "stall or not"
     }
