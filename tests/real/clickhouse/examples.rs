@@ -11,6 +11,9 @@ use crate::agent::Home;
 use crate::is_asked;
 use crate::server::{Kind, Server, shared};
 
+/// Lines of the flows that are logged.
+const LINES: usize = 6_000;
+
 /// Makes the tables of a file below `deploy/clickhouse`, twice: it may be run again.
 fn deploy(server: &Server, name: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/clickhouse").join(name);
@@ -41,7 +44,6 @@ fn g4_logs_stand_in_clickhouse_with_all_their_fields() {
     if !is_asked("g4_logs_stand_in_clickhouse_with_all_their_fields") {
         return;
     }
-    const LINES: usize = 6_000;
     let (server, home) = (shared(Kind::ClickHouse), Home::new());
     deploy(server, "go2asia_logs.sql");
     let (mut flows, mut text) = (Flows::new(10), String::new());

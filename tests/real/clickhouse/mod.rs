@@ -11,6 +11,12 @@ use crate::is_asked;
 use crate::lines;
 use crate::server::{Kind, Server, shared};
 
+/// Lines that are sent in each way of packing.
+const LINES: u64 = 20_000;
+/// Lines before the server is killed, and all of them.
+const FIRST: u64 = 60_000;
+const ALL: u64 = 80_000;
+
 /// Runs a statement; what it gives, or what the server says of it.
 fn ask(server: &Server, password: &str, sql: &str) -> Result<String, String> {
     let mut curl = Command::new("curl");
@@ -68,7 +74,6 @@ fn clickhouse_takes_every_line_once_however_it_is_packed() {
     if !is_asked("clickhouse_takes_every_line_once_however_it_is_packed") {
         return;
     }
-    const LINES: u64 = 20_000;
     for compression in ["none", "gzip", "zstd"] {
         let (server, home, table) = (shared(Kind::ClickHouse), Home::new(), format!("every_line_{compression}"));
         create(server, &table, "");
@@ -100,8 +105,6 @@ fn a_killed_clickhouse_loses_and_repeats_nothing() {
     if !is_asked("a_killed_clickhouse_loses_and_repeats_nothing") {
         return;
     }
-    const FIRST: u64 = 60_000;
-    const ALL: u64 = 80_000;
     let (server, home) = (Server::start(Kind::ClickHouse, &[]), Home::new());
     create(&server, "killed", "");
     lines::append(&home.input(), 0..FIRST, lines::plain);

@@ -95,7 +95,7 @@ fn a_missing_table_holds_its_lines_until_it_is_there() {
     }
     let (server, home) = (shared(Kind::ClickHouse), Home::new());
     create(server, "door_open", "");
-    let door = |number: u64| format!(",\"door\":\"{}\"", if number % 2 == 0 { "open" } else { "shut" });
+    let door = |number: u64| format!(",\"door\":\"{}\"", if number.is_multiple_of(2) { "open" } else { "shut" });
     lines::append(&home.input(), 0..1000, door);
 
     let agent = home.launch(&config(&home, server, "table = \"door_{{ door }}\"\nbatch.max_events = 100"));
