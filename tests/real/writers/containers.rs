@@ -31,6 +31,7 @@ fn kubelet_rotates_under_conmon() {
     let agent = home.launch(&config(&home));
     let mut conmon = plain(&home, &bundle, &log);
     let output = home.as_ref().join("out.ndjson");
+    agent.wait("conmon", || log.exists());
     for rotation in 0..ROTATIONS as u64 {
         let enough = rotation * (2 * LINES / ROTATIONS as u64);
         agent.wait("some lines", || Tally::read(&output).len() >= enough);
