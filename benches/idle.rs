@@ -80,12 +80,12 @@ fn measure(folder: &Path) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("threads can be started");
     let thread = std::thread::spawn(move || runtime.block_on(running));
     while meters.received_events() < (FOLDERS * FILES_IN_EACH) as u64 {
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::park_timeout(Duration::from_millis(100));
     }
-    std::thread::sleep(WARM_UP);
+    std::thread::park_timeout(WARM_UP);
     let before = on_processors();
-    std::thread::sleep(MEASURED);
-    let used = on_processors() - before;
+    std::thread::park_timeout(MEASURED);
+    let used = on_processors().saturating_sub(before);
     stop.request(Instant::now() + Duration::from_secs(10));
     thread.join().expect("the source ends");
     used

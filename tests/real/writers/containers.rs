@@ -26,7 +26,8 @@ fn kubelet_rotates_under_conmon() {
     let log = log(&home);
     let bundle = home.as_ref().join("bundle");
     fs::create_dir_all(&bundle).unwrap();
-    fs::write(bundle.join("cmd"), program(0.0)).unwrap();
+    // Slow enough to be there until the last rotation.
+    fs::write(bundle.join("cmd"), program(0.002)).unwrap();
 
     let agent = home.launch(&config(&home));
     let mut conmon = plain(&home, &bundle, &log);
@@ -67,14 +68,13 @@ fn conmon_replaces_the_file_at_its_own_limit() {
 /// Both streams, numbered, with a pause in seconds after each pair. Every hundredth line is longer than one read of
 /// conmon, so it comes in parts.
 fn program(pause: f64) -> String {
-    let pause = if pause > 0.0 { format!("sleep {pause}; ") } else { String::new() };
     format!(
         "long=x; for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do long=$long$long; done\n\
          i=0; while [ $i -lt {LINES} ]; do\n\
          [ $((i % 100)) = 7 ] && text=$long || text=short\n\
          echo \"{{\\\"stream_name\\\":\\\"stdout\\\",\\\"seq\\\":$i,\\\"message\\\":\\\"$text\\\"}}\"\n\
          echo \"{{\\\"stream_name\\\":\\\"stderr\\\",\\\"seq\\\":$i,\\\"message\\\":\\\"$text\\\"}}\" >&2\n\
-         {pause}i=$((i + 1)); done\n"
+         sleep {pause}; i=$((i + 1)); done\n"
     )
 }
 
