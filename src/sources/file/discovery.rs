@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -36,6 +35,8 @@ const SHORTEST_REST: Duration = Duration::from_millis(5);
 pub(super) struct Discovery {
     pub(super) job: Arc<Job>,
     pub(super) lanes: Vec<Arc<Mailbox<Letter>>>,
+    /// The lane that got the last new path.
+    turn: usize,
     pub(super) live: HashMap<Node, Live>,
     pub(super) nodes: HashMap<FileId, Node>,
     /// Files that are not to be read, as they stood: copies of others, and what was rotated before the first look.
@@ -91,6 +92,7 @@ impl Discovery {
             },
             job,
             lanes,
+            turn: 0,
             live: HashMap::new(),
             nodes: HashMap::new(),
             passed: HashMap::new(),
@@ -363,10 +365,15 @@ impl Discovery {
         }
     }
 
-    /// The lane of the files that stood at one path.
-    pub(super) fn lane(&self, path: &Path) -> Arc<Mailbox<Letter>> {
-        let mut hasher = DefaultHasher::new();
-        self.families.base(path).hash(&mut hasher);
-        self.lanes[hasher.finish() as usize % self.lanes.len()].clone()
+    /// The lane that follows the file which stood last at `base`.
+    pub(super) fn home(&self, base: &Path) -> Option<Arc<Mailbox<Letter>>> {
+        let node = self.nodes.get(self.newest.get(base)?)?;
+        Some(self.live.get(node)?.route.lane.clone())
+    }
+
+    /// The lane of what comes to a new path: they take turns, so that each has as many.
+    pub(super) fn next_lane(&mut self) -> Arc<Mailbox<Letter>> {
+        self.turn = (self.turn + 1) % self.lanes.len();
+        self.lanes[self.turn].clone()
     }
 }

@@ -120,7 +120,9 @@ impl Discovery {
         tracing::debug!(path = %file.path.display(), id, offset = entry.at.offset, "file is found");
         let has_left = self.has_left_place(&file.path);
         if has_left && entry.at.offset > 0 && file.ends_at(entry.at.offset).unwrap_or(false) {
-            let route = Route { id, lane: self.lane(&file.path), is_told: Arc::default() };
+            let home = self.home(self.families.base(&file.path));
+            let lane = home.unwrap_or_else(|| self.lanes[id as usize % self.lanes.len()].clone());
+            let route = Route { id, lane, is_told: Arc::default() };
             self.nodes.insert(id, file.node);
             let closed = Some(file.seen);
             self.live.insert(file.node, Live { route, path: file.path, has_left, closed });

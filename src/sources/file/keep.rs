@@ -91,7 +91,7 @@ impl Discovery {
     pub(super) fn hand_out(&mut self, now: Instant) {
         for (id, found, entry) in std::mem::take(&mut self.waiting) {
             let base = self.families.base(&found.path).to_owned();
-            let lane = self.lane(&found.path);
+            let lane = self.home(&base).unwrap_or_else(|| self.next_lane());
             let has_left = self.has_left_place(&found.path);
             let mut tail = Tail::new(id, Some(found.input), &entry, (&self.job, lane.clone(), now));
             tail.left_since = has_left.then_some(now);
