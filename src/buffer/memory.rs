@@ -20,6 +20,8 @@ pub enum WhenFull {
     Block,
     /// It is dropped and counted.
     DropNewest,
+    /// What has waited longest is dropped and counted.
+    DropOldest,
 }
 
 /// Is given batches on the thread that offers them.
@@ -185,6 +187,12 @@ impl Queue {
         .await
     }
 
+    /// All that is queued now.
+    #[cfg(test)]
+    pub(crate) fn try_take_all(&self) -> Poll<Option<Vec<Batch>>> {
+        self.try_take(usize::MAX)
+    }
+
     fn try_take(&self, bytes: usize) -> Poll<Option<Vec<Batch>>> {
         let mut state = self.lock();
         if state.haste == Haste::Asked {
@@ -223,22 +231,48 @@ impl Queue {
             return Ok(());
         }
         let (weight, events) = (batch.weight(), batch.len());
+        let mut dropped = Vec::new();
         if state.bytes > 0 && state.bytes + weight > state.max_size {
-            if state.when_full == WhenFull::Block {
-                return Err(batch);
+            match state.when_full {
+                WhenFull::Block => return Err(batch),
+                WhenFull::DropNewest => {
+                    drop(state);
+                    self.drop_all([batch]);
+                    return Ok(());
+                }
+                WhenFull::DropOldest => dropped = state.make_room(weight),
             }
-            drop(state);
-            self.meters.discarded(Reason::BufferFull, events);
-            batch.settle(Outcome::Dropped);
-            return Ok(());
         }
         state.bytes += weight;
         state.batches.push_back((batch, weight));
         self.meters.buffer(state.bytes, state.max_size);
         drop(state);
+        self.drop_all(dropped);
         self.meters.received(events, 0);
         self.filled.wake();
         Ok(())
+    }
+
+    /// Lets go of batches by policy. Not under the lock: receipts resolve here.
+    fn drop_all(&self, batches: impl IntoIterator<Item = Batch>) {
+        for batch in batches {
+            self.meters.discarded(Reason::BufferFull, batch.len());
+            batch.settle(Outcome::Dropped);
+        }
+    }
+}
+
+impl State {
+    /// Takes out what has waited longest until `weight` more fits, or nothing is left.
+    fn make_room(&mut self, weight: usize) -> Vec<Batch> {
+        let mut dropped = Vec::new();
+        while self.bytes + weight > self.max_size
+            && let Some((batch, bytes)) = self.batches.pop_front()
+        {
+            self.bytes -= bytes;
+            dropped.push(batch);
+        }
+        dropped
     }
 }
 

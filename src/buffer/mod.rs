@@ -1,5 +1,7 @@
-//! What stands before a sink: a queue bounded in bytes.
+//! What stands before a sink: a queue bounded in bytes, and before that a log on disk where the sink asks for one.
 
+mod disk;
 mod memory;
 
+pub use disk::{DiskBuffer, DiskOptions, Entrance, Ingredients};
 pub use memory::{Passage, Queue, WhenFull};

@@ -5,6 +5,12 @@ use std::time::Instant;
 
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+mod buffer;
+
+pub use buffer::BufferMeters;
+
+use buffer::BufferFamilies;
+
 use super::reason::Reason;
 use super::utilization::{AtWork, Seat, Utilization, Work};
 
@@ -39,6 +45,7 @@ struct Inner {
     table_reloads: IntCounterVec,
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
+    buffers: BufferFamilies,
     utilization: Utilization,
 }
 
@@ -85,6 +92,7 @@ impl Default for Families {
             scrubbed: counter("levada_scrubbed_values_total", "Values masked, by detector.", &["detector"]),
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
+            buffers: BufferFamilies::new(&registry),
             utilization: Utilization::new(utilization),
             table_reloads,
             registry,
@@ -174,6 +182,14 @@ impl Meters {
         if events > 0 {
             self.0.discarded[reason as usize].inc_by(events as u64);
         }
+        if events > 0 && reason == Reason::BufferFull {
+            self.0.families.0.buffers.discarded(&self.values(), events);
+        }
+    }
+
+    /// Figures of the disk buffer in front of the component: from now on they are shown.
+    pub fn of_buffer(&self) -> BufferMeters {
+        self.0.families.0.buffers.of_disk(&self.values())
     }
 
     /// Records that share `key` went no further: counted besides [`discarded`](Self::discarded). Whoever calls it bounds

@@ -1,0 +1,262 @@
+//! The disk buffer in front of a sink: takes batches on any thread, stores them on a thread of its own, and feeds the
+//! sink's queue, which holds what of the log is in memory.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Wake, Waker};
+use std::time::Instant;
+
+use super::log::Options;
+use super::worker::Worker;
+use super::write::Parcel;
+use crate::buffer::Queue;
+use crate::component::meters::Meters;
+use crate::component::outlet::Inlet;
+use crate::component::signal::Waiters;
+use crate::event::{Batch, Budget};
+
+/// What waits for the disk at most; the group that is being written is as much again.
+const PENDING: usize = 16 << 20;
+
+/// What a disk buffer is made of.
+pub struct Ingredients {
+    /// Its folder: made where it is missing.
+    pub folder: PathBuf,
+    /// How it behaves.
+    pub options: Options,
+    /// The sink's queue, bounded by what of the log may be in memory.
+    pub queue: Arc<Queue>,
+    /// The sink's figures.
+    pub meters: Meters,
+    /// The process's memory.
+    pub budget: Budget,
+}
+
+/// A disk buffer. It belongs to the sink's id: a changed sink takes it over.
+#[derive(Debug)]
+pub struct DiskBuffer {
+    shared: Arc<Shared>,
+    meters: Meters,
+}
+
+/// What both sides see.
+#[derive(Debug)]
+pub(super) struct Shared {
+    mail: Mutex<Mail>,
+    /// Something came for the thread.
+    came: Condvar,
+    room: Waiters,
+    ended: Waiters,
+}
+
+/// What waits for the thread.
+#[derive(Debug)]
+pub(super) struct Mail {
+    pub(super) parcels: VecDeque<Parcel>,
+    pub(super) bytes: usize,
+    /// When the first of them came.
+    pub(super) since: Option<Instant>,
+    pub(super) options: Options,
+    /// Are there outcomes, or is there room in the queue?
+    pub(super) is_rung: bool,
+    /// How many can write to it.
+    doors: usize,
+    pub(super) phase: Phase,
+}
+
+/// Where its life stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    /// Nobody writes to it any more; the sink still has some of it.
+    Closed,
+    /// The sink has ended, too.
+    Finishing,
+    /// Its thread is gone, and the folder is free.
+    Ended,
+}
+
+impl DiskBuffer {
+    /// A buffer at work. What the folder holds goes to `queue` from now on; a folder that cannot be opened is tried
+    /// again until it can.
+    pub fn start(made_of: Ingredients) -> Arc<Self> {
+        let Ingredients { options, ref meters, .. } = made_of;
+        let mail = Mail {
+            parcels: VecDeque::new(),
+            bytes: 0,
+            since: None,
+            options,
+            is_rung: true,
+            doors: 0,
+            phase: Phase::Open,
+        };
+        let shared = Arc::new(Shared {
+            mail: Mutex::new(mail),
+            came: Condvar::new(),
+            room: Waiters::default(),
+            ended: Waiters::default(),
+        });
+        let meters = meters.clone();
+        made_of.queue.enter();
+        let worker = Worker::new(made_of, shared.clone());
+        let spawned = std::thread::Builder::new().name("buffer".to_owned()).spawn(move || worker.run());
+        if let Err(error) = spawned {
+            tracing::error!(component_id = meters.label().id, %error, "cannot start the thread of the buffer");
+        }
+        Arc::new(Self { shared, meters })
+    }
+
+    /// Takes other settings; what is stored stays.
+    pub fn configure(&self, options: Options) {
+        self.shared.lock().options = options;
+        self.shared.came.notify_one();
+        self.shared.room.wake();
+    }
+
+    /// One more can write to it; false if it has ended: then there has to be another.
+    pub fn enter(&self) -> bool {
+        let mut mail = self.shared.lock();
+        if mail.phase == Phase::Ended {
+            return false;
+        }
+        mail.doors += 1;
+        mail.phase = Phase::Open;
+        drop(mail);
+        self.shared.came.notify_one();
+        true
+    }
+
+    /// One less can write to it. The last one closes it: it stores what it was given, and hands out no more.
+    pub fn leave(&self) {
+        let mut mail = self.shared.lock();
+        mail.doors -= 1;
+        if mail.doors == 0 && mail.phase == Phase::Open {
+            mail.phase = Phase::Closed;
+        }
+        drop(mail);
+        self.shared.came.notify_one();
+    }
+
+    /// The sink has ended: if nobody writes to it any more it writes down what is settled, and lets its folder go.
+    pub async fn finish(&self) {
+        let mut mail = self.shared.lock();
+        if mail.phase == Phase::Closed {
+            mail.phase = Phase::Finishing;
+        }
+        drop(mail);
+        self.shared.came.notify_one();
+        poll_fn(|cx| {
+            self.shared.ended.leave(cx.waker());
+            let is_over = matches!(self.shared.lock().phase, Phase::Ended | Phase::Open);
+            if is_over { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    fn offer(&self, batch: Batch, is_counted: bool, waker: &Waker) -> Result<(), Batch> {
+        if batch.is_empty() {
+            batch.close();
+            return Ok(());
+        }
+        let batch = if batch.is_sparse() { batch.compact() } else { batch };
+        let Err(batch) = self.try_put(batch, is_counted) else { return Ok(()) };
+        self.shared.room.leave(waker);
+        // Room that came between the first try and the registration would wake nobody.
+        self.try_put(batch, is_counted)
+    }
+
+    fn try_put(&self, batch: Batch, is_counted: bool) -> Result<(), Batch> {
+        let mut mail = self.shared.lock();
+        if mail.phase == Phase::Ended {
+            // Its receipts say failed.
+            drop(mail);
+            return Ok(());
+        }
+        let (weight, events) = (batch.weight(), batch.len());
+        let most = (PENDING as u64).min(mail.options.max_size) as usize;
+        if mail.bytes > 0 && mail.bytes + weight > most {
+            return Err(batch);
+        }
+        mail.bytes += weight;
+        mail.parcels.push_back(Parcel::new(batch, is_counted));
+        let is_first = mail.since.is_none();
+        mail.since.get_or_insert_with(Instant::now);
+        let is_enough = mail.bytes >= super::worker::ENOUGH && mail.bytes - weight < super::worker::ENOUGH;
+        drop(mail);
+        self.meters.received(events, 0);
+        if is_first || is_enough {
+            self.shared.came.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for DiskBuffer {
+    fn drop(&mut self) {
+        let mut mail = self.shared.lock();
+        if mail.phase != Phase::Ended {
+            mail.phase = Phase::Finishing;
+        }
+        drop(mail);
+        self.shared.came.notify_one();
+    }
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for something to come, or until then.
+    pub(super) fn wait<'m>(&self, mail: MutexGuard<'m, Mail>, until: Option<Instant>) -> MutexGuard<'m, Mail> {
+        let Some(until) = until else { return self.came.wait(mail).unwrap_or_else(PoisonError::into_inner) };
+        let left = until.saturating_duration_since(Instant::now());
+        self.came.wait_timeout(mail, left).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// There is room for more.
+    pub(super) fn has_room(&self) {
+        self.room.wake();
+    }
+
+    /// The thread is gone. What is left was not stored: its receipts say failed.
+    pub(super) fn end(&self) {
+        let mut mail = self.lock();
+        mail.phase = Phase::Ended;
+        mail.bytes = 0;
+        let parcels = std::mem::take(&mut mail.parcels);
+        drop(mail);
+        drop(parcels);
+        self.room.wake();
+        self.ended.wake();
+    }
+}
+
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.lock().is_rung = true;
+        self.came.notify_one();
+    }
+}
+
+/// A way into a disk buffer.
+#[derive(Debug)]
+pub struct Entrance {
+    /// Where it leads.
+    pub buffer: Arc<DiskBuffer>,
+    /// Do positions tell that a record is read again? Not of what comes through a step that holds records, or was
+    /// refused elsewhere: it may come in another order.
+    pub is_counted: bool,
+}
+
+impl Inlet for Entrance {
+    fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
+        self.buffer.offer(batch, self.is_counted, waker)
+    }
+}

@@ -1,0 +1,304 @@
+//! Opening a log after whatever happened to it.
+//!
+//! Only heads and the last segment are read; older segments are checked as their frames' turn comes. What is in the last
+//! one is made durable before it is trusted: after a kill it may be in the page cache alone.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+
+use super::acks::Acks;
+use super::frame;
+use super::ledger::{self, Found as FoundLedger, Ledger};
+use super::log::{Log, Options, Segment, Tools, first_of};
+use super::positions::Positions;
+use super::read::Reader;
+use super::scan::{Found, Scanner};
+use super::segment::{self, Kind};
+use super::storage::{Create, Disk, QUARANTINE, write_all};
+use super::write::Writer;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// Bytes of an end that was torn, and is cut off.
+    pub(crate) torn: u64,
+    /// Files that could not be read as segments.
+    pub(crate) broken: Vec<String>,
+    /// Files of a later program, left alone.
+    pub(crate) newer: Vec<String>,
+    /// There was a ledger, and it is damaged; or there is none though there are segments.
+    pub(crate) lost_ledger: bool,
+}
+
+/// What a folder holds.
+#[derive(Default)]
+struct Survey {
+    segments: Vec<Segment>,
+    /// Of the last segment with a whole head.
+    positions: Positions,
+    others: u64,
+    quarantined: u64,
+    last_epoch: u16,
+    last_number: u64,
+    newer: BTreeSet<u16>,
+    ledgers: BTreeMap<u16, (Ledger, u64)>,
+    report: Report,
+}
+
+impl Log {
+    /// Opens the log in `tools.disk`. With `is_doubted` what a sync says of bytes written before is not believed: an
+    /// earlier one has failed.
+    pub(crate) fn open(
+        tools: Tools,
+        options: Options,
+        (now, is_doubted): (u32, bool),
+    ) -> Result<(Self, Report), (Tools, io::Error)> {
+        let surveyed = survey(&*tools.disk, options.max_size);
+        let (survey, scanned) = match surveyed.and_then(|mut survey| {
+            let scanned = scan_last(&*tools.disk, &mut survey, (now, is_doubted))?;
+            Ok((survey, scanned))
+        }) {
+            Ok(found) => found,
+            Err(error) => return Err((tools, error)),
+        };
+        let epoch = match survey.last_epoch {
+            0 => 1,
+            last if survey.newer.contains(&last) => last + 1,
+            last => last,
+        };
+        let next = scanned.next.max(first_of(epoch));
+        let fed = survey.segments.first().map_or(next, |oldest| survey.unsettled_from(oldest)).min(next);
+        let segments: VecDeque<Segment> = survey.segments.into();
+        let gone = survey.ledgers.values().map(|(ledger, _)| ledger.gone).max();
+        let gone = gone.unwrap_or_else(|| segments.front().map_or(0, |oldest| oldest.records_before));
+        let acks = Acks::new(fed, gone, tools.bell.clone());
+        let figures = tools.meters.of_buffer();
+        let log = Self {
+            figures,
+            options,
+            segments,
+            epoch,
+            next,
+            records: scanned.records.max(gone),
+            positions: scanned.positions,
+            acks,
+            reader: Reader::default(),
+            writer: Writer::default(),
+            ledgers: survey.ledgers,
+            others: survey.others,
+            quarantined: survey.quarantined,
+            last_number: survey.last_number,
+            tools,
+        };
+        log.show();
+        Ok((log, survey.report))
+    }
+}
+
+/// Reads the heads of all files.
+fn survey(disk: &dyn Disk, max_size: u64) -> io::Result<Survey> {
+    let mut survey = Survey::default();
+    let mut files = disk.list()?;
+    files.sort();
+    let mut found = Vec::new();
+    for (name, len) in files {
+        if let Some(id) = segment::parse_name(&name) {
+            survey.saw(id.0);
+            survey.last_number = survey.last_number.max(id.1);
+            found.push((id, name, len));
+        } else if let Some(epoch) = ledger::parse_name(&name) {
+            survey.saw(epoch);
+        } else {
+            survey.others += len;
+            survey.quarantined += if name.starts_with(QUARANTINE) { len } else { 0 };
+        }
+    }
+    survey.read_ledgers(disk)?;
+    survey.find_newer(disk, &found)?;
+    found.sort_unstable();
+    for (id, name, len) in found {
+        if survey.newer.contains(&id.0) {
+            survey.others += len;
+            survey.report.newer.push(name);
+        } else if let Some(segment) = read_head(disk, &mut survey, (id, &name, len))? {
+            survey.segments.push(segment);
+        } else {
+            survey.set_aside(disk, &name, len, max_size)?;
+        }
+    }
+    survey.report.lost_ledger |= survey.ledgers.is_empty() && survey.segments.len() > 1;
+    Ok(survey)
+}
+
+impl Survey {
+    fn saw(&mut self, epoch: u16) {
+        self.last_epoch = self.last_epoch.max(epoch);
+        self.ledgers.entry(epoch).or_default();
+    }
+
+    fn read_ledgers(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        let epochs: Vec<u16> = self.ledgers.keys().copied().collect();
+        for epoch in epochs {
+            match Ledger::load(disk, epoch)? {
+                FoundLedger::Read(ledger, generation) => _ = self.ledgers.insert(epoch, (ledger, generation)),
+                FoundLedger::None => _ = self.ledgers.remove(&epoch),
+                FoundLedger::Newer => _ = self.newer.insert(epoch),
+                FoundLedger::Damaged => {
+                    self.report.lost_ledger = true;
+                    self.ledgers.remove(&epoch);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An epoch in which a later program wrote anything is left alone as a whole: what it has settled is not known here.
+    fn find_newer(&mut self, disk: &dyn Disk, found: &[((u16, u64), String, u64)]) -> io::Result<()> {
+        for (id, name, _) in found {
+            let mut first = [0; 8];
+            let read = disk.open(name, Create::No)?.read_at(0, &mut first)?;
+            if let Kind::Newer(_) = segment::kind(&first[..read]) {
+                self.newer.insert(id.0);
+            }
+        }
+        for epoch in &self.newer {
+            self.ledgers.remove(epoch);
+        }
+        Ok(())
+    }
+
+    /// The first frame that may have no outcome, given the oldest segment.
+    fn unsettled_from(&self, oldest: &Segment) -> u64 {
+        let Some((ledger, _)) = self.ledgers.get(&oldest.id.0) else { return oldest.first };
+        let open = ledger.open.iter().find(|sequence| **sequence >= oldest.first);
+        oldest.first.max(open.copied().unwrap_or(ledger.bound))
+    }
+
+    /// A file without a frame that can be read: an empty one goes, others are kept for a person to look at, if small.
+    fn set_aside(&mut self, disk: &dyn Disk, name: &str, len: u64, max_size: u64) -> io::Result<()> {
+        self.report.broken.push(name.to_owned());
+        if len == 0 || self.quarantined + len > max_size / 8 {
+            return disk.remove(name);
+        }
+        disk.rename(name, &format!("{QUARANTINE}/{name}"))?;
+        self.quarantined += len;
+        self.others += len;
+        Ok(())
+    }
+}
+
+/// The segment in a file; none if there is nothing to be read.
+fn read_head(
+    disk: &dyn Disk,
+    survey: &mut Survey,
+    (id, name, len): ((u16, u64), &str, u64),
+) -> io::Result<Option<Segment>> {
+    let mut scanner = Scanner::new(disk.open(name, Create::No)?);
+    let head = scanner.fetch(0, segment::HEAD, len)?;
+    let length = segment::Head::length(head).unwrap_or_default();
+    let whole = segment::Head::read(scanner.fetch(0, length, len)?);
+    if let Ok((head, positions)) = whole
+        && head.number == id.1
+    {
+        survey.positions = positions;
+        let body = length as u64;
+        return Ok(Some(Segment { id, first: head.first, body, len, void: 0, records_before: head.records_before }));
+    }
+    // Its frames say where they belong.
+    let mut at = 0;
+    loop {
+        match scanner.look(at, len)? {
+            Found::Frame(head) => {
+                survey.report.broken.push(name.to_owned());
+                let records_before = survey.segments.last().map_or(0, |before| before.records_before);
+                return Ok(Some(Segment { id, first: head.sequence, body: at, len, void: 0, records_before }));
+            }
+            Found::Damage(bytes) => at += bytes,
+            Found::End => return Ok(None),
+        }
+    }
+}
+
+/// What the last segment says.
+struct Scanned {
+    next: u64,
+    records: u64,
+    positions: Positions,
+}
+
+/// Goes over the last segment, cuts off an end that was torn, and makes the rest durable.
+fn scan_last(disk: &dyn Disk, survey: &mut Survey, (now, is_doubted): (u32, bool)) -> io::Result<Scanned> {
+    let mut positions = std::mem::take(&mut survey.positions);
+    let Some(last) = survey.segments.last_mut() else { return Ok(Scanned { next: 0, records: 0, positions }) };
+    let name = segment::name(last.id.0, last.id.1);
+    let mut scanner = Scanner::new(disk.open(&name, Create::No)?);
+    let frames = frames(&mut scanner, last)?;
+    let kept = whole_groups(&frames, last);
+    let end = kept.last().map_or(last.body, |(at, head)| at + head.len());
+    for (at, head) in kept {
+        let runs = frame::Head::runs(scanner.body(*at, head, last.len)?).unwrap_or_default();
+        runs.iter().filter(|_| head.is_counted).for_each(|run| positions.wrote(run, now));
+    }
+    positions.keep();
+    let next = kept.last().map_or(last.first, |(_, head)| head.sequence + 1);
+    let records = last.records_before + kept.iter().map(|(_, head)| u64::from(head.records)).sum::<u64>();
+    survey.report.torn = last.len - end;
+    make_durable(disk, &name, (end, last.len), is_doubted)?;
+    last.len = end;
+    Ok(Scanned { next, records, positions })
+}
+
+type Frames = Vec<(u64, frame::Head)>;
+
+/// All frames of a segment that are whole, with where they stand.
+fn frames(scanner: &mut Scanner, segment: &Segment) -> io::Result<Frames> {
+    let (mut at, mut frames, mut next) = (segment.body, Frames::new(), segment.first);
+    loop {
+        match scanner.look(at, segment.len)? {
+            Found::Frame(head) => {
+                if head.sequence >= next {
+                    next = head.sequence + 1;
+                    frames.push((at, head));
+                }
+                at += head.len();
+            }
+            Found::Damage(len) => at += len,
+            Found::End => return Ok(frames),
+        }
+    }
+}
+
+/// The frames up to a gap in the last group: what is behind it was never acknowledged, and must not make a re-read of
+/// what is missing look like one of what is stored.
+fn whole_groups<'f>(frames: &'f [(u64, frame::Head)], segment: &Segment) -> &'f [(u64, frame::Head)] {
+    let Some(group) = frames.iter().map(|(_, head)| head.group).max() else { return &[] };
+    let mut expected = group.max(segment.first);
+    let kept = frames.iter().position(|(_, head)| {
+        let is_whole = head.sequence < group || head.sequence == expected;
+        expected += u64::from(head.sequence >= group);
+        !is_whole
+    });
+    &frames[..kept.unwrap_or(frames.len())]
+}
+
+/// Cuts a segment to `end` of its `len` bytes, durably. A sync that failed once is not asked again: all of it is written
+/// anew.
+fn make_durable(disk: &dyn Disk, name: &str, (end, len): (u64, u64), is_doubted: bool) -> io::Result<()> {
+    let file = disk.open(name, Create::No)?;
+    if !is_doubted {
+        if end < len {
+            file.truncate(end)?;
+        }
+        file.sync()?;
+        return disk.sync_folder();
+    }
+    let mut bytes = vec![0; end as usize];
+    let read = file.read_at(0, &mut bytes)?;
+    let copy = format!("{name}.copy");
+    let _leftover = disk.remove(&copy);
+    let file = disk.open(&copy, Create::New)?;
+    write_all(&*file, 0, &bytes[..read])?;
+    file.sync()?;
+    disk.rename(&copy, name)?;
+    disk.sync_folder()
+}
