@@ -11,9 +11,14 @@ check:
 test:
     cargo test
 
-# The agent against real servers; needs Maven, a JDK 17, curl and openssl.
+# The agent against real servers and real writers of logs; needs Maven, a JDK 17, curl, openssl, conmon, runc,
+# busybox-static and logrotate.
 real *names:
     LEVADA_REAL=1 cargo test --test real -- {{ names }}
+
+# The manifests against the schemas of Kubernetes; needs Go once.
+deploy:
+    deploy/check.sh
 
 # Speed and allocations of the stages; the instructions of a record, against the committed figure.
 bench:
@@ -30,6 +35,6 @@ fuzz target="json_index" seconds="60":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
 
 # What is too slow for every change.
-nightly: check test real bench cores
+nightly: check test real deploy bench cores
     PROPTEST_CASES=20000 cargo test --lib
     cargo deny check
