@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::alive::Alive;
 use super::build::{BuildError, Ground, Made};
 use super::chain::{Chain, ChainOutlet};
 use super::changes::{self, Change};
 use super::compile::{BuiltStep, Compiler};
-use super::door::Door;
+use super::entry::{self, Buffers, Entry};
 use super::guard::Guards;
 use super::keepers::{self, Keepers};
 use super::leftover::Leftover;
@@ -23,14 +23,17 @@ use super::roster::{Member, Roster};
 use super::running_source::{NewSource, RunningSource};
 use super::tables::{self, Shelf};
 use super::tap::Taps;
-use crate::buffer::Queue;
+use crate::buffer::{DiskBuffer, Queue};
 use crate::component::health::Health;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
-use crate::config::{Component, Plan};
+use crate::config::Plan;
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, DeadLetters, Drain, InHand, Refusals};
+
+/// How long a disk buffer may take to write its ledger at the end of the process.
+const DISK: Duration = Duration::from_secs(5);
 
 /// Everything that runs.
 pub struct Topology {
@@ -41,6 +44,7 @@ pub struct Topology {
     keepers: Keepers,
     tables: Shelf,
     sinks: HashMap<String, RunningSink>,
+    buffers: Buffers,
     retired: Retired,
     alive: Alive,
     roster: Roster,
@@ -55,7 +59,7 @@ struct RunningSink {
     made_of: Made,
     in_hand: InHand,
     queue: Arc<Queue>,
-    door: Arc<Door>,
+    entry: Entry,
     /// What reads its output `dead_letter`.
     rejects: Arc<ArcSwap<Chain>>,
     health: Health,
@@ -86,6 +90,7 @@ impl Topology {
             keepers: Keepers::default(),
             tables: Shelf::default(),
             sinks: HashMap::new(),
+            buffers: Buffers::default(),
             retired: Retired::default(),
             alive: Alive::default(),
             roster: Roster::default(),
@@ -169,6 +174,7 @@ impl Topology {
 
     fn swap(&mut self, plan: &Plan, built: Built) {
         self.retired.sweep();
+        self.buffers.min_free = entry::min_free(plan);
         let removed = self.swap_sinks(built.sinks);
         self.steps = built.steps;
         self.tables = built.tables;
@@ -204,39 +210,35 @@ impl Topology {
         before
     }
 
-    /// The queue of a sink, with its door. One of the same id that runs, or has not ended, hands it over and finishes
-    /// its requests: its end comes with it.
+    /// The queue of a sink, with the ways to it. One of the same id that runs, or has not ended, hands it over and
+    /// finishes its requests: its end comes with it.
     fn queue(
         &mut self,
         made_of: &Made,
         buffer: &BufferSettings,
         old: Option<RunningSink>,
-    ) -> (Arc<Queue>, Arc<Door>, Option<JoinHandle<()>>) {
-        let (queue, door, before) = if let Some(old) = old {
+    ) -> (Arc<Queue>, Entry, Option<JoinHandle<()>>) {
+        let component = &made_of.component;
+        // The old ways stay open until there are new ones.
+        let (queue, _old_ways, before) = if let Some(old) = old {
             old.stop.request(Instant::now() + HAND_OVER);
-            (old.queue, old.door, Some(old.task))
-        } else if let Some((queue, end)) = self.retired.take_sink(&made_of.component.id) {
-            let door = self.door(&made_of.component, queue.clone());
-            (queue, door, Some(end))
+            (old.queue, Some(old.entry), Some(old.task))
+        } else if let Some((queue, end)) = self.retired.take_sink(&component.id) {
+            (queue, None, Some(end))
         } else {
-            let meters = self.ground.context(&made_of.component).meters;
-            let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters));
-            let door = self.door(&made_of.component, queue.clone());
-            return (queue, door, None);
+            (entry::queue(component, buffer, &self.ground), None, None)
         };
-        queue.configure(buffer.max_size, buffer.when_full);
+        let entry = self.buffers.entry(component, (buffer, &queue), &self.ground);
+        let (size, when_full) = entry::bounds(buffer, &self.ground);
+        queue.configure(size, when_full);
         // From now on records are the new one's.
         queue.pass_by(None);
-        (queue, door, before)
-    }
-
-    fn door(&self, component: &Component, queue: Arc<Queue>) -> Arc<Door> {
-        Arc::new(Door::new(queue, &component.id, self.ground.taps.clone()))
+        (queue, entry, before)
     }
 
     fn start_sink(&mut self, made_of: Made, drain: Box<dyn Drain>, old: Option<RunningSink>) -> RunningSink {
         let meters = self.ground.context(&made_of.component).meters;
-        let (queue, door, before) = self.queue(&made_of, drain.buffer(), old);
+        let (queue, entry, before) = self.queue(&made_of, drain.buffer(), old);
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
         let rejects = Arc::new(ArcSwap::from_pointee(unread));
         let (stop, in_hand) = (Stop::default(), InHand::default());
@@ -246,13 +248,17 @@ impl Topology {
         let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone() };
         let wait_for = before.filter(|_| drain.is_ordered());
         let work = drain.run(bench.clone(), stop.clone());
+        let disk = entry.disk.clone();
         let task = tokio::spawn(async move {
             if let Some(before) = wait_for {
                 let _ended = before.await;
             }
             work.await;
+            if let Some(disk) = disk {
+                disk.finish().await;
+            }
         });
-        RunningSink { made_of, in_hand, queue, door, rejects, health: bench.health, stop, task }
+        RunningSink { made_of, in_hand, queue, entry, rejects, health: bench.health, stop, task }
     }
 
     /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
@@ -264,17 +270,21 @@ impl Topology {
         connected: impl FnOnce(),
     ) {
         let steps = self.steps.iter().map(|(id, step)| (id.clone(), step.built.clone())).collect();
-        let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>));
-        let doors = doors.chain(self.keepers.doors()).collect();
+        let doors = |is_counted| -> HashMap<String, Arc<dyn Inlet>> {
+            let sinks = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.entry.inlet(is_counted)));
+            sinks.chain(self.keepers.doors()).collect()
+        };
+        let (doors, asides) = (doors(true), doors(false));
         let dead_letters = self.dead_letters.clone();
         let taps = self.ground.taps.clone();
         let compiler =
             Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters, taps: &taps, guards };
+        let aside = Compiler { doors: &asides, ..compiler };
         for (id, sink) in &self.sinks {
             let meters = self.ground.context(&sink.made_of.component).meters;
-            sink.rejects.store(Arc::new(compiler.rejects(id, meters)));
+            sink.rejects.store(Arc::new(aside.rejects(id, meters)));
         }
-        self.keepers.connect(&compiler, &self.ground);
+        self.keepers.connect(&aside, &self.ground);
         connected();
         let mut before = std::mem::take(&mut self.sources);
         for (made_of, source) in sources {
@@ -324,11 +334,17 @@ impl Topology {
         let sinks: Vec<_> = self.sinks.drain().map(|(id, sink)| (id, sink.close())).collect();
         for (id, mut sink) in sinks {
             if timeout_at(at, &mut sink.task).await.is_err() {
-                left.queued_bytes.push((id.clone(), sink.queue.bytes()));
-                left.in_hand.push((id.clone(), sink.in_hand.sum()));
                 sink.stop.request(deadline);
                 sink.task.abort();
+                // What is in a disk buffer stays there.
+                if sink.disk.is_none() {
+                    left.queued_bytes.push((id.clone(), sink.queue.bytes()));
+                    left.in_hand.push((id.clone(), sink.in_hand.sum()));
+                }
                 left.components.push(id);
+            }
+            if let Some(disk) = sink.disk {
+                let _written = timeout(DISK, disk.end()).await;
             }
         }
         for (id, bytes) in self.retired.sinks_end(deadline).await {
@@ -343,6 +359,7 @@ impl Topology {
 /// A sink whose queue nothing of ours writes to any more.
 struct ClosedSink {
     queue: Arc<Queue>,
+    disk: Option<Arc<DiskBuffer>>,
     in_hand: InHand,
     stop: Stop,
     task: JoinHandle<()>,
@@ -350,8 +367,8 @@ struct ClosedSink {
 
 impl RunningSink {
     fn close(self) -> ClosedSink {
-        let Self { queue, in_hand, stop, task, .. } = self;
-        ClosedSink { queue, in_hand, stop, task }
+        let Self { queue, entry, in_hand, stop, task, .. } = self;
+        ClosedSink { queue, disk: entry.disk, in_hand, stop, task }
     }
 }
 

@@ -38,6 +38,7 @@ pub struct Ingredients {
 #[derive(Debug)]
 pub struct DiskBuffer {
     shared: Arc<Shared>,
+    queue: Arc<Queue>,
     meters: Meters,
 }
 
@@ -98,14 +99,19 @@ impl DiskBuffer {
             room: Waiters::default(),
             ended: Waiters::default(),
         });
-        let meters = meters.clone();
-        made_of.queue.enter();
+        let (meters, queue) = (meters.clone(), made_of.queue.clone());
+        queue.enter();
         let worker = Worker::new(made_of, shared.clone());
         let spawned = std::thread::Builder::new().name("buffer".to_owned()).spawn(move || worker.run());
         if let Err(error) = spawned {
             tracing::error!(component_id = meters.label().id, %error, "cannot start the thread of the buffer");
         }
-        Arc::new(Self { shared, meters })
+        Arc::new(Self { shared, queue, meters })
+    }
+
+    /// Is this the queue behind it?
+    pub fn feeds(&self, queue: &Arc<Queue>) -> bool {
+        Arc::ptr_eq(&self.queue, queue)
     }
 
     /// Takes other settings; what is stored stays.
@@ -118,7 +124,7 @@ impl DiskBuffer {
     /// One more can write to it; false if it has ended: then there has to be another.
     pub fn enter(&self) -> bool {
         let mut mail = self.shared.lock();
-        if mail.phase == Phase::Ended {
+        if matches!(mail.phase, Phase::Finishing | Phase::Ended) {
             return false;
         }
         mail.doors += 1;
@@ -141,18 +147,29 @@ impl DiskBuffer {
 
     /// The sink has ended: if nobody writes to it any more it writes down what is settled, and lets its folder go.
     pub async fn finish(&self) {
-        let mut mail = self.shared.lock();
-        if mail.phase == Phase::Closed {
-            mail.phase = Phase::Finishing;
-        }
-        drop(mail);
-        self.shared.came.notify_one();
+        self.turn(Phase::Closed, Phase::Finishing);
         poll_fn(|cx| {
             self.shared.ended.leave(cx.waker());
+            // Open: a new sink has it.
             let is_over = matches!(self.shared.lock().phase, Phase::Ended | Phase::Open);
             if is_over { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+    }
+
+    /// The process ends: it stores what came, writes down what is settled, and lets its folder go.
+    pub async fn end(&self) {
+        self.turn(Phase::Open, Phase::Closed);
+        self.finish().await;
+    }
+
+    fn turn(&self, from: Phase, to: Phase) {
+        let mut mail = self.shared.lock();
+        if mail.phase == from {
+            mail.phase = to;
+        }
+        drop(mail);
+        self.shared.came.notify_one();
     }
 
     fn offer(&self, batch: Batch, is_counted: bool, waker: &Waker) -> Result<(), Batch> {

@@ -236,10 +236,9 @@ impl Log {
         }
         let epoch = (fed >> 48) as u16;
         let ledger = self.ledgers.get(&epoch).map(|(ledger, _)| ledger);
-        let of_epoch = next.min(super::log::first_of(epoch + 1));
-        let is_last_of_epoch = of_epoch < next;
         // The end of an epoch is not known: what follows its last frame was never written.
-        let lost = (fed..of_epoch).take(if is_last_of_epoch { 0 } else { 1 << 16 });
+        let is_end = next >= super::log::first_of(epoch + 1);
+        let lost = (fed..next).take(if is_end { 0 } else { 1 << 16 });
         let lost = lost.filter(|sequence| !ledger.is_some_and(|ledger| ledger.is_settled(*sequence))).count();
         if lost > 0 {
             self.figures.lost(lost);
@@ -251,7 +250,13 @@ impl Log {
     fn damaged(&mut self, id: (u16, u64), (at, len): (u64, u64), bytes: &[u8]) {
         self.figures.corrupted(len);
         let name = segment::name(id.0, id.1);
-        tracing::error!(component_id = self.id(), segment = name, offset = at, bytes = len, "the buffer is damaged here");
+        tracing::error!(
+            component_id = self.id(),
+            segment = name,
+            offset = at,
+            bytes = len,
+            "the buffer is damaged here"
+        );
         self.quarantine(&format!("{}/{name}.{at}", super::storage::QUARANTINE), bytes);
     }
 
@@ -259,7 +264,8 @@ impl Log {
     fn skip_segment(&mut self) {
         self.reader.failures = 0;
         if let Some(index) = self.reading() {
-            let (len, end) = (self.segments[index].len - self.reader.at.min(self.segments[index].len), self.end_of(index));
+            let (len, end) =
+                (self.segments[index].len - self.reader.at.min(self.segments[index].len), self.end_of(index));
             self.figures.corrupted(len);
             self.lose_up_to(end);
         }
@@ -288,4 +294,3 @@ impl Log {
         }
     }
 }
-

@@ -281,15 +281,11 @@ fn whole_groups<'f>(frames: &'f [(u64, frame::Head)], segment: &Segment) -> &'f 
     &frames[..kept.unwrap_or(frames.len())]
 }
 
-/// Cuts a segment to `end` of its `len` bytes, durably. A sync that failed once is not asked again: all of it is written
-/// anew.
+/// Cuts a segment to `end` of its `len` bytes, durably. A sync that failed is not asked again: all of it is written anew.
 fn make_durable(disk: &dyn Disk, name: &str, (end, len): (u64, u64), is_doubted: bool) -> io::Result<()> {
     let file = disk.open(name, Create::No)?;
-    if !is_doubted {
-        if end < len {
-            file.truncate(end)?;
-        }
-        file.sync()?;
+    let cut = || if end < len { file.truncate(end) } else { Ok(()) };
+    if !is_doubted && cut().and_then(|()| file.sync()).is_ok() {
         return disk.sync_folder();
     }
     let mut bytes = vec![0; end as usize];

@@ -1,5 +1,6 @@
 mod kit;
 mod model;
+mod scenarios;
 mod simulation;
 
 use crate::component::meters::{Families, Meters};

@@ -163,7 +163,11 @@ impl Worker {
             tracing::info!(component_id = id, bytes, "the buffer holds records of an earlier run");
         }
         if report.torn > 0 {
-            tracing::info!(component_id = id, bytes = report.torn, "cut off the end of the buffer that was being written");
+            tracing::info!(
+                component_id = id,
+                bytes = report.torn,
+                "cut off the end of the buffer that was being written"
+            );
         }
         if report.lost_ledger {
             tracing::warn!(component_id = id, "the ledger of the buffer is lost: starting with its oldest records");
@@ -194,7 +198,8 @@ impl Worker {
             self.made_of.queue.enter();
             self.is_inside = true;
         }
-        if !self.waiting.is_empty() && (self.timers.store.is_none() || is_due(self.timers.store) || self.may_free(log)) {
+        if !self.waiting.is_empty() && (self.timers.store.is_none() || is_due(self.timers.store) || self.may_free(log))
+        {
             self.store(log, now);
         }
         if phase != Phase::Open {

@@ -41,7 +41,8 @@ impl BufferFamilies {
             registry.register(Box::new(family.clone())).expect("each name once");
             family
         };
-        let full_in = Opts::new("levada_buffer_full_seconds", "Seconds until the disk buffer is full, as it grows now.");
+        let full_in =
+            Opts::new("levada_buffer_full_seconds", "Seconds until the disk buffer is full, as it grows now.");
         let full_in = GaugeVec::new(full_in, &LABELS).expect("names are constants");
         registry.register(Box::new(full_in.clone())).expect("each name once");
         Self {
@@ -50,7 +51,10 @@ impl BufferFamilies {
             rereads: counter("levada_buffer_reread_events_total", "Records read again that the disk buffer had."),
             corrupted: counter("levada_buffer_corrupted_bytes_total", "Bytes of the disk buffer that were damaged."),
             lost: counter("levada_buffer_lost_frames_total", "Frames of the disk buffer that were damaged or missing."),
-            quarantined: gauge("levada_buffer_quarantined_byte_size", "Damaged bytes of the disk buffer that are kept."),
+            quarantined: gauge(
+                "levada_buffer_quarantined_byte_size",
+                "Damaged bytes of the disk buffer that are kept.",
+            ),
             fsync_errors: counter("levada_buffer_fsync_errors_total", "Syncs of the disk buffer that failed."),
             full_in,
         }

@@ -35,7 +35,8 @@ impl Source {
     /// The next records.
     pub(super) fn batch(self: &Arc<Self>, records: u64, pad: usize) -> Batch {
         let mut read = self.read.lock().unwrap();
-        let lines: Vec<String> = (*read..*read + records).map(|number| format!("{number} {}", "x".repeat(pad))).collect();
+        let lines: Vec<String> =
+            (*read..*read + records).map(|number| format!("{number} {}", "x".repeat(pad))).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let token = self.lock().0.offer(*read + records);
         let batch = batch_of(self.stream, *read, &lines, Receipt::new(self.clone(), token));
@@ -86,6 +87,15 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) fn open(disk: &Model, options: Options, share: usize) -> std::io::Result<(Self, Report)> {
+        Self::reopen(disk, options, (share, false))
+    }
+
+    /// Opens a log that perhaps could not be opened the last time.
+    pub(super) fn reopen(
+        disk: &Model,
+        options: Options,
+        (share, is_doubted): (usize, bool),
+    ) -> std::io::Result<(Self, Report)> {
         let meters = meters();
         let tools = Tools {
             disk: Box::new(disk.clone()),
@@ -93,7 +103,7 @@ impl Site {
             meters: meters.clone(),
             bell: Waker::noop().clone(),
         };
-        let (log, report) = Log::open(tools, options, (0, false)).map_err(|(_, error)| error)?;
+        let (log, report) = Log::open(tools, options, (0, is_doubted)).map_err(|(_, error)| error)?;
         let queue = Queue::new(share, WhenFull::Block, super::super::tests::unseen());
         Ok((Self { log, queue, waiting: VecDeque::new(), meters }, report))
     }

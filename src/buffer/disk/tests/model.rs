@@ -82,7 +82,13 @@ impl Change {
             _ => rng.bool(),
         };
         match self {
-            Self::Truncate(_) => if lives(rng) { vec![self] } else { Vec::new() },
+            Self::Truncate(_) => {
+                if lives(rng) {
+                    vec![self]
+                } else {
+                    Vec::new()
+                }
+            }
             Self::Write(offset, bytes) => {
                 let pages = bytes.chunks(PAGE).enumerate().filter(|_| lives(rng));
                 pages.map(|(at, page)| Self::Write(offset + (at * PAGE) as u64, page.to_vec())).collect()
