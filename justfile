@@ -24,6 +24,7 @@ deploy:
 bench:
     cargo bench --bench stages
     cargo bench --bench scrub
+    cargo bench --bench disk
     benches/instructions.sh
 
 # Two cores against one; needs a quiet machine.

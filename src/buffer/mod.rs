@@ -3,5 +3,8 @@
 mod disk;
 mod memory;
 
+pub use disk::inspect;
+#[cfg(fuzzing)]
+pub use disk::probe;
 pub use disk::{DiskBuffer, DiskOptions, Entrance, Ingredients};
 pub use memory::{Passage, Queue, WhenFull};

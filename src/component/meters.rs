@@ -111,6 +111,11 @@ impl Families {
         self.0.utilization.refresh(now);
     }
 
+    /// So many disk buffers hold records, and no sink has them.
+    pub fn orphaned_buffers(&self, buffers: usize) {
+        self.0.buffers.orphans(buffers);
+    }
+
     /// The file of an enrichment table changed and was read again, or could not be.
     pub fn table_reloaded(&self, table: &str, succeeded: bool) {
         let status = if succeeded { "success" } else { "failure" };

@@ -1,14 +1,15 @@
 //! The ways into a sink: its queue, or the disk buffer in front of that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use super::build::Ground;
 use super::door::Door;
-use crate::buffer::{DiskBuffer, DiskOptions, Ingredients, Queue, WhenFull};
+use crate::buffer::{DiskBuffer, DiskOptions, Ingredients, Queue, WhenFull, inspect};
 use crate::component::meters::Families;
 use crate::component::outlet::Inlet;
+use crate::component::size::show_size;
 use crate::config::{Component, Globals, Plan};
 use crate::delivery::settings::{BufferCompression, BufferSettings};
 
@@ -29,6 +30,10 @@ pub(super) struct Buffers {
     alive: HashMap<String, Weak<DiskBuffer>>,
     /// What of the file system is others'.
     pub(super) min_free: f64,
+    /// Those that were told of.
+    orphans: BTreeSet<String>,
+    /// What each may take of the disk.
+    sizes: HashMap<String, u64>,
 }
 
 /// The folder of disk buffers in the data directory.
@@ -79,8 +84,46 @@ impl Buffers {
             let door = |is_counted| Door::of_disk(&disk, is_counted, (id, taps.clone())).map(Arc::new);
             if let (Some(door), Some(aside)) = (door(true), door(false)) {
                 self.alive.insert(id.to_owned(), Arc::downgrade(&disk));
+                self.sizes.insert(id.to_owned(), options.max_size);
                 return Entry { door, aside, disk: Some(disk) };
             }
+        }
+    }
+
+    /// Tells of buffers that no sink of `plan` has and that hold records: they are kept until one has them again.
+    pub(super) fn tell_orphans(&mut self, plan: &Plan, ground: &Ground) {
+        let folder = folder(ground);
+        let is_alive = |id: &str| self.alive.get(id).is_some_and(|buffer| buffer.strong_count() > 0);
+        let is_orphan = |id: &String| {
+            let has_sink = plan.sinks.iter().any(|sink| sink.id == *id) && is_alive(id);
+            !has_sink && inspect::summary(&folder.join(id)).is_ok_and(|found| found.records > 0 || found.newer > 0)
+        };
+        let orphans: BTreeSet<String> =
+            inspect::list(&folder).unwrap_or_default().into_iter().filter(is_orphan).collect();
+        for id in orphans.difference(&self.orphans) {
+            let path = folder.join(id);
+            let next = "a sink of this name with `buffer.type = \"disk\"` delivers it; `levada buffer ls` lists it";
+            tracing::warn!(component_id = id, folder = %path.display(), "no sink has this disk buffer: {next}");
+        }
+        ground.families.orphaned_buffers(orphans.len());
+        self.orphans = orphans;
+    }
+
+    /// Tells if the disk buffers of `plan` together may grow beyond what the file system has for them.
+    pub(super) fn tell_capacity(&mut self, plan: &Plan, ground: &Ground) {
+        self.sizes.retain(|id, _| plan.sinks.iter().any(|sink| sink.id == *id));
+        let sum: u64 = self.sizes.values().fold(0, |sum, size| sum.saturating_add(*size));
+        let capacity = inspect::capacity(&ground.data_dir).unwrap_or(u64::MAX);
+        let own = (capacity as f64 * (1.0 - self.min_free)) as u64;
+        if sum > own {
+            let (sum, own) = (show_size(sum), show_size(own));
+            let next =
+                "they behave as full before they reach `buffer.max_size`: lower it, or give `data_dir` a larger disk";
+            tracing::warn!(
+                sum,
+                file_system = own,
+                "all disk buffers together may grow beyond their file system: {next}"
+            );
         }
     }
 

@@ -187,6 +187,8 @@ impl Topology {
             let ClosedSink { queue, stop, task, .. } = sink.close();
             self.retired.sink(id, (queue, stop), task);
         }
+        self.buffers.tell_orphans(plan, &self.ground);
+        self.buffers.tell_capacity(plan, &self.ground);
     }
 
     fn members(&self) -> Vec<Member> {

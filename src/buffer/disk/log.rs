@@ -203,7 +203,7 @@ impl Log {
 
     /// Lets go of what is settled: at rest a log takes little of the disk.
     pub(crate) fn rest(&mut self, now: u32) -> io::Result<()> {
-        if self.used() > IDLE.max(self.others) && self.segments.back().is_some_and(|last| last.len > IDLE) {
+        if self.segments.back().is_some_and(|last| last.len > IDLE) {
             self.begin_segment(now)?;
         }
         self.save()

@@ -9,16 +9,19 @@
 //!
 //! In reading order: `storage` (the file system), `bytes`, `payload` and `frame` (the format), `segment`, `positions` and
 //! `ledger` (what stands around frames), `scan`, `acks`, then `log` with `recover`, `write` and `read`; last `worker` (the
-//! thread) and `buffer` (its face).
+//! thread), `buffer` (its face), and `inspect` (for verbs).
 
 mod acks;
 mod buffer;
 mod bytes;
 mod frame;
+pub mod inspect;
 mod ledger;
 mod log;
 mod payload;
 mod positions;
+#[cfg(any(test, fuzzing))]
+mod probe;
 mod read;
 mod recover;
 mod scan;
@@ -31,3 +34,5 @@ mod write;
 
 pub use buffer::{DiskBuffer, Entrance, Ingredients};
 pub use log::Options as DiskOptions;
+#[cfg(fuzzing)]
+pub use probe::probe;

@@ -32,17 +32,17 @@ pub(crate) struct Report {
 
 /// What a folder holds.
 #[derive(Default)]
-struct Survey {
-    segments: Vec<Segment>,
+pub(super) struct Survey {
+    pub(super) segments: Vec<Segment>,
     /// Of the last segment with a whole head.
-    positions: Positions,
-    others: u64,
-    quarantined: u64,
+    pub(super) positions: Positions,
+    pub(super) others: u64,
+    pub(super) quarantined: u64,
     last_epoch: u16,
     last_number: u64,
     newer: BTreeSet<u16>,
-    ledgers: BTreeMap<u16, (Ledger, u64)>,
-    report: Report,
+    pub(super) ledgers: BTreeMap<u16, (Ledger, u64)>,
+    pub(super) report: Report,
 }
 
 impl Log {
@@ -96,7 +96,7 @@ impl Log {
 }
 
 /// Reads the heads of all files.
-fn survey(disk: &dyn Disk, max_size: u64) -> io::Result<Survey> {
+pub(super) fn survey(disk: &dyn Disk, max_size: u64) -> io::Result<Survey> {
     let mut survey = Survey::default();
     let mut files = disk.list()?;
     files.sort();
@@ -220,18 +220,31 @@ fn read_head(
 }
 
 /// What the last segment says.
-struct Scanned {
-    next: u64,
-    records: u64,
+#[derive(Default)]
+pub(super) struct Scanned {
+    /// Sequence of the frame after it.
+    pub(super) next: u64,
+    /// Records stored since the log began.
+    pub(super) records: u64,
     positions: Positions,
+    /// Where what is to be kept of it ends.
+    end: u64,
 }
 
 /// Goes over the last segment, cuts off an end that was torn, and makes the rest durable.
 fn scan_last(disk: &dyn Disk, survey: &mut Survey, (now, is_doubted): (u32, bool)) -> io::Result<Scanned> {
-    let mut positions = std::mem::take(&mut survey.positions);
-    let Some(last) = survey.segments.last_mut() else { return Ok(Scanned { next: 0, records: 0, positions }) };
-    let name = segment::name(last.id.0, last.id.1);
-    let mut scanner = Scanner::new(disk.open(&name, Create::No)?);
+    let positions = std::mem::take(&mut survey.positions);
+    let Some(last) = survey.segments.last_mut() else { return Ok(Scanned { positions, ..Scanned::default() }) };
+    let scanned = read_last(disk, last, positions, now)?;
+    survey.report.torn = last.len - scanned.end;
+    make_durable(disk, &segment::name(last.id.0, last.id.1), (scanned.end, last.len), is_doubted)?;
+    last.len = scanned.end;
+    Ok(scanned)
+}
+
+/// Goes over the last segment, given the positions in its head.
+pub(super) fn read_last(disk: &dyn Disk, last: &Segment, mut positions: Positions, now: u32) -> io::Result<Scanned> {
+    let mut scanner = Scanner::new(disk.open(&segment::name(last.id.0, last.id.1), Create::No)?);
     let frames = frames(&mut scanner, last)?;
     let kept = whole_groups(&frames, last);
     let end = kept.last().map_or(last.body, |(at, head)| at + head.len());
@@ -242,10 +255,7 @@ fn scan_last(disk: &dyn Disk, survey: &mut Survey, (now, is_doubted): (u32, bool
     positions.keep();
     let next = kept.last().map_or(last.first, |(_, head)| head.sequence + 1);
     let records = last.records_before + kept.iter().map(|(_, head)| u64::from(head.records)).sum::<u64>();
-    survey.report.torn = last.len - end;
-    make_durable(disk, &name, (end, last.len), is_doubted)?;
-    last.len = end;
-    Ok(Scanned { next, records, positions })
+    Ok(Scanned { next, records, positions, end })
 }
 
 type Frames = Vec<(u64, frame::Head)>;

@@ -60,7 +60,7 @@ pub(crate) const QUARANTINE: &str = "quarantine";
 pub(crate) struct Folder {
     path: PathBuf,
     /// Holds the lock; none where the log is only looked at.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Folder {
@@ -74,13 +74,18 @@ impl Folder {
         }
         let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(path.join("lock"))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Some(lock) }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock: Some(lock) }),
             Err(Errno::WOULDBLOCK) => {
                 let why = format!("`{}` is in use by another process", path.display());
                 Err(io::Error::new(io::ErrorKind::ResourceBusy, why))
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A folder to look at: nothing is made or locked.
+    pub(crate) fn look(path: &Path) -> Self {
+        Self { path: path.to_owned(), lock: None }
     }
 
     fn files_in(&self, prefix: &str, into: &mut Vec<(String, u64)>) -> io::Result<()> {
@@ -111,7 +116,7 @@ impl Disk for Folder {
 
     fn open(&self, name: &str, create: Create) -> io::Result<Box<dyn Handle>> {
         let mut options = OpenOptions::new();
-        options.read(true).write(self._lock.is_some()).mode(0o600).create_new(create == Create::New);
+        options.read(true).write(self.lock.is_some()).mode(0o600).create_new(create == Create::New);
         Ok(Box::new(options.open(self.path.join(name))?))
     }
 

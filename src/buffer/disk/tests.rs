@@ -1,3 +1,4 @@
+mod corpus;
 mod kit;
 mod model;
 mod scenarios;

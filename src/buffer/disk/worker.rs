@@ -215,35 +215,35 @@ impl Worker {
         if is_rung || is_due(self.timers.feed) {
             self.feed(log, now);
         }
-        if log.acks.has_changed() && self.timers.ledger.is_none() {
-            self.timers.ledger = Some(now + LEDGER);
-        }
-        if is_due(self.timers.ledger) {
-            self.save(log, now);
-        }
+        self.note(log, now);
         true
     }
 
-    /// Nobody writes any more: what came is stored, and the rest stays where it is.
+    /// Nobody writes any more: what came is stored if it can be, else its sources offer it again. The rest stays where it
+    /// is.
     fn close(&mut self, log: &mut Log, phase: Phase) -> bool {
-        if !self.waiting.is_empty() {
+        while !self.waiting.is_empty() || !self.shared.lock().parcels.is_empty() {
+            self.take(&mut self.shared.clone().lock(), true);
             self.store(log, Instant::now());
+            self.waiting.clear();
         }
-        let is_stored = self.waiting.is_empty() && self.shared.lock().parcels.is_empty();
-        if is_stored && self.is_inside {
+        if self.is_inside {
             self.made_of.queue.leave();
             self.is_inside = false;
         }
-        if phase == Phase::Finishing {
-            return false;
-        }
+        self.timers = Timers { ledger: self.timers.ledger, ..Timers::default() };
+        self.note(log, Instant::now());
+        phase != Phase::Finishing
+    }
+
+    /// Writes the ledger, if it is time.
+    fn note(&mut self, log: &mut Log, now: Instant) {
         if log.acks.has_changed() && self.timers.ledger.is_none() {
-            self.timers.ledger = Some(Instant::now() + LEDGER);
+            self.timers.ledger = Some(now + LEDGER);
         }
-        if self.timers.ledger.is_some_and(|due| due <= Instant::now()) {
-            self.save(log, Instant::now());
+        if self.timers.ledger.is_some_and(|due| due <= now) {
+            self.save(log, now);
         }
-        true
     }
 
     /// Waits until there is something to do; takes what came.

@@ -15,6 +15,7 @@ pub(super) struct BufferFamilies {
     quarantined: IntGaugeVec,
     fsync_errors: IntCounterVec,
     full_in: GaugeVec,
+    orphans: IntGauge,
 }
 
 /// Those of one disk buffer.
@@ -45,7 +46,11 @@ impl BufferFamilies {
             Opts::new("levada_buffer_full_seconds", "Seconds until the disk buffer is full, as it grows now.");
         let full_in = GaugeVec::new(full_in, &LABELS).expect("names are constants");
         registry.register(Box::new(full_in.clone())).expect("each name once");
+        let orphans = IntGauge::new("levada_orphaned_buffers", "Disk buffers with records that no sink has.");
+        let orphans = orphans.expect("names are constants");
+        registry.register(Box::new(orphans.clone())).expect("each name once");
         Self {
+            orphans,
             discarded: counter("levada_buffer_discarded_events_total", "Records dropped because the buffer was full."),
             events: gauge("levada_buffer_events", "Records in the disk buffer that have no outcome."),
             rereads: counter("levada_buffer_reread_events_total", "Records read again that the disk buffer had."),
@@ -63,6 +68,11 @@ impl BufferFamilies {
     /// Records were dropped because a buffer was full.
     pub(super) fn discarded(&self, labels: &[&str], events: usize) {
         self.discarded.with_label_values(labels).inc_by(events as u64);
+    }
+
+    /// So many disk buffers have no sink.
+    pub(super) fn orphans(&self, buffers: usize) {
+        self.orphans.set(buffers as i64);
     }
 
     /// Those of the component with these labels: from now on they are shown.
