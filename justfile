@@ -25,6 +25,7 @@ bench:
     cargo bench --bench stages
     cargo bench --bench scrub
     cargo bench --bench disk
+    cargo bench --bench idle
     benches/instructions.sh
 
 # Two cores against one; needs a quiet machine.
@@ -38,4 +39,5 @@ fuzz target="json_index" seconds="60":
 # What is too slow for every change.
 nightly: check test real deploy bench cores
     PROPTEST_CASES=20000 cargo test --lib
+    LEVADA_TAIL_SEEDS=20000 cargo test --lib sources::file::tests::model
     cargo deny check

@@ -134,8 +134,18 @@ async fn verbs_show_and_change_what_runs() {
     assert!(status.contains("app (source, file) running") && status.contains("marked (transform, enrich)"), "{status}");
 
     let tap = Command::new(env!("CARGO_BIN_EXE_levada"))
-        .args(["tap", "marked", "--count", "1", "--where", ".n == 7", "--data-dir", &site.shown("state")])
+        .args([
+            "tap",
+            "marked",
+            "--count",
+            "1",
+            "--where",
+            ".n == 7 || int!(.mark) == 1",
+            "--data-dir",
+            &site.shown("state"),
+        ])
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     wait::until("the tap", || site.log().contains("audit: records are shown")).await;
@@ -146,10 +156,20 @@ async fn verbs_show_and_change_what_runs() {
     let record: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!((&record["n"], &record["mark"]), (&7.into(), &"one".into()));
     assert!(!text(&shown).contains("ines@"), "what is shown is scrubbed: {record}");
+    assert!(text(&shown).contains("the condition fails on a record, which is not shown: "), "{}", text(&shown));
+    assert!(text(&shown).contains("the condition failed on "), "{}", text(&shown));
     assert!(text(&site.verb(&["tap", "markd"])).contains("did you mean `marked`?"));
 
     let top = text(&site.verb(&["top", "--json", "--count", "1"]));
     assert_eq!(top.lines().filter(|line| line.contains("received_events_per_second")).count(), 3, "{top}");
+
+    let mut unread = Command::new(env!("CARGO_BIN_EXE_levada"))
+        .args(["top", "--data-dir", &site.shown("state")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(unread.stdout.take());
+    assert!(unread.wait().unwrap().success(), "top ends with its reader");
 
     fs::write(site.path("conf/levada.toml"), site.pipeline("two")).unwrap();
     let dry = text(&site.verb(&["reload", "--dry-run"]));
@@ -167,6 +187,12 @@ async fn verbs_show_and_change_what_runs() {
     assert_eq!(site.arrived(), (0..20).map(|number| (number, 1)).collect());
     let alone = site.verb(&["status"]);
     assert!(text(&alone).contains("no agent listens at"), "{}", text(&alone));
+}
+
+/// How many reloads a log tells of: some of them as repetitions.
+fn reloads(log: &str) -> usize {
+    let lines = log.lines().filter(|line| line.contains("what the reload changed"));
+    lines.map(|line| line.split_once("repeated=").map_or(1, |(_, times)| times.trim().parse().unwrap())).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,7 +227,7 @@ async fn five_hundred_swaps_of_a_watched_folder_lose_and_repeat_nothing() {
     wait::until("everything", || site.arrived().len() as u64 == written).await;
     site.end();
     assert!(site.arrived().values().all(|count| *count == 1), "each once");
-    let reloads = site.log().matches("what the reload changed").count();
+    let reloads = reloads(&site.log());
     assert!((10..=SWAPS).contains(&reloads), "{reloads} reloads");
     assert_eq!(site.log().matches("sinks.out").count(), 0, "unchanged components do not notice");
 }
@@ -225,4 +251,96 @@ async fn destinations_are_asked_and_nothing_is_sent() {
     assert_eq!(gone.status.code(), Some(1));
     assert!(text(&gone).contains("probe of `gone` FAILED: http://127.0.0.1:1/"), "{}", text(&gone));
     assert_eq!(peer.look(crate::peer::World::len), 0);
+}
+
+/// A backend for secrets that answers, until there is a file `hang`: then it says so in `asked`, and never answers.
+fn backend(site: &Site) -> String {
+    let script = site.path("secrets.sh");
+    let folder = site.folder.path().display();
+    let text = format!(
+        "if [ -e {folder}/hang ]; then echo $$ > {folder}/pid; mv {folder}/pid {folder}/asked; exec sleep 1000; fi\n\
+         echo '{{\"mark\":{{\"value\":\"told\",\"error\":null}}}}'\n"
+    );
+    fs::write(&script, text).unwrap();
+    format!("[secret.slow]\ntype = 'exec'\ncommand = ['/bin/sh', '{}']\ntimeout = 300\n", script.display())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_does_not_wait_for_the_secrets_of_a_reload() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    fs::write(site.path("conf/levada.toml"), site.pipeline("SECRET[slow.mark]") + &backend(&site)).unwrap();
+    site.start(&[]);
+    site.until_it_listens().await;
+    site.write(r#"{"n":1}"#);
+    wait::until("a record", || site.arrived().len() == 1).await;
+    fs::write(site.path("hang"), "").unwrap();
+    kill_process(Pid::from_child(site.agent.as_ref().unwrap()), Signal::HUP).unwrap();
+    wait::until("the question", || site.path("asked").exists()).await;
+    let command: i32 = fs::read_to_string(site.path("asked")).unwrap().trim().parse().unwrap();
+    site.end();
+    // It is still there: nobody waited for its answer.
+    kill_process(Pid::from_raw(command).unwrap(), Signal::KILL).unwrap();
+    assert!(site.log().contains("the configuration was not reloaded: the agent ends"), "{}", site.log());
+    assert!(site.log().contains("ended, nothing is left"), "{}", site.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_the_log_says_whose_it_is() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    fs::write(site.path("conf/levada.toml"), site.pipeline("one")).unwrap();
+    site.start(&["--log-format", "json"]);
+    wait::until("a line of the source", || site.log().contains("no file matches yet")).await;
+    let log = site.log();
+    let line = log.lines().find(|line| line.contains("no file matches yet")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["component_id"], &line["component_kind"]), (&"app".into(), &"source".into()), "{line}");
+    assert_eq!((&line["component_type"], &line["level"]), (&"file".into(), &"INFO".into()), "{line}");
+    site.end();
+}
+
+/// A destination that wants a password: it tells of each request's `authorization`.
+fn guarded() -> (String, std::sync::mpsc::Receiver<Option<String>>) {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = std::sync::mpsc::sync_channel(100);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            let head: Vec<_> = head.map(|line| line.to_ascii_lowercase()).collect();
+            let authorization = head.iter().find_map(|line| line.strip_prefix("authorization: "));
+            let _late = tell.try_send(authorization.map(str::to_owned));
+            let answer = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _gone = stream.write_all(answer.as_bytes());
+        }
+    });
+    (url, told)
+}
+
+#[test]
+fn a_probe_asks_with_real_secrets_or_with_none() {
+    let site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    let (url, told) = guarded();
+    fs::write(site.path("s.json"), r#"{"key":"hunter2"}"#).unwrap();
+    let asked = |backend: &str| {
+        let sink = format!("[sinks.web]\ntype = 'http'\ninputs = ['app']\nuri = '{url}'\nencoding.codec = 'json'\n");
+        let auth = "auth = { strategy = 'basic', user = 'u', password = 'SECRET[s.key]' }\n";
+        let source = format!("[scrub]\n[sources.app]\ntype = 'file'\ninclude = ['{}/*.log']\n", site.shown("logs"));
+        fs::write(site.path("conf/levada.toml"), format!("{source}[secret.s]\n{backend}\n{sink}{auth}")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
+        command.args(["validate", "--probe", "--config", &site.shown("conf")]).output().unwrap()
+    };
+    let by_file = asked(&format!("type = 'file'\npath = '{}'", site.shown("s.json")));
+    assert_eq!(by_file.status.code(), Some(1), "{}", text(&by_file));
+    assert!(text(&by_file).contains("does not take these credentials"), "{}", text(&by_file));
+    assert_eq!(told.recv().unwrap().as_deref(), Some("basic dTpodW50ZXIy").map(str::to_ascii_lowercase).as_deref());
+    let by_command = asked(&format!("type = 'exec'\ncommand = ['touch', '{}']", site.shown("ran")));
+    assert!(by_command.status.success(), "{}", text(&by_command));
+    assert!(text(&by_command).contains("it asks for credentials (asked without"), "{}", text(&by_command));
+    assert_eq!(told.recv().unwrap(), None, "a stand-in would be a failed login");
+    assert!(!site.path("ran").exists(), "a check runs no command");
 }

@@ -38,6 +38,9 @@ struct Logs {
     lines: Vec<String>,
 }
 
+/// The folder of a container's log below that of a node's.
+const POD: &str = "web-7d9f_0f7e0c1e-8a3b-4c5d-9e6f-112233445566/app";
+
 impl Logs {
     fn new(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -72,6 +75,7 @@ impl Logs {
         let state = tempfile::tempdir().unwrap();
         let environment = |name: &str| match name {
             "LEVADA_INCLUDE" => Some(format!("{}/*.log", self.folder.path().display())),
+            "LEVADA_LOGS_DIR" => Some(self.folder.path().join("pods").display().to_string()),
             "LEVADA_DATA_DIR" => Some(state.path().display().to_string()),
             "ELASTICSEARCH_URL" => Some(peer.url()),
             "LEVADA_LABELS" => Some(self.folder.path().join("labels").display().to_string()),
@@ -84,10 +88,11 @@ impl Logs {
         let families = Families::default();
         let mut topology = Topology::idle(&data_dir, families.clone(), Budget::new(64 << 20));
         topology.apply(&plan).unwrap();
-        let source = families.meters(&Label { id: "services".into(), kind: "source", type_name: "file" });
+        let of = |type_name| families.meters(&Label { id: "services".into(), kind: "source", type_name });
+        let sources = ["file", "kubernetes_logs"].map(of);
         let mut look = tokio::time::interval(Duration::from_millis(5));
         let all_read = async {
-            while (source.received_events() as usize) < self.lines.len() {
+            while sources.iter().map(|source| source.received_events() as usize).sum::<usize>() < self.lines.len() {
                 look.tick().await;
             }
         };
@@ -281,6 +286,23 @@ async fn the_lines_of_a_stack_trace_are_one_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_logs_of_pods_go_to_the_index_of_their_namespace() {
+    let logs = Logs::new(&[]);
+    let framed = |line: &String| format!("2026-03-04T05:06:07.{:09}Z stdout F {line}\n", line.len());
+    for (namespace, lines) in [("guides", &logs.lines[..]), ("kube-system", &logs.lines[..10])] {
+        let folder = logs.folder.path().join(format!("pods/{namespace}_{POD}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("0.log"), lines.iter().map(framed).collect::<String>()).unwrap();
+    }
+    let documents = logs.run("kubernetes-traces.toml").await;
+    let all = of_index(&documents, "pods-guides-2026.03.04");
+    assert_eq!((all.len(), documents.len()), (logs.lines.len(), 1));
+    assert!(
+        all.iter().all(|document| document["kubernetes"]["pod_name"] == "web-7d9f" && document["stream"] == "stdout")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_table_and_the_labels_of_the_pod_give_members() {
     let logs = Logs::new(&[]);
     fs::write(logs.folder.path().join("labels"), "app=\"go2asia\"\n").unwrap();
@@ -298,8 +320,9 @@ async fn a_table_and_the_labels_of_the_pod_give_members() {
 
 #[test]
 fn the_shipped_configuration_and_every_example_are_without_fault() {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/levada.toml");
-    plan(&shipped, &|_| None);
+    for shipped in ["config/levada.toml", "config/kubernetes.toml"] {
+        plan(&Path::new(env!("CARGO_MANIFEST_DIR")).join(shipped), &|_| None);
+    }
     let examples = fs::read_dir(example("")).unwrap().map(|entry| entry.unwrap().path());
     let examples: Vec<PathBuf> = examples.filter(|path| path.extension().is_some_and(|is| is == "toml")).collect();
     for path in &examples {

@@ -16,6 +16,17 @@ fn blocks(page: &str) -> Vec<String> {
 fn every_block_of_the_page_on_transforms_is_a_valid_pipeline() {
     let blocks = blocks("transforms.md");
     assert!(blocks.len() >= 5);
+    check(&blocks);
+}
+
+#[test]
+fn every_block_of_the_page_on_container_logs_is_a_valid_pipeline() {
+    let blocks = blocks("container-logs.md");
+    assert!(blocks.len() >= 3);
+    check(&blocks);
+}
+
+fn check(blocks: &[String]) {
     for block in blocks {
         let text = format!("{block}\n[sources.app]\ntype = 'stdin'\n[sinks.end]\ntype = 'blackhole'\ninputs = ['*']\n");
         let memory = Memory { default_limit: 256 << 20 };

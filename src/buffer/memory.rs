@@ -5,11 +5,12 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use super::line::Line;
 use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
 use crate::component::reason::Reason;
 use crate::component::signal::Waiters;
-use crate::event::{Batch, Outcome};
+use crate::event::{Batch, Outcome, StreamKey};
 
 /// What happens to a batch that finds the queue full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -31,7 +32,6 @@ pub type Passage = Arc<dyn Fn(Batch) + Send + Sync>;
 #[derive(Debug)]
 pub struct Queue {
     state: Mutex<State>,
-    room: Waiters,
     filled: Waiters,
     meters: Meters,
 }
@@ -47,6 +47,8 @@ struct State {
     passage: Opening,
     /// How many can write to it; see [`Queue::enter`].
     doors: usize,
+    /// Streams that wait for room.
+    line: Line,
 }
 
 /// What stands open for batches to pass by the queue.
@@ -88,9 +90,10 @@ impl Queue {
             haste: Haste::None,
             passage: Opening::default(),
             doors: 0,
+            line: Line::default(),
         };
         meters.buffer(0, max_size);
-        Self { state: Mutex::new(state), room: Waiters::default(), filled: Waiters::default(), meters }
+        Self { state: Mutex::new(state), filled: Waiters::default(), meters }
     }
 
     /// Changes bound and policy; what is queued stays.
@@ -98,14 +101,19 @@ impl Queue {
         let mut state = self.lock();
         (state.max_size, state.when_full) = (max_size, when_full);
         self.meters.buffer(state.bytes, state.max_size);
+        let waiting = state.line.dissolve();
         drop(state);
-        self.room.wake();
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// From now on what comes goes to `passage` and is not queued; `None` ends that. For a taker that does no work
     /// worth a task's wake-up. What is queued already is still there to be taken.
     pub fn pass_by(&self, passage: Option<Passage>) {
-        self.lock().passage = Opening(passage);
+        let mut state = self.lock();
+        state.passage = Opening(passage);
+        let waiting = state.line.dissolve();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// One more can write to it. A queue that was closed is open again; one that was abandoned stays so.
@@ -157,11 +165,12 @@ impl Queue {
         let batches = std::mem::take(&mut state.batches);
         state.bytes = 0;
         self.meters.buffer(0, state.max_size);
+        let waiting = state.line.dissolve();
         drop(state);
         // Receipts resolve here, not under the lock.
         drop(batches);
         self.filled.wake();
-        self.room.wake();
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Whose it is.
@@ -209,8 +218,9 @@ impl Queue {
         }
         state.bytes -= sum;
         self.meters.buffer(state.bytes, state.max_size);
+        let first = state.line.first();
         drop(state);
-        self.room.wake();
+        first.into_iter().for_each(Waker::wake);
         Poll::Ready(Some(taken))
     }
 
@@ -218,7 +228,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_put(&self, batch: Batch) -> Result<(), Batch> {
+    fn put(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
         let mut state = self.lock();
         if state.phase == Phase::Abandoned {
             drop(state);
@@ -230,26 +240,32 @@ impl Queue {
             passage(batch);
             return Ok(());
         }
-        let (weight, events) = (batch.weight(), batch.len());
+        let (stream, weight, events) = (stream(&batch), batch.weight(), batch.len());
+        let fits = state.bytes == 0 || state.bytes + weight <= state.max_size;
+        if state.when_full == WhenFull::Block && !(fits && state.line.is_next(stream)) {
+            state.line.join(stream, waker);
+            return Err(batch);
+        }
         let mut dropped = Vec::new();
-        if state.bytes > 0 && state.bytes + weight > state.max_size {
-            match state.when_full {
-                WhenFull::Block => return Err(batch),
-                WhenFull::DropNewest => {
-                    drop(state);
-                    self.drop_all([batch]);
-                    return Ok(());
-                }
-                WhenFull::DropOldest => dropped = state.make_room(weight),
-            }
+        if !fits && state.when_full == WhenFull::DropNewest {
+            drop(state);
+            self.drop_all([batch]);
+            return Ok(());
+        }
+        if !fits {
+            dropped = state.make_room(weight);
         }
         state.bytes += weight;
         state.batches.push_back((batch, weight));
+        state.line.leave(stream);
         self.meters.buffer(state.bytes, state.max_size);
+        // There may be room for one more.
+        let next = state.line.first().filter(|_| state.bytes < state.max_size);
         drop(state);
         self.drop_all(dropped);
         self.meters.received(events, 0);
         self.filled.wake();
+        next.into_iter().for_each(Waker::wake);
         Ok(())
     }
 
@@ -276,6 +292,11 @@ impl State {
     }
 }
 
+/// Whose place in the line it has: a batch is of one stream.
+fn stream(batch: &Batch) -> StreamKey {
+    batch.get(0).identity().stream
+}
+
 impl Inlet for Queue {
     fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
         if batch.is_empty() {
@@ -283,10 +304,16 @@ impl Inlet for Queue {
             return Ok(());
         }
         let batch = if batch.is_sparse() { batch.compact() } else { batch };
-        let Err(batch) = self.try_put(batch) else { return Ok(()) };
-        self.room.leave(waker);
-        // Room that came between the first try and the registration would wake nobody.
-        self.try_put(batch)
+        self.put(batch, waker)
+    }
+
+    fn give_up(&self, batch: &Batch) {
+        let mut state = self.lock();
+        state.line.leave(stream(batch));
+        // It may have been the first, and called.
+        let first = state.line.first();
+        drop(state);
+        first.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What stands before a sink: a queue bounded in bytes, and before that a log on disk where the sink asks for one.
 
 mod disk;
+mod line;
 mod memory;
 
 pub use disk::inspect;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::component::machine;
-use crate::config::{self, LastGood, Loaded, Memory, Rules, Shelves};
+use crate::config::{self, LastGood, Loaded, Memory, Plan, Rules, Shelves};
 use crate::diagnostic::Code;
 
 /// Where packages put the configuration.
@@ -23,6 +23,11 @@ impl Files {
         self.load_by(config::load)
     }
 
+    /// The same, with the secrets that can be had without running a command.
+    pub(super) fn load_to_probe(&self) -> Loaded {
+        self.load_by(config::load_to_probe)
+    }
+
     /// The same, with the secrets that it refers to.
     pub(super) fn load_to_run(&self, before: Option<&LastGood>) -> Loaded {
         self.load_by(|paths, rules| config::load_to_run(paths, rules, before))
@@ -31,6 +36,11 @@ impl Files {
     /// Reads and checks a configuration that ran before.
     pub(super) fn load_kept(kept: &LastGood) -> Loaded {
         with_rules(|rules| config::load_kept(kept, rules))
+    }
+
+    /// Has a team of `plan` fall back whose component cannot be built; see [`Loaded::fall_back`].
+    pub(super) fn fall_back(loaded: &mut Loaded, plan: &mut Plan, team: &str) {
+        with_rules(|rules| loaded.fall_back(plan, team, rules));
     }
 
     fn load_by(&self, load: impl FnOnce(&[PathBuf], Rules<'_>) -> Loaded) -> Loaded {
@@ -44,7 +54,7 @@ impl Files {
 }
 
 /// By what this process knows: its component types, its environment, its memory.
-fn with_rules(load: impl FnOnce(Rules<'_>) -> Loaded) -> Loaded {
+fn with_rules<T>(load: impl FnOnce(Rules<'_>) -> T) -> T {
     let memory = Memory { default_limit: machine::default_memory_limit() };
     let environment = |name: &str| std::env::var(name).ok();
     load(Rules { catalogue: &Shelves, environment: &environment, budget: &memory })

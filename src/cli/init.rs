@@ -10,6 +10,8 @@ use super::screen::say;
 
 /// The configuration as it is shipped.
 const FILES: &str = include_str!("../../config/levada.toml");
+/// The one for an agent on each node.
+const KUBERNETES: &str = include_str!("../../config/kubernetes.toml");
 
 /// Write a commented configuration to begin with; it validates as it is.
 #[derive(Debug, clap::Args)]
@@ -27,13 +29,17 @@ enum Kind {
     /// JSON logs in files.
     #[default]
     Files,
+    /// The logs of all containers on a node.
+    Kubernetes,
 }
 
 pub(super) fn init(arguments: &Init) -> ExitCode {
     let text = match arguments.kind {
-        // The schema stands in another place than beside the user's file.
-        Kind::Files => FILES.split_once('\n').map_or(FILES, |(_, rest)| rest),
+        Kind::Files => FILES,
+        Kind::Kubernetes => KUBERNETES,
     };
+    // The schema stands in another place than beside the user's file.
+    let text = text.split_once('\n').map_or(text, |(_, rest)| rest);
     let Some(path) = &arguments.output else {
         say(text);
         return ExitCode::SUCCESS;

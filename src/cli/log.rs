@@ -1,15 +1,29 @@
-//! The program's own log: on standard error, without anything from a record.
+//! The program's own log: on standard error, without anything from a record. Each line says whose it is, and floods are
+//! counted.
+
+mod flood;
+mod journal;
+mod line;
+mod owner;
+#[cfg(test)]
+mod tests;
 
 use std::io::stderr;
 use std::panic::{self, PanicHookInfo};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, registry};
 
 use super::screen;
 use crate::component::mask::Masked;
 use crate::config::Loaded;
 use crate::diagnostic::{Color, Diagnostic, Severity};
+use crate::lang::panic_is_a_fault;
+pub(super) use journal::Journal;
+use line::Form;
+use owner::Chosen;
 
 /// How the log looks.
 #[derive(Clone, Debug, clap::Args)]
@@ -32,15 +46,17 @@ enum Format {
 
 impl Log {
     /// Begins to log. An error says what is wrong with the level.
-    pub(super) fn begin(&self) -> Result<(), String> {
+    pub(super) fn begin(&self) -> Result<Journal, String> {
         let filter = filter(self.log_level.as_deref(), |name| std::env::var(name).ok())?;
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Masked(stderr()));
-        match self.log_format {
-            Format::Text => log.with_ansi(screen::color() == Color::Always).with_target(false).init(),
-            Format::Json => log.json().flatten_event(true).init(),
-        }
+        let form = match self.log_format {
+            Format::Text if screen::color() == Color::Always => Form::Colored,
+            Format::Text => Form::Text,
+            Format::Json => Form::Json,
+        };
+        let journal = Journal::new(form, Masked(stderr()));
+        registry().with(journal.clone().with_filter(Chosen(filter))).init();
         panic::set_hook(Box::new(log_panic));
-        Ok(())
+        Ok(journal)
     }
 
     /// Tells every fault of a configuration in the form of the log.
@@ -73,7 +89,7 @@ fn filter(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Resu
     let from = |name: &str| variable(name).filter(|level| !level.is_empty()).map(|level| (name.to_owned(), level));
     let given = flag.map(|level| ("--log-level".to_owned(), level.to_owned()));
     let given = given.or_else(|| from("LEVADA_LOG")).or_else(|| from("RUST_LOG"));
-    let Some((name, level)) = given else { return Ok(EnvFilter::new("info")) };
+    let Some((name, level)) = given else { return Ok(without_vrl(EnvFilter::new("info"))) };
     let fault = |why: &str| format!("`{level}` in {name} is no log level{why}; expected one of {LEVELS}");
     // A word that is no level would be the name of a module: all of it is logged, and nothing else. `RUST_LOG` may be
     // meant for other programs.
@@ -81,33 +97,21 @@ fn filter(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Resu
     if name != "RUST_LOG" && is_word && level.parse::<LevelFilter>().is_err() {
         return Err(fault(""));
     }
-    EnvFilter::try_new(&level).map_err(|error| fault(&format!(": {error}")))
+    let filter = EnvFilter::try_new(&level).map(without_vrl);
+    filter.map_err(|error| fault(&format!(": {error}")))
+}
+
+/// VRL's own lines quote the text that a function could not parse. What programs say has a line of ours.
+fn without_vrl(filter: EnvFilter) -> EnvFilter {
+    filter.add_directive("vrl=off".parse().expect("it is a directive"))
 }
 
 /// A panic's text is shown only if it is a constant of the program: one made at run time may hold parts of a record.
 fn log_panic(panic: &PanicHookInfo<'_>) {
+    if panic_is_a_fault() {
+        return;
+    }
     let location = panic.location().map(ToString::to_string);
     let text = panic.payload().downcast_ref::<&'static str>().copied();
     tracing::error!(location, "internal error: {}", text.unwrap_or("no text that could be shown"));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::filter;
-
-    #[test]
-    fn the_flag_wins_over_the_variables() {
-        let all = |name: &str| Some(if name == "LEVADA_LOG" { "debug" } else { "trace" }.to_owned());
-        let rust = |name: &str| (name == "RUST_LOG").then(|| "trace".to_owned());
-        let shown = |flag, variable: &dyn Fn(&str) -> Option<String>| filter(flag, variable).unwrap().to_string();
-        assert_eq!(shown(Some("warn"), &all), "warn");
-        assert_eq!(shown(None, &all), "debug");
-        assert_eq!(shown(None, &rust), "trace");
-        assert_eq!(shown(None, &|_| None), "info");
-        let fault = filter(Some("loud=="), |_| None).unwrap_err();
-        assert!(fault.starts_with("`loud==` in --log-level is no log level"), "{fault}");
-        let fault = filter(Some("trac"), |_| None).unwrap_err();
-        assert!(fault.starts_with("`trac` in --log-level is no log level; expected one of error"), "{fault}");
-        assert_eq!(shown(Some("OFF"), &|_| None), "off");
-    }
 }

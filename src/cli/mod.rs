@@ -26,10 +26,12 @@ mod test;
 mod validate;
 mod vrl;
 
-use std::panic::catch_unwind;
+use std::panic::{catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::lang::panic_is_a_fault;
 
 /// Exit code where the thing asked about is faulty.
 const FAULTY: u8 = 1;
@@ -74,6 +76,12 @@ enum Verb {
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
+    let loud = take_hook();
+    set_hook(Box::new(move |panic| {
+        if !panic_is_a_fault() {
+            loud(panic);
+        }
+    }));
     let done = catch_unwind(|| {
         let Line { verb, run } = Line::parse();
         match verb.unwrap_or(Verb::Run(run)) {

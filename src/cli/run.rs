@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::files::Files;
 use super::log::Log;
 use super::{FAULTY, INTERNAL, USAGE};
-use crate::admin::ReloadRequest;
+use crate::admin::{Ask, ReloadRequest};
 use crate::config::Loaded;
 use agent::Agent;
 use signals::{Asked, Signals};
@@ -35,10 +35,13 @@ pub(super) struct Run {
 }
 
 pub(super) fn run(arguments: &Run) -> ExitCode {
-    if let Err(fault) = arguments.log.begin() {
-        eprintln!("error: {fault}");
-        return ExitCode::from(USAGE);
-    }
+    let journal = match arguments.log.begin() {
+        Ok(journal) => journal,
+        Err(fault) => {
+            eprintln!("error: {fault}");
+            return ExitCode::from(USAGE);
+        }
+    };
     let loaded = arguments.files.load_to_run(None);
     let runtime = match Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -47,7 +50,9 @@ pub(super) fn run(arguments: &Run) -> ExitCode {
             return ExitCode::from(INTERNAL);
         }
     };
+    runtime.spawn(journal.clone().tell_repetitions());
     let code = runtime.block_on(live(arguments, loaded));
+    journal.end();
     // Threads that still read end with the process.
     runtime.shutdown_background();
     code
@@ -63,11 +68,10 @@ async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
         }
     };
     let (asks, mut asked) = mpsc::channel(ASKS);
-    let started = Agent::start(&mut loaded, asks.clone()).await;
-    arguments.log.tell(&loaded);
-    let started = match started {
-        Some(agent) => Some(agent),
-        None => last_good::start(&loaded, asks.clone()).await,
+    let started = tokio::select! {
+        started = start(arguments, &mut loaded, asks.clone()) => started,
+        // Nothing runs yet.
+        code = signals.end() => return ExitCode::from(code),
     };
     let Some(mut agent) = started else { return ExitCode::from(FAULTY) };
     if arguments.watch_config {
@@ -75,17 +79,7 @@ async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
         paths.extend(agent.team_paths().iter().cloned());
         tokio::spawn(watch::watch(paths, loaded.inputs(), asks));
     }
-    loop {
-        // All arms are cancel-safe.
-        tokio::select! {
-            Some(ask) = asked.recv() => agent.answer(ask, arguments).await,
-            asked = signals.next() => match asked {
-                Asked::Reload => drop(agent.reload(arguments, ReloadRequest::default()).await),
-                Asked::End(_) => break,
-            },
-            () = agent.sources_ended() => break,
-        }
-    }
+    serve(&mut agent, arguments, (&mut asked, &mut signals)).await;
     // Whoever asks now is told that the agent ends.
     drop(asked);
     tokio::select! {
@@ -93,6 +87,42 @@ async fn live(arguments: &Run, mut loaded: Loaded) -> ExitCode {
         code = signals.end() => {
             tracing::warn!("ends at once: what is in hand is read again at the next start, where the source can");
             ExitCode::from(code)
+        }
+    }
+}
+
+/// Starts what was loaded, or what ran last.
+async fn start(arguments: &Run, loaded: &mut Loaded, asks: mpsc::Sender<Ask>) -> Option<Agent> {
+    let started = Agent::start(loaded, asks.clone()).await;
+    arguments.log.tell(loaded);
+    match started {
+        Some(agent) => Some(agent),
+        None => last_good::start(loaded, asks).await,
+    }
+}
+
+/// Answers signals and the control socket until the end is asked for, or nothing more is to come. Secrets of a reload
+/// may be long on their way: the end does not wait for them.
+async fn serve(agent: &mut Agent, arguments: &Run, (asked, signals): (&mut mpsc::Receiver<Ask>, &mut Signals)) {
+    loop {
+        // All arms are cancel-safe.
+        let ask = tokio::select! {
+            Some(ask) = asked.recv() => Some(ask),
+            asked = signals.next() => match asked {
+                Asked::Reload => None,
+                Asked::End(_) => return,
+            },
+            () = agent.sources_ended() => return,
+        };
+        let work = async {
+            match ask {
+                Some(ask) => agent.answer(ask, arguments).await,
+                None => drop(agent.reload(arguments, ReloadRequest::default()).await),
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            _ = signals.end() => return tracing::warn!("the configuration was not reloaded: the agent ends"),
         }
     }
 }

@@ -26,7 +26,13 @@ pub(super) fn color() -> Color {
 
 /// Writes to standard output. Whoever has read enough of it may close it: that is no fault.
 pub(super) fn say(text: &str) {
-    let _closed = stdout().write_all(text.as_bytes());
+    let _closed = is_read(text);
+}
+
+/// Writes to standard output; is it still open?
+pub(super) fn is_read(text: &str) -> bool {
+    let mut out = stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 /// Prints every fault of a configuration, for people.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::FAULTY;
 use super::client::{Which, runtime};
-use super::screen::say;
+use super::screen::{is_read, say};
 use crate::admin::{Status as Report, StatusOf};
 use crate::config::show_size;
 
@@ -75,13 +75,17 @@ async fn watch(arguments: &Top) -> Result<(), String> {
         let now: Report = agent.get("/status").await?;
         let rates = now.components.iter().map(|component| Rate::of(component, &before, arguments.interval));
         let rates: Vec<_> = rates.collect();
+        let mut text = String::new();
         if arguments.json {
             for rate in &rates {
-                say(&format!("{}\n", serde_json::json!(rate)));
+                let _ = writeln!(text, "{}", serde_json::json!(rate));
             }
         } else {
             let clear = if stdout().is_terminal() { CLEAR } else { "" };
-            say(&format!("{clear}{}", table(&now, &rates)));
+            text = format!("{clear}{}", table(&now, &rates));
+        }
+        if !is_read(&text) {
+            return Ok(());
         }
         before = now;
     }

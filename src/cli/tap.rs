@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::client::{Which, runtime};
-use super::screen::say;
+use super::screen::is_read;
 use super::{FAULTY, USAGE};
 use crate::admin::TapRequest;
 use crate::config::parse_duration;
@@ -44,7 +44,21 @@ pub(super) struct Tap {
 struct Line<'a> {
     #[serde(borrow)]
     record: Option<&'a RawValue>,
-    missed: Option<u64>,
+    /// The first record on which the condition failed: why it did.
+    why: Option<String>,
+    #[serde(default)]
+    missed: u64,
+    #[serde(default)]
+    failed: u64,
+}
+
+/// Records that passed and were not shown.
+#[derive(Default)]
+struct Unseen {
+    /// There was no time.
+    missed: u64,
+    /// The condition failed on them.
+    failed: u64,
 }
 
 pub(super) fn tap(arguments: &Tap) -> ExitCode {
@@ -58,9 +72,13 @@ pub(super) fn tap(arguments: &Tap) -> ExitCode {
     };
     let shown = runtime().and_then(|runtime| runtime.block_on(show(arguments, seconds)));
     match shown {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(missed) => {
-            eprintln!("{missed} more records passed than could be shown");
+        Ok(Unseen { missed, failed }) => {
+            if missed > 0 {
+                eprintln!("{missed} more records passed than could be shown");
+            }
+            if failed > 0 {
+                eprintln!("the condition failed on {failed} records, which are not shown");
+            }
             ExitCode::SUCCESS
         }
         Err(why) => {
@@ -70,8 +88,8 @@ pub(super) fn tap(arguments: &Tap) -> ExitCode {
     }
 }
 
-/// Shows what passes to the end; gives how many records passed unseen.
-async fn show(arguments: &Tap, seconds: Option<f64>) -> Result<u64, String> {
+/// Shows what passes, to the end or until nobody reads it; gives how many records passed unseen.
+async fn show(arguments: &Tap, seconds: Option<f64>) -> Result<Unseen, String> {
     let agent = arguments.which.agent()?;
     let status: crate::admin::Status = agent.get("/status").await?;
     let component = status.components.iter().find(|component| {
@@ -93,7 +111,7 @@ async fn show(arguments: &Tap, seconds: Option<f64>) -> Result<u64, String> {
     };
     let mut body = agent.open("/tap", &request).await?.into_body();
     let mut out = Out::new(arguments.save.as_ref())?;
-    let mut missed = 0;
+    let mut unseen = Unseen::default();
     let mut rest: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| format!("the agent ended: {error}"))?.into_data() else { continue };
@@ -101,11 +119,19 @@ async fn show(arguments: &Tap, seconds: Option<f64>) -> Result<u64, String> {
         while let Some(end) = memchr::memchr(b'\n', &rest) {
             let line: Vec<u8> = rest.drain(..=end).collect();
             let line: Line<'_> = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
-            missed += line.missed.unwrap_or(0);
-            line.record.map_or(Ok(()), |record| out.write(record.get()))?;
+            unseen.missed += line.missed;
+            unseen.failed += line.failed;
+            if let Some(why) = line.why {
+                eprintln!("the condition fails on a record, which is not shown: {why}");
+            }
+            if let Some(record) = line.record
+                && !out.write(record.get())?
+            {
+                return Ok(unseen);
+            }
         }
     }
-    Ok(missed)
+    Ok(unseen)
 }
 
 /// Where records go.
@@ -121,11 +147,14 @@ impl Out {
         opened.map(Self::File)
     }
 
-    fn write(&mut self, record: &str) -> Result<(), String> {
+    /// Writes a record; is anybody there to read more?
+    fn write(&mut self, record: &str) -> Result<bool, String> {
         match self {
-            Self::Screen => say(&format!("{record}\n")),
-            Self::File(file) => writeln!(file, "{record}").map_err(|error| format!("cannot write: {error}"))?,
+            Self::Screen => Ok(is_read(&format!("{record}\n"))),
+            Self::File(file) => {
+                writeln!(file, "{record}").map_err(|error| format!("cannot write: {error}"))?;
+                Ok(true)
+            }
         }
-        Ok(())
     }
 }

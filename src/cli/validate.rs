@@ -15,6 +15,7 @@ pub(super) struct Validate {
     #[command(flatten)]
     files: Files,
     /// Ask each destination whether it is there and takes our credentials: at most 3 s, all at once, no record is sent.
+    /// Secret backends are asked for them, but for commands.
     #[arg(long)]
     probe: bool,
     /// How faults are printed.
@@ -23,7 +24,8 @@ pub(super) struct Validate {
 }
 
 pub(super) fn validate(arguments: &Validate) -> ExitCode {
-    let mut loaded = arguments.files.load();
+    let files = &arguments.files;
+    let mut loaded = if arguments.probe { files.load_to_probe() } else { files.load() };
     if let Some(plan) = &loaded.plan {
         for fault in unscrubbed(plan) {
             loaded.report.push(fault);
@@ -50,10 +52,11 @@ fn ask(plan: &Plan) -> bool {
             return false;
         }
     };
-    for Probed { id, answer } in &answers {
+    for Probed { id, answer, has_credentials } in &answers {
+        let remark = if *has_credentials { "" } else { " (asked without the secrets that a command would give)" };
         match answer {
-            Ok(said) => println!("probe of `{id}`: {said}"),
-            Err(why) => println!("probe of `{id}` FAILED: {why}"),
+            Ok(said) => println!("probe of `{id}`: {said}{remark}"),
+            Err(why) => println!("probe of `{id}` FAILED: {why}{remark}"),
         }
     }
     answers.iter().all(|probed| probed.answer.is_ok())

@@ -3,12 +3,14 @@
 use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::screen::say;
 use super::{FAULTY, USAGE};
 use crate::component::clock;
+use crate::component::files::Files;
 use crate::event::Batch;
-use crate::lang::{self, Outcome, Program, Row, Runner, TimeZone};
+use crate::lang::{self, Outcome, Program, Row, Runner, Tables, TimeZone};
 
 /// Run a VRL program on sample records: a line in, a record out, as `remap` would leave it.
 #[derive(Debug, clap::Args)]
@@ -51,7 +53,8 @@ fn prepare(arguments: &Vrl) -> Result<(Program, Lines), (u8, String)> {
         None => TimeZone::default(),
         Some(name) => TimeZone::parse(name).ok_or_else(|| (USAGE, format!("`{name}` is no time zone")))?,
     };
-    let program = lang::compile(&source, timezone).map_err(|faults| {
+    let tables = Tables::default().reading(Arc::new(Files::default()));
+    let program = lang::compile_with(&source, timezone, &tables).map_err(|faults| {
         let pictures: Vec<_> = faults.iter().map(|fault| fault.rendered.trim_end().to_owned()).collect();
         (FAULTY, format!("the program does not compile\n{}", pictures.join("\n")))
     })?;

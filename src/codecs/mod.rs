@@ -1,10 +1,14 @@
 //! Bytes to records and back: lines, decoding, compression.
 
 mod compression;
+pub mod container;
 mod decoder;
 mod encoding;
 mod lines;
+pub mod multiline;
+mod rfc3339;
 mod shape;
+pub mod units;
 
 pub use compression::Compression;
 pub use decoder::{Codec, Counts, Decoder, Decoding, Piece};

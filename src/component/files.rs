@@ -9,6 +9,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::lang::Admits;
+
 /// Bytes of the largest file that settings may name.
 const LARGEST: u64 = 16 << 20;
 
@@ -61,6 +63,18 @@ struct Held {
     contents: Contents,
     /// Does it hold a key or a secret?
     is_private: bool,
+    /// Does a program name it, whose functions read it by themselves?
+    is_of_program: bool,
+}
+
+impl Held {
+    /// Was it taken over from there?
+    fn is_from(&self, other: &Self) -> bool {
+        match (&self.contents, &other.contents) {
+            (Ok(own), Ok(other)) => Arc::ptr_eq(own, other),
+            (own, other) => own == other,
+        }
+    }
 }
 
 /// The files of one plan, each as it was when it was first asked for. A clone tells of the same.
@@ -90,7 +104,7 @@ impl Files {
         }
         self.may_read(path)?;
         let contents = read(path).map(Arc::from).map_err(|error| format!("cannot read `{}`: {error}", path.display()));
-        files.insert(path.to_owned(), Held { contents: contents.clone(), is_private });
+        files.insert(path.to_owned(), Held { contents: contents.clone(), is_private, is_of_program: false });
         contents
     }
 
@@ -119,10 +133,25 @@ impl Files {
         }
     }
 
-    /// All files that were read, with what they hold, but for those that hold keys and secrets.
+    /// Lets go of what was taken over from `others`.
+    pub fn forget(&self, others: &Self) {
+        let others = others.lock().clone();
+        self.lock().retain(|path, file| !others.get(path).is_some_and(|other| file.is_from(other)));
+    }
+
+    /// The same files, but only those at `paths`: for whoever keeps them long.
+    #[must_use]
+    pub fn only<'p>(&self, paths: impl Iterator<Item = &'p Path>) -> Self {
+        let held = self.lock();
+        let some = paths.filter_map(|path| Some((path.to_owned(), held.get(path)?.clone()))).collect();
+        Self { held: Arc::new(Mutex::new(some)), within: self.within.clone() }
+    }
+
+    /// All files that were read, with what they hold, but for those that hold keys and secrets, and those that programs
+    /// name: their functions read what lies there.
     pub fn kept(&self) -> Vec<(PathBuf, Arc<[u8]>)> {
         let files = self.lock();
-        let open = files.iter().filter(|(_, file)| !file.is_private);
+        let open = files.iter().filter(|(_, file)| !file.is_private && !file.is_of_program);
         open.filter_map(|(path, file)| Some((path.clone(), file.contents.as_ref().ok()?.clone()))).collect()
     }
 
@@ -136,7 +165,7 @@ impl Files {
     /// Keeps a file that was read elsewhere; `None`: it could not be.
     pub fn put(&self, path: &Path, contents: Option<&[u8]>) {
         let contents = contents.map(Arc::from).ok_or_else(|| format!("cannot read `{}`", path.display()));
-        self.lock().insert(path.to_owned(), Held { contents, is_private: false });
+        self.lock().insert(path.to_owned(), Held { contents, is_private: false, is_of_program: false });
     }
 
     /// A file as it was.
@@ -146,13 +175,37 @@ impl Files {
 
     /// All files that were asked for, by path.
     pub fn inputs(&self) -> Vec<Input> {
+        self.inputs_that(|_| true)
+    }
+
+    /// Those that programs name.
+    pub fn of_programs(&self) -> Vec<Input> {
+        self.inputs_that(|file| file.is_of_program)
+    }
+
+    fn inputs_that(&self, is_meant: impl Fn(&Held) -> bool) -> Vec<Input> {
         let digest = |file: &Held| file.contents.as_ref().ok().map(|contents| Digest::of(contents));
         let input = |(path, file): (&PathBuf, &Held)| Input { path: path.clone(), digest: digest(file) };
-        self.lock().iter().map(input).collect()
+        self.lock().iter().filter(|(_, file)| is_meant(file)).map(input).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Programs of the platform name regular files that are not too large. Those of a team name none: between this look and
+/// the function's own a link could take the place of the file.
+impl Admits for Files {
+    fn admit(&self, path: &Path) -> Result<(), String> {
+        if self.within.is_some() {
+            return Err(format!("cannot read `{}`: a team's program names no files", path.display()));
+        }
+        let read = self.read(path).map(drop);
+        if let Some(held) = self.lock().get_mut(path) {
+            held.is_of_program = true;
+        }
+        read
     }
 }
 
@@ -248,6 +301,37 @@ mod tests {
         all.adopt(&files);
         let kept: Vec<_> = all.kept().into_iter().map(|(path, _)| path).collect();
         assert_eq!((kept, all.inputs().len()), (vec![own.join("a.vrl")], 2));
+    }
+
+    #[test]
+    fn what_was_taken_over_is_let_go_of_and_nothing_else() {
+        let [all, one, other] = [(); 3].map(|()| Files::default());
+        all.put(Path::new("both"), Some(b"mine"));
+        for name in ["both", "new", "gone"] {
+            one.put(Path::new(name), Some(b"one").filter(|_| name != "gone").map(|text| &text[..]));
+        }
+        other.put(Path::new("new"), Some(b"other"));
+        all.adopt(&one);
+        all.forget(&one);
+        all.adopt(&other);
+        let held = |name: &str| all.only([Path::new(name)].into_iter()).kept().pop().map(|(_, text)| text.to_vec());
+        let wanted = [Some(b"mine".to_vec()), Some(b"other".to_vec()), None];
+        assert_eq!(["both", "new", "gone"].map(held), wanted);
+        assert_eq!(all.inputs().len(), 2);
+    }
+
+    #[test]
+    fn files_of_programs_count_and_are_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("aliases.json");
+        fs::write(&path, "{}").unwrap();
+        let files = Files::default();
+        files.admit(&path).unwrap();
+        assert_eq!((files.of_programs(), files.kept()), (vec![Files::default().input(&path)], Vec::new()));
+        assert!(files.admit(folder.path()).unwrap_err().contains("it is a folder"));
+        let of_a_team = Files::within(folder.path());
+        assert!(of_a_team.admit(&path).unwrap_err().contains("a team's program names no files"));
+        assert_eq!(of_a_team.inputs(), [], "it is not even looked at");
     }
 
     #[test]

@@ -4,10 +4,13 @@ use std::fs::{self, File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+
+use super::task::within;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -97,7 +100,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Calls `look` each second.
+    /// Calls `look` each second, also after a panic in it.
     ///
     /// # Errors
     ///
@@ -106,10 +109,10 @@ impl Watch {
         let (goes, gone) = sync_channel(0);
         let watch = move || {
             while gone.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                look();
+                let _told = catch_unwind(AssertUnwindSafe(&mut look));
             }
         };
-        thread::Builder::new().name(name.to_owned()).spawn(watch)?;
+        thread::Builder::new().name(name.to_owned()).spawn(within(watch))?;
         Ok(Self { _goes: goes })
     }
 }
@@ -147,8 +150,14 @@ mod tests {
     #[test]
     fn a_watch_looks_until_it_is_dropped() {
         let (looked, looks) = sync_channel(0);
-        let watch = Watch::begin("watch", move || _ = looked.send(())).unwrap();
-        looks.recv_timeout(Duration::from_mins(1)).expect("it looks");
+        let look = move || {
+            let _dropped = looked.send(());
+            panic!("as the test says");
+        };
+        let watch = Watch::begin("watch", look).unwrap();
+        for _ in 0..2 {
+            looks.recv_timeout(Duration::from_mins(1)).expect("it looks, also after a panic");
+        }
         drop(watch);
         while looks.recv_timeout(Duration::from_mins(1)) != Err(RecvTimeoutError::Disconnected) {}
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use tracing::{Span, error_span};
 
 mod buffer;
 
@@ -11,8 +12,12 @@ pub use buffer::BufferMeters;
 
 use buffer::BufferFamilies;
 
+use super::file_meters::{FileFamilies, FileMeters};
 use super::reason::Reason;
 use super::utilization::{AtWork, Seat, Utilization, Work};
+
+/// The name of the spans that components work in.
+pub const COMPONENT: &str = "component";
 
 const LABELS: [&str; 3] = ["component_id", "component_kind", "component_type"];
 
@@ -25,6 +30,14 @@ pub struct Label {
     pub kind: &'static str,
     /// `component_type`.
     pub type_name: &'static str,
+}
+
+impl Label {
+    /// Every line that is logged within it says whose it is. Of the level `error`, so that no filter of levels leaves it out.
+    pub fn span(&self) -> Span {
+        let Self { id, kind, type_name } = self;
+        error_span!(parent: None, COMPONENT, component_id = id, component_kind = kind, component_type = type_name)
+    }
 }
 
 /// Every family of figures the process exposes, in one registry.
@@ -47,6 +60,7 @@ struct Inner {
     buffer_max_bytes: IntGaugeVec,
     buffers: BufferFamilies,
     utilization: Utilization,
+    files: FileFamilies,
 }
 
 impl Default for Families {
@@ -94,6 +108,7 @@ impl Default for Families {
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
             buffers: BufferFamilies::new(&registry),
             utilization: Utilization::new(utilization),
+            files: FileFamilies::new(&registry, &LABELS),
             table_reloads,
             registry,
         }))
@@ -275,6 +290,11 @@ impl Meters {
     /// How many records were discarded for `reason` so far.
     pub fn discarded_events(&self, reason: Reason) -> u64 {
         self.0.discarded[reason as usize].get()
+    }
+
+    /// The figures of a source that follows files; shown from the first call on.
+    pub fn files(&self) -> FileMeters {
+        self.0.families.0.files.meters(&self.values())
     }
 
     /// Whose they are.

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod clock;
+pub mod file_meters;
 pub mod files;
 pub mod fresh;
 pub mod health;
@@ -15,6 +16,7 @@ pub mod signal;
 pub mod sink;
 pub mod size;
 pub mod source;
+pub mod task;
 #[cfg(test)]
 pub(crate) mod test_kit;
 pub mod tls;

@@ -31,8 +31,12 @@ pub trait Lane: Send {
 
 /// The door of a queue.
 pub trait Inlet: Send + Sync {
-    /// Takes `batch`, or gives it back and calls `waker` when there may be room.
+    /// Takes `batch`, or gives it back and calls `waker` when there may be room. Streams that wait are served in the order
+    /// in which they came.
     fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch>;
+
+    /// What was given back will not be offered again: its stream does not wait any more.
+    fn give_up(&self, _batch: &Batch) {}
 }
 
 /// What became of an offer.
@@ -47,6 +51,18 @@ pub enum Offer {
 pub struct Held(Vec<(Arc<dyn Inlet>, Batch)>);
 
 impl Offer {
+    /// Offers each batch to its queue.
+    pub fn make(batches: Vec<(Arc<dyn Inlet>, Batch)>, waker: &Waker) -> Self {
+        let mut waiting: Vec<(Arc<dyn Inlet>, Batch)> = Vec::new();
+        for (inlet, batch) in batches {
+            // Order within a stream: what follows a waiting batch for the same queue waits behind it.
+            let is_behind = waiting.iter().any(|(other, _)| Arc::ptr_eq(other, &inlet));
+            let refused = if is_behind { Some(batch) } else { inlet.offer(batch, waker).err() };
+            waiting.extend(refused.map(|batch| (inlet, batch)));
+        }
+        Self::of(waiting)
+    }
+
     /// What an offer comes to, given what did not fit.
     pub fn of(waiting: Vec<(Arc<dyn Inlet>, Batch)>) -> Self {
         if waiting.is_empty() { Self::Taken } else { Self::Waits(Held(waiting)) }
@@ -75,9 +91,13 @@ impl Offer {
 
 impl Held {
     /// Offers once more what waits.
-    pub fn retry(self, waker: &Waker) -> Offer {
-        let again =
-            |(inlet, batch): (Arc<dyn Inlet>, Batch)| inlet.offer(batch, waker).err().map(|batch| (inlet, batch));
-        Offer::of(self.0.into_iter().filter_map(again).collect())
+    pub fn retry(mut self, waker: &Waker) -> Offer {
+        Offer::make(std::mem::take(&mut self.0), waker)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|(inlet, batch)| inlet.give_up(batch));
     }
 }

@@ -81,6 +81,8 @@ pub enum About {
     /// A value.
     #[default]
     Value,
+    /// How a value is written, whatever the secrets in it are.
+    Form,
     /// A program or a condition that does not compile.
     Program,
     /// An address that is open to the network without authentication.

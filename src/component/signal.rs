@@ -54,9 +54,17 @@ pub struct Stop(Arc<StopState>);
 struct StopState {
     deadline: Mutex<Option<Instant>>,
     waiting: Waiters,
+    /// Whoever is asked to end when this is.
+    parent: Option<Stop>,
 }
 
 impl Stop {
+    /// One that is asked for with this one, and can be asked for alone.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self(Arc::new(StopState { parent: Some(self.clone()), ..StopState::default() }))
+    }
+
     /// Asks for the end; work in hand may go on until `deadline`. A second call can only bring it nearer.
     pub fn request(&self, deadline: Instant) {
         let mut current = self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +75,9 @@ impl Stop {
 
     /// The deadline, once the end has been asked for.
     pub fn deadline(&self) -> Option<Instant> {
-        *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+        let own = *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        let parents = self.0.parent.as_ref().and_then(Self::deadline);
+        own.into_iter().chain(parents).min()
     }
 
     /// Has the end been asked for?
@@ -78,11 +88,13 @@ impl Stop {
     /// Wakes `waker` when the end is asked for.
     pub fn leave(&self, waker: &Waker) {
         self.0.waiting.leave(waker);
+        self.0.parent.iter().for_each(|parent| parent.leave(waker));
     }
 
     /// Wakes `waker` no more.
     pub fn forget(&self, waker: &Waker) {
         self.0.waiting.forget(waker);
+        self.0.parent.iter().for_each(|parent| parent.forget(waker));
     }
 
     /// Waits until the end is asked for. Cancel-safe.
@@ -113,6 +125,22 @@ mod tests {
         stop.request(soon + Duration::from_secs(9));
         assert_eq!(waiter.await.unwrap(), soon);
         assert_eq!(stop.deadline(), Some(soon));
+    }
+
+    #[tokio::test]
+    async fn a_child_ends_with_its_parent_and_alone() {
+        let (parent, now) = (Stop::default(), Instant::now());
+        let (one, other) = (parent.child(), parent.child());
+        one.request(now);
+        assert_eq!((one.deadline(), other.deadline(), parent.deadline()), (Some(now), None, None));
+        let waiter = tokio::spawn({
+            let other = other.clone();
+            async move { other.requested().await }
+        });
+        tokio::task::yield_now().await;
+        let later = now + Duration::from_secs(1);
+        parent.request(later);
+        assert_eq!((waiter.await.unwrap(), one.deadline()), (later, Some(now)), "the nearest counts");
     }
 
     #[test]

@@ -88,7 +88,8 @@ pub fn show_size(bytes: u64) -> String {
     exact.map_or_else(|| format!("{bytes} bytes"), |(size, unit)| format!("{} {unit}", bytes / size))
 }
 
-fn split(text: &str) -> Option<(u64, &str)> {
+/// The digits that a text begins with as a number, and the rest.
+pub fn split(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|next: char| !next.is_ascii_digit()).unwrap_or(text.len());
     Some((text[..end].parse().ok()?, &text[end..]))
 }

@@ -15,7 +15,8 @@ use crate::component::files::Files;
 use crate::component::size::show_size;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
 use crate::lang::Tables;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 /// The plan of some files; None if something is missing from it, which is then in the report.
 pub(super) fn assemble(
@@ -28,7 +29,13 @@ pub(super) fn assemble(
     let documents = understood((documents, files), (sources, report), (rules, purpose), scope);
     let merged = merge::merge(documents, report)?;
     let soundness = if files_lost { Soundness::Broken } else { merged.soundness };
-    let tables = tables(&merged.globals);
+    let tables = match scope {
+        Scope::Platform => tables(&merged.globals),
+        Scope::Team { .. } => {
+            Tables::withheld("a team has no enrichment tables: the platform adds what they hold, and exports the step")
+        }
+    };
+    let tables = tables.reading(Arc::new(files.clone()));
     let root = Subject::globals(judge::GLOBALS);
     let globals = draft::section(merged.globals, rules.catalogue.globals(), root, report);
     if let Some(globals) = &globals {
@@ -39,13 +46,20 @@ pub(super) fn assemble(
         merged.tests.into_iter().map(|test| draft::section(test, rules.catalogue.tests(), "a test", report)).collect();
     let drafts: Vec<_> =
         merged.components.into_iter().map(|declared| draft::draft(declared, rules.catalogue, report)).collect();
-    let whole = drafts.iter().filter(|draft| draft.soundness == Soundness::Whole);
+    // Before anything is compiled, and before the programs of tests run.
+    let (mut refused, mut tests) = (HashSet::new(), tests);
+    if let Scope::Team { environment, .. } = scope {
+        refused = teams::judge(&drafts, environment, (sources, report));
+        let may_run = |test: &Section, report: &mut Report| teams::judge_test(test, environment, (sources, report));
+        tests = tests.into_iter().map(|test| test.filter(|test| may_run(test, report))).collect();
+    }
+    let whole = drafts.iter().filter(|draft| draft.soundness == Soundness::Whole && !refused.contains(&draft.id));
     for (draft, checked) in whole.filter_map(|draft| Some((draft, draft.checked.as_ref()?))) {
         let found = (checked.check)(&checked.section.settings, files, &tables);
         judge::judge((&checked.section, &draft.subject()), found, files, (sources, report));
     }
     if let Scope::Team { environment, .. } = scope {
-        teams::judge(&drafts, environment, files, (sources, report));
+        teams::judge_files(files, environment, (sources, report));
     }
     let links = scope.links(globals.as_ref());
     let inputs = graph::connect(&drafts, &links, soundness, report);
@@ -108,8 +122,9 @@ fn understood(
     }
     let secrets = match purpose {
         // What cannot run need not know.
-        Purpose::Run if !report.has_errors() => {
-            let backends = backends(&documents, (rules, sources));
+        Purpose::Run | Purpose::Probe if !report.has_errors() => {
+            let mut backends = backends(&documents, (rules, sources));
+            backends.retain(|_, backend| purpose == Purpose::Run || !matches!(backend, Backend::Exec { .. }));
             Secrets::ask(&documents, &backends, files)
         }
         _ => Secrets::stand_ins(&documents),

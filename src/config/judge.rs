@@ -31,7 +31,7 @@ pub(super) fn judge(
 
 /// Does the problem lie in what is known? A program compiles with the stand-in of a secret as with the secret.
 fn is_known(section: &Section, problem: &Problem) -> bool {
-    problem.about == About::Program || !section.has_stand_in(&problem.setting)
+    matches!(problem.about, About::Program | About::Form) || !section.has_stand_in(&problem.setting)
 }
 
 /// Where the fault is; and where the file is named, if it is in a file of its own.
@@ -52,7 +52,7 @@ fn fault((section, subject): (&Section, &str), problem: &Problem, places: (Place
         (About::Door, _) => (Code::OpenDoor, "is open to the network"),
         (_, true) => (Code::DoubtfulValue, "may not do what was meant"),
         (About::Program, false) => (Code::BadProgram, "does not compile"),
-        (About::Value, false) => (Code::BadValue, "cannot work"),
+        (About::Value | About::Form, false) => (Code::BadValue, "cannot work"),
     };
     let message = match problem.setting.as_str() {
         "" => format!("{subject} {verdict}"),

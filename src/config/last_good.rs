@@ -82,11 +82,10 @@ impl Kept {
 }
 
 impl LastGood {
-    /// Keeps of a team what `other` does.
-    pub fn replace_team(&mut self, team: &str, other: Option<&Self>) {
+    /// Keeps this of a team, or nothing.
+    pub(super) fn keep_team(&mut self, team: &str, kept: Option<&Kept>) {
         self.teams.remove(team);
-        let other = other.and_then(|other| other.teams.get(team));
-        self.teams.extend(other.map(|kept| (team.to_owned(), kept.clone())));
+        self.teams.extend(kept.map(|kept| (team.to_owned(), kept.clone())));
     }
 
     /// Keeps it in the state folder (mode 0600): whole, or as it was before.

@@ -89,6 +89,8 @@ pub struct Loaded {
     pub data_dir: Option<PathBuf>,
     /// What the plan was made of, if there is one and it is to run.
     pub kept: Option<LastGood>,
+    /// What ran before.
+    before: Option<LastGood>,
     files: Files,
 }
 
@@ -114,6 +116,17 @@ impl Loaded {
         all
     }
 
+    /// A component of a team of `plan`, which was loaded to run, cannot be built: what of the team ran before takes its
+    /// place, judged by the same `rules`; without such, nothing of it.
+    pub fn fall_back(&mut self, plan: &mut Plan, team: &str, rules: Rules<'_>) {
+        let Some(team) = self.teams.iter_mut().find(|known| known.name == team) else { return };
+        let ground = Ground { rules, purpose: Purpose::Run, before: self.before.as_ref() };
+        teams::fall_back(team, plan, &ground, &mut self.sources);
+        if let Some(kept) = &mut self.kept {
+            kept.keep_team(&team.name, team.kept());
+        }
+    }
+
     /// The folder of the teams and the pattern of their files, for whoever watches them.
     pub fn team_paths(&self) -> Vec<PathBuf> {
         let globals = self.plan.as_ref().and_then(|plan| plan.globals.read::<Globals>().ok());
@@ -127,6 +140,8 @@ impl Loaded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     Check,
+    /// All but commands are asked.
+    Probe,
     Run,
 }
 
@@ -135,7 +150,12 @@ pub fn load(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
     load_for(paths, (rules, Purpose::Check, None))
 }
 
-/// The same, with secrets: runs the commands and calls the servers that hold them, each with its time limit. What ran
+/// The same, with the secrets that can be had without running a command: for asking destinations.
+pub fn load_to_probe(paths: &[PathBuf], rules: Rules<'_>) -> Loaded {
+    load_for(paths, (rules, Purpose::Probe, None))
+}
+
+/// The same, with all secrets: runs the commands and calls the servers that hold them, each with its time limit. What ran
 /// `before` runs on for teams with faults; at a start the state folder tells that.
 pub fn load_to_run(paths: &[PathBuf], rules: Rules<'_>, before: Option<&LastGood>) -> Loaded {
     load_for(paths, (rules, Purpose::Run, before))
@@ -189,13 +209,15 @@ fn plan_files(
     let mut plan =
         assemble::assemble((documents, &files), (&mut sources, &mut report), (rules, purpose), &Scope::Platform);
     let (mut teams, mut platform) = (Vec::new(), Kept::default());
+    let mut before = before.cloned();
     if let Some(plan) = &mut plan {
         assemble::within_budget(plan.components(), &plan.globals, rules.budget, &mut report);
         platform = Kept::of(documents, &sources, &files);
         if !report.has_errors() {
             let at_start = data_dir.as_ref().filter(|_| purpose == Purpose::Run && before.is_none());
             let on_disk = at_start.and_then(|folder| LastGood::read(folder).ok().flatten());
-            let ground = Ground { rules, purpose, before: before.or(on_disk.as_ref()) };
+            before = before.or(on_disk);
+            let ground = Ground { rules, purpose, before: before.as_ref() };
             teams = teams::attach(plan, &ground, &mut sources, &mut report);
         }
         if !report.has_errors() {
@@ -204,10 +226,10 @@ fn plan_files(
     }
     let plan = plan.filter(|_| !report.has_errors());
     report.sort();
-    let of_teams = teams.iter().filter_map(|team| Some((team.name.clone(), team.kept.clone()?)));
+    let of_teams = teams.iter().filter_map(|team| Some((team.name.clone(), team.kept()?.clone())));
     let kept = LastGood { platform, teams: of_teams.collect() };
     let kept = Some(kept).filter(|_| purpose == Purpose::Run && plan.is_some());
-    Loaded { sources, report, plan, teams, data_dir, kept, files }
+    Loaded { sources, report, plan, teams, data_dir, kept, before, files }
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Section {
     }
 
     /// Is a value of this setting, or of one in it, not known?
-    pub(super) fn has_stand_in(&self, setting: &str) -> bool {
+    pub fn has_stand_in(&self, setting: &str) -> bool {
         self.node.follow(setting).0.any_text(|text| text.is_stand_in)
     }
 

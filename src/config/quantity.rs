@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::component::size::split;
+
 /// Reads a duration: one or more whole numbers, each with a unit, the larger unit first: `5s`, `100ms`, `1m30s`.
 /// None if it is not a duration or does not fit 64 bits of nanoseconds.
 pub fn parse_duration(text: &str) -> Option<Duration> {
@@ -29,11 +31,6 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         rest = &tail[end..];
     }
     Some(Duration::from_nanos(total))
-}
-
-fn split(text: &str) -> Option<(u64, &str)> {
-    let end = text.find(|next: char| !next.is_ascii_digit()).unwrap_or(text.len());
-    Some((text[..end].parse().ok()?, &text[end..]))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::{Code, Diagnostic, Purpose, Report, Rules, Sources, document};
 use crate::component::files::{Files, Input};
 use crate::diagnostic::FileId;
 
-pub(super) use confine::{confine, judge};
+pub(super) use confine::{confine, judge, judge_files, judge_test};
 
 /// The team that stands for all without a table of their own.
 const ANY: &str = "*";
@@ -40,17 +40,34 @@ pub struct Team {
     pub name: String,
     /// The faults of its own files.
     pub report: Report,
-    /// Does anything of it run: what it says now, or what of it ran last?
-    pub runs: bool,
     /// What was read of it, also what is faulty.
     pub(super) inputs: Vec<Input>,
-    pub(super) kept: Option<Kept>,
+    joined: Option<Joined>,
+}
+
+/// What of a team is in the plan.
+#[derive(Clone, Debug)]
+struct Joined {
+    kept: Kept,
+    files: Files,
+    /// Is it what ran before?
+    is_earlier: bool,
 }
 
 impl Team {
     /// Does what its files say run?
     pub fn is_current(&self) -> bool {
         !self.report.has_errors()
+    }
+
+    /// Does anything of it run: what it says now, or what of it ran last?
+    pub fn runs(&self) -> bool {
+        self.joined.is_some()
+    }
+
+    /// What of it is in the plan.
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.joined.as_ref().map(|joined| &joined.kept)
     }
 }
 
@@ -89,13 +106,22 @@ pub(super) fn attach(plan: &mut Plan, ground: &Ground<'_>, sources: &mut Sources
     });
     let mut teams: Vec<_> = attempts
         .into_iter()
-        .map(|(attempt, name)| {
-            let settings = settings.get(&name).or_else(|| settings.get(ANY)).cloned().unwrap_or_default();
-            Joining { name, folder: folder.clone(), settings, ground }.join(plan, attempt, sources)
-        })
+        .map(|(attempt, name)| Joining::new(&name, (&folder, &settings), ground).join(plan, attempt, sources))
         .collect();
     teams.sort_by(|one, two| one.name.cmp(&two.name));
     teams
+}
+
+/// A component of the team cannot be built: what of it ran before joins in its place, if it still fits the platform and
+/// was not what failed. Else nothing of it is left in `plan`.
+pub(super) fn fall_back(team: &mut Team, plan: &mut Plan, ground: &Ground<'_>, sources: &mut Sources) {
+    let Some(failed) = team.joined.take() else { return };
+    plan.remove_team(&team.name);
+    plan.files.forget(&failed.files);
+    let Ok(Globals { teams_dir: Some(folder), teams: settings, .. }) = plan.globals.read() else { return };
+    if !failed.is_earlier {
+        team.joined = Joining::new(&team.name, (&folder, &settings), ground).rejoin(plan, sources);
+    }
 }
 
 /// The folders in `folder`, by name. Those of Kubernetes (`..data`) are hidden.
@@ -134,37 +160,44 @@ struct Joining<'a> {
     ground: &'a Ground<'a>,
 }
 
-impl Joining<'_> {
+impl<'a> Joining<'a> {
+    fn new(
+        name: &str,
+        (folder, settings): (&Path, &BTreeMap<String, TeamSettings>),
+        ground: &'a Ground<'a>,
+    ) -> Joining<'a> {
+        let settings = settings.get(name).or_else(|| settings.get(ANY)).cloned().unwrap_or_default();
+        Self { name: name.to_owned(), folder: folder.to_owned(), settings, ground }
+    }
+
     fn join(self, plan: &mut Plan, attempt: Attempt, sources: &mut Sources) -> Team {
         let Attempt { documents, files, mut report } = attempt;
         let own = self.assemble(plan, (&documents, &files), (sources, &mut report));
         let inputs = files.inputs();
-        let (joined, kept) = match own {
+        let joined = match own {
             Some(own) => {
                 let kept = Kept::of(&documents, sources, &files);
-                (Some((own, files)), Some(kept))
+                Some(self.enter(plan, own, Joined { kept, files, is_earlier: false }))
             }
-            None => match self.earlier(plan, sources) {
-                Some((own, files, kept)) => (Some((own, files)), Some(kept)),
-                None => (None, None),
-            },
+            None => self.rejoin(plan, sources),
         };
-        let runs = joined.is_some();
-        if let Some((own, files)) = joined {
-            plan.files.adopt(&files);
-            plan.add_team(&self.name, own);
-        }
         report.sort();
-        Team { name: self.name, report, runs, inputs, kept }
+        Team { name: self.name, report, inputs, joined }
     }
 
-    /// What ran of it before, where that still fits the platform.
-    fn earlier(&self, plan: &Plan, sources: &mut Sources) -> Option<(Plan, Files, Kept)> {
+    /// Adds what ran of it before, with the files it had, where that still fits the platform.
+    fn rejoin(&self, plan: &mut Plan, sources: &mut Sources) -> Option<Joined> {
         let kept = self.ground.before?.teams.get(&self.name)?.clone();
         let files = Files::within(&self.folder.join(&self.name));
         let documents = kept.restore(&files, sources);
         let own = self.assemble(plan, (&documents, &files), (sources, &mut Report::default()))?;
-        Some((own, files, kept))
+        Some(self.enter(plan, own, Joined { kept, files, is_earlier: true }))
+    }
+
+    fn enter(&self, plan: &mut Plan, own: Plan, joined: Joined) -> Joined {
+        plan.files.adopt(&joined.files);
+        plan.add_team(&self.name, own);
+        joined
     }
 
     fn assemble(
@@ -233,16 +266,11 @@ impl Plan {
         id.split_once('.').map(|(team, _)| team)
     }
 
-    /// Puts what `other` has of a team in the place of what this has: nothing, if there is no other.
-    pub fn replace_team(&mut self, team: &str, other: Option<&Self>) {
-        let is_of = |component: &Component| Self::team_of(&component.id) == Some(team);
-        let replace = |mine: &mut Vec<Component>, of: fn(&Self) -> &Vec<Component>| {
-            mine.retain(|component| !is_of(component));
-            mine.extend(other.into_iter().flat_map(of).filter(|component| is_of(component)).cloned());
-        };
-        replace(&mut self.sources, |plan| &plan.sources);
-        replace(&mut self.transforms, |plan| &plan.transforms);
-        replace(&mut self.sinks, |plan| &plan.sinks);
+    /// Takes the components of a team out. Its tests stay: a plan that is built to run has no use for any.
+    fn remove_team(&mut self, team: &str) {
+        for components in [&mut self.sources, &mut self.transforms, &mut self.sinks] {
+            components.retain(|component| Self::team_of(&component.id) != Some(team));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hyper::Uri;
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
-use crate::component::row::Problem;
+use crate::component::row::{About, Problem};
 
 /// Reads the address in `setting`: `http` or `https`, a host, no credentials, no field of a record.
 pub fn address(setting: &str, text: &str) -> Result<Uri, Problem> {
@@ -14,16 +14,28 @@ pub fn address(setting: &str, text: &str) -> Result<Uri, Problem> {
         let message = format!("`{text}` holds a template: records do not choose where they are sent");
         return Err(Problem::new(setting, message).help("write one sink for each address, behind a `route`"));
     }
+    if holds_credentials(text) {
+        let problem = Problem::new(setting, "holds credentials").about(About::Form);
+        return Err(problem.help("put them into `auth`, where nothing prints them"));
+    }
     let parsed = text.parse::<Uri>().ok();
     let uri = parsed.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
     let Some(uri) = uri else {
         let message = format!("`{text}` is no address: expected `http://host:port` or `https://...`");
         return Err(Problem::new(setting, message));
     };
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(Problem::new(setting, "holds credentials").help("put them into `auth`, where nothing prints them"));
-    }
     Ok(uri)
+}
+
+/// Has the address a user or a password, whatever stands in brackets: `http://user:SECRET[backend.key]@host`?
+fn holds_credentials(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let mut open = false;
+    let authority = rest.bytes().take_while(|byte| {
+        open = (open || *byte == b'[') && *byte != b']';
+        open || !b"/?#".contains(byte)
+    });
+    authority.into_iter().any(|byte| byte == b'@')
 }
 
 /// Reads additional headers from `setting`.
@@ -98,6 +110,11 @@ mod tests {
         for bad in ["host:9200", "ftp://host", "/path", "http://u:p@host", "http://{{ host }}/x", "http://", ""] {
             assert!(address("uri", bad).is_err(), "{bad}");
         }
+        for user in ["u:SECRET[v.app/db]", "SECRET[s.user]", "u@[::1]"] {
+            let fault = address("uri", &format!("https://{user}@host/x")).unwrap_err();
+            assert_eq!((fault.message.as_str(), fault.about), ("holds credentials", About::Form), "{user}");
+        }
+        assert!(address("uri", "http://[::1]:9200/a@b?c=d@e").is_ok());
         let fault = address("uri", "http://elastic:secret@host").unwrap_err();
         assert!(!fault.message.contains("secret"), "a fault is printed");
     }

@@ -16,6 +16,7 @@ use super::sorted::{Sorted, Told, Why};
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::sink::{Answer, Payload, Sink, Verdict};
+use crate::component::task::blocking;
 use crate::event::Outcome;
 
 /// What is held longer than this becomes dead letters.
@@ -235,7 +236,7 @@ impl Courier {
         }
         let (sink, limits, bodies) = (self.sink.clone(), self.attempts.limits, self.bodies());
         let (refusals, meters) = (self.refusals.clone(), self.meters.clone());
-        let encoded = tokio::task::spawn_blocking(move || {
+        let encoded = blocking(move || {
             let mut cut = Cut::default();
             let mut cutter = Cutter::new(sink, limits, bodies);
             cutter.push_load(&load, &mut cut);
@@ -260,7 +261,7 @@ impl Courier {
         let (records, code) = (load.len(), whys.first().map_or("", |why| &why.code));
         tracing::warn!(component_id = self.id(), records, code, "refused for good: dead letters");
         let (refusals, meters) = (self.refusals.clone(), self.meters.clone());
-        let written = tokio::task::spawn_blocking(move || bury(&refusals, &meters, &load, &whys));
+        let written = blocking(move || bury(&refusals, &meters, &load, &whys));
         if written.await.is_err() {
             self.meters.error("dead_letter_write");
         }
@@ -287,7 +288,10 @@ fn bury(refusals: &Refusals, meters: &Meters, load: &Load, whys: &[Why]) {
             let Why { code, why } = &whys[(before + at) % whys.len()];
             (code.as_str(), why.as_str())
         };
-        refusals.take(share.withdraw(items.iter().map(|item| item.record)), why, meters);
+        let batch = share.withdraw(items.iter().map(|item| item.record));
+        // Till it is durable, or in the queue of a reader.
+        let _in_hand = share.in_hand().hold(std::slice::from_ref(&batch));
+        refusals.take(batch, why, meters);
         before += items.len();
     }
 }

@@ -26,6 +26,9 @@ const MAX_RESERVE: usize = 8 << 20;
 /// Room for the record that passes the limit; a larger one makes the body grow.
 const LAST_RECORD: usize = 16 << 10;
 
+/// The code of a record whose encoding panicked.
+pub(crate) const PANIC: &str = "panic";
+
 /// A body in the making.
 pub(crate) struct Cutter {
     sink: Arc<dyn Sink>,
@@ -98,7 +101,7 @@ impl Cutter {
         let encoded = catch_unwind(AssertUnwindSafe(|| self.encoder.encode(share.get(record), &mut self.body)));
         let Ok(encoded) = encoded else {
             self.start_over();
-            return Err(Refusal { code: "panic", why: "encoding this record failed by a fault of ours".to_owned() });
+            return Err(Refusal { code: PANIC, why: "encoding this record failed by a fault of ours".to_owned() });
         };
         if encoded.is_err() {
             self.body.truncate(before);

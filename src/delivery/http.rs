@@ -9,9 +9,13 @@ use hyper::{Request, StatusCode};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
+use tracing::Instrument;
 
 use crate::component::sink::Answer;
+
+/// What is told of a destination that does not let us in.
+pub const REFUSES: &str = "it does not take these credentials";
 
 /// Bytes of an answer that are read; a longer one counts as broken off.
 const MAX_ANSWER: usize = 32 << 20;
@@ -23,6 +27,16 @@ const QUOTED: usize = 300;
 /// Sends requests over kept connections.
 #[derive(Clone, Debug)]
 pub struct Client(HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+/// Runs connections where the sink's requests run: what is logged for them is the sink's.
+#[derive(Clone)]
+struct Connections;
+
+impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Connections {
+    fn execute(&self, connection: F) {
+        tokio::spawn(connection.in_current_span());
+    }
+}
 
 /// What came back.
 #[derive(Debug)]
@@ -47,7 +61,7 @@ impl Client {
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        let client = HyperClient::builder(TokioExecutor::new())
+        let client = HyperClient::builder(Connections)
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(50))
             .build(https);
@@ -115,7 +129,7 @@ impl Reply {
     /// What the status says of a question that carried no record.
     pub fn probed(&self) -> Result<String, String> {
         match self.status.as_u16() {
-            401 | 403 | 407 => Err(format!("it answers {}: it does not take these credentials", self.status)),
+            401 | 403 | 407 => Err(format!("it answers {}: {REFUSES}", self.status)),
             500..=599 => Err(format!("it answers {}", self.status)),
             _ => Ok(format!("it answers {}", self.status)),
         }

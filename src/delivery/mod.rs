@@ -4,7 +4,7 @@
 //! everything between: `pump` (the loop) has `cutter` make requests, and a `courier` carries each to its end.
 
 pub mod address;
-mod backoff;
+pub(crate) mod backoff;
 mod body;
 pub mod confined;
 mod courier;

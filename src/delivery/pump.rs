@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument;
 
 use super::courier::Courier;
-use super::cutter::{Cut, Cutter, Limits};
+use super::cutter::{Cut, Cutter, Limits, PANIC};
 use super::request::Request;
 use super::share::Share;
 use super::sorted::{Told, Why};
 use crate::buffer::Queue;
 use crate::component::signal::Stop;
+use crate::component::task::blocking;
 use crate::component::utilization::AtWork;
 use crate::event::Batch;
 
@@ -95,24 +97,24 @@ impl Pump {
         while self.under_way.len() < self.pace.concurrency {
             let Some(request) = self.ready.pop_front() else { return };
             let courier = self.courier.clone();
-            self.under_way.spawn(async move { courier.deliver(request).await });
+            self.under_way.spawn(async move { courier.deliver(request).await }.in_current_span());
         }
     }
 
     fn landed(&mut self, done: Result<Vec<Told>, tokio::task::JoinError>) {
-        let refused = match done {
-            Ok(refused) => refused,
-            Err(error) => {
-                // The requests went with the panic: their receipts say failed.
-                self.courier.meters.error("panic");
-                tracing::error!(component_id = self.courier.id(), %error, "delivery of a request ended early");
-                return;
-            }
+        let Ok(refused) = done else {
+            // The requests went with the panic: their receipts say failed.
+            return self.panicked("an internal error ended the delivery of a request: its records come again");
         };
         for told in refused {
             let courier = self.courier.clone();
-            self.held.spawn(async move { courier.hold(told).await });
+            self.held.spawn(async move { courier.hold(told).await }.in_current_span());
         }
+    }
+
+    fn panicked(&self, why: &str) {
+        self.courier.meters.error(PANIC);
+        self.courier.health.troubled(self.courier.id(), why);
     }
 
     /// Encoding does not run on the threads that serve sockets.
@@ -149,21 +151,23 @@ impl Pump {
         let Some(mut cutter) = self.cutter.take() else { return };
         self.begin_work();
         let courier = self.courier.clone();
-        let worked = tokio::task::spawn_blocking(move || {
+        let worked = blocking(move || {
             let mut cut = Cut::default();
             work(&mut cutter, &mut cut);
             for (load, refusal) in cut.refused.drain(..) {
+                if refusal.code == PANIC {
+                    courier.meters.error(PANIC);
+                }
                 courier.bury_blocking(&load, Why { code: refusal.code.to_owned(), why: refusal.why });
             }
             (cutter, cut.requests)
         });
         let fresh = || Cutter::new(self.courier.sink().clone(), self.pace.limits, self.courier.bodies());
-        let (cutter, requests) = match worked.await {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::error!(component_id = self.courier.id(), %error, "encoding ended early");
-                (fresh(), Vec::new())
-            }
+        let (cutter, requests) = if let Ok(done) = worked.await {
+            done
+        } else {
+            self.panicked("an internal error ended the encoding of a request: its records come again");
+            (fresh(), Vec::new())
         };
         // A request that was closed took the record along that the time was counted from.
         let counted = self.due.filter(|_| requests.is_empty());

@@ -29,7 +29,12 @@ impl Share {
 
     /// A share of its own for some records of `share`, in this order, which hold its block no longer.
     pub(crate) fn detach(share: &Arc<Self>, records: impl Iterator<Item = u32>) -> Arc<Self> {
-        Self::held(share.withdraw(records), share.hold.of())
+        Self::held(share.withdraw(records), share.in_hand())
+    }
+
+    /// The sums it counts in.
+    pub(crate) fn in_hand(&self) -> &InHand {
+        self.hold.of()
     }
 
     /// Some of its records as a batch that answers for them from now on and holds their block no longer.

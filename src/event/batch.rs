@@ -35,8 +35,23 @@ pub struct Seen {
 impl Batch {
     /// An empty batch over `block`, all of whose records will be of `origin`.
     pub fn new(block: Bytes, origin: Arc<Origin>, receipt: Receipt) -> Self {
+        Self { receipts: vec![receipt], ..Self::unanswered(block, origin) }
+    }
+
+    /// An empty batch over `block` that answers to nobody yet: what it will cover is known when it is filled.
+    pub fn unanswered(block: Bytes, origin: Arc<Origin>) -> Self {
         let tables = Tables { blocks: vec![block], origins: vec![origin], ..Tables::default() };
-        Self { records: vec![], tables: Arc::new(tables), receipts: vec![receipt] }
+        Self { records: vec![], tables: Arc::new(tables), receipts: vec![] }
+    }
+
+    /// Adds a block: its number is how many there were.
+    pub fn add_block(&mut self, block: Bytes) {
+        Arc::make_mut(&mut self.tables).blocks.push(block);
+    }
+
+    /// Answers to `receipt` too.
+    pub fn answer_also(&mut self, receipt: Receipt) {
+        self.receipts.push(receipt);
     }
 
     /// Makes room for `records` with some `members` each.
@@ -174,6 +189,25 @@ impl Batch {
     }
 }
 
+/// A record that a source adds and knows more of than where its line stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Its bytes.
+    pub text: &'a [u8],
+    /// The number of the block they are, or will be, in.
+    pub block: u16,
+    /// Where they begin in it.
+    pub start: usize,
+    /// The number of its origin: see [`Filler::origin`].
+    pub origin: u16,
+    /// Where and when it was read.
+    pub seen: Seen,
+    /// Is that time one that the record tells?
+    pub is_told: bool,
+    /// Not zero if these bytes may be but a part of what another reading finds here: then it is not the same record.
+    pub sub: u32,
+}
+
 /// A source's hand in a new batch.
 pub struct Filler<'a> {
     records: &'a mut Vec<Record>,
@@ -197,12 +231,44 @@ impl Filler<'_> {
         Ok(())
     }
 
+    /// The number of an origin besides the batch's first; the same one is added once.
+    pub fn origin(&mut self, origin: &Arc<Origin>) -> u16 {
+        let origins = &mut self.tables.origins;
+        let known = origins.iter().position(|other| Arc::ptr_eq(other, origin));
+        known.unwrap_or_else(|| {
+            origins.push(origin.clone());
+            origins.len() - 1
+        }) as u16
+    }
+
+    /// Adds a record as a raw line.
+    pub fn add_text(&mut self, row: &Row<'_>) {
+        let record = self.row(row.start, row.text.len(), row.seen).with(row);
+        self.records.push(record);
+    }
+
+    /// Adds a record as a JSON object, or nothing if it is none.
+    pub fn add_json(&mut self, row: &Row<'_>) -> Result<(), json::Fault> {
+        let mut record = self.row(row.start, row.text.len(), row.seen).with(row);
+        let shape = json::index(row.text, &mut self.tables.members)?;
+        record.become_json(self.tables.members.len(), shape);
+        self.records.push(record);
+        Ok(())
+    }
+
     /// Marks the record added last as cut at the length limit: it has a member `truncated` that is `true`.
     pub fn mark_truncated(&mut self) {
         if let Some(record) = self.records.last_mut() {
             record.flags |= flag::TRUNCATED;
-            let key = self.tables.append(|out| out.extend_from_slice(b"truncated"));
-            let value = self.tables.append(|out| out.extend_from_slice(b"true"));
+        }
+        self.mark("truncated", b"true");
+    }
+
+    /// Gives the record added last a member: JSON text.
+    pub fn mark(&mut self, key: &str, value: &[u8]) {
+        if let Some(record) = self.records.last_mut() {
+            let key = self.tables.append(|out| out.extend_from_slice(key.as_bytes()));
+            let value = self.tables.append(|out| out.extend_from_slice(value));
             self.tables.push_edit(record, Target::New(key), Some(value));
         }
     }
@@ -228,6 +294,14 @@ impl Filler<'_> {
 }
 
 impl Record {
+    fn with(mut self, row: &Row<'_>) -> Self {
+        (self.block, self.origin, self.sub) = (row.block, row.origin, row.sub);
+        if row.is_told {
+            self.flags &= !flag::OBSERVED;
+        }
+        self
+    }
+
     /// Makes this a JSON record whose members end the index at `members_end`.
     pub(crate) fn become_json(&mut self, members_end: usize, shape: json::Shape) {
         self.form = Form::Json;

@@ -64,8 +64,9 @@ impl Budget {
         self.try_take(bytes)
     }
 
-    /// Charges `bytes` even beyond the limit: for what has to move so that others' bytes come back. Whoever calls it
-    /// has a bound of its own.
+    /// Charges `bytes` without asking whether there is room: for what is here already, copied out of a block, and for what
+    /// has to move so that others' bytes come back. What was charged for the block, or the caller's own bound, is by how
+    /// much the limit may be passed; the next reader waits.
     pub fn charge(&self, bytes: usize) -> Permit {
         self.0.used.fetch_add(bytes, Ordering::AcqRel);
         Permit { budget: self.clone(), bytes }
@@ -117,11 +118,27 @@ impl Permit {
     pub fn block(self, buffer: Vec<u8>) -> Bytes {
         Bytes::from_owner(Owned { buffer, permit: self })
     }
+
+    /// Turns bytes into a block whose buffer is not used again: it was made for what is in it.
+    pub fn keep(self, buffer: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Kept { buffer, _permit: self })
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.budget.give_back(self.bytes);
+    }
+}
+
+struct Kept {
+    buffer: Vec<u8>,
+    _permit: Permit,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
     }
 }
 
@@ -169,6 +186,17 @@ mod tests {
         drop(copy);
         assert!(flag.0.load(Ordering::Acquire));
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn what_is_here_already_is_charged_beyond_the_limit_and_others_wait() {
+        let budget = Budget::new(10);
+        let block = budget.charge(12).keep(vec![7; 12]);
+        assert_eq!((budget.used(), &block[..2]), (12, &[7, 7][..]));
+        assert!(budget.take(1, Waker::noop()).is_none());
+        drop(block);
+        assert_eq!(budget.used(), 0);
+        assert_eq!(budget.buffer(8).capacity(), 8, "its buffer is not used again");
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod view;
 mod watch;
 mod write;
 
-pub use batch::{Batch, Filler, Seen, hash32, mix};
+pub use batch::{Batch, Filler, Row, Seen, hash32, mix};
 pub use block::{Budget, Permit};
 pub use edit::Editor;
 pub use identity::Identity;
@@ -38,7 +38,7 @@ pub use parts::Parts;
 pub use path::{BadPath, Path};
 pub use receipt::{Outcome, Receipt, Resolution, Resolve};
 pub use record::{Form, Record};
-pub(crate) use store::Row;
+pub(crate) use store::Stored;
 pub(crate) use time::parse_json as parse_time;
 pub use tracker::Tracker;
 pub use union::{Owed, Union};

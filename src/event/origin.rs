@@ -96,6 +96,13 @@ impl Origin {
         derived.with(members)
     }
 
+    /// The same with more members, for records of another stream.
+    #[must_use]
+    pub fn branch(&self, stream: StreamKey, more: &[Shared]) -> Self {
+        let members = self.members.clone();
+        Self { members, ..self.in_stream(stream) }.with(more)
+    }
+
     /// The metadata, and the names of members that tell the time, for records of another stream.
     #[must_use]
     pub(super) fn in_stream(&self, stream: StreamKey) -> Self {

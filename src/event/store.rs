@@ -15,7 +15,7 @@ use super::view::{TEXT_KEYS, View};
 
 /// What is written down of a record beside its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Row {
+pub(crate) struct Stored {
     pub(crate) time: i64,
     pub(crate) position: u64,
     pub(crate) sub: u32,
@@ -48,7 +48,7 @@ const FLAGS: [(u8, u8); 4] = [
 
 impl View<'_> {
     /// Appends the bytes to be stored; the row says how to read them. Its origin is its number in the batch.
-    pub(crate) fn store(self, out: &mut Vec<u8>) -> Row {
+    pub(crate) fn store(self, out: &mut Vec<u8>) -> Stored {
         let Record { time, position, sub, path, origin, .. } = *self.record;
         let start = out.len();
         let mut facts = FLAGS.iter().filter(|(_, flag)| self.record.has(*flag)).fold(0, |all, (fact, _)| all | fact);
@@ -59,7 +59,7 @@ impl View<'_> {
             self.write_json(out);
             facts |= fact::JSON | fact::ORIGIN_HIDDEN | if self.is_text() { fact::WAS_TEXT } else { 0 };
         }
-        Row { time, position, sub, path, len: (out.len() - start) as u32, origin, facts }
+        Stored { time, position, sub, path, len: (out.len() - start) as u32, origin, facts }
     }
 
     /// Is there nothing among its own bytes that a reader of the written record would not see, and nothing else?
@@ -93,7 +93,7 @@ impl Batch {
     /// checked that the lengths add up to those of `text`, and that each origin is there.
     ///
     /// Bytes that are stored as JSON and are none, or are beyond a limit of the index, are a raw line.
-    pub(crate) fn restore(text: Bytes, origins: Vec<Arc<Origin>>, rows: impl ExactSizeIterator<Item = Row>) -> Self {
+    pub(crate) fn restore(text: Bytes, origins: Vec<Arc<Origin>>, rows: impl ExactSizeIterator<Item = Stored>) -> Self {
         let tables = Tables { blocks: vec![text], origins, ..Tables::default() };
         let mut batch = Self::over(tables, Vec::new());
         batch.records.reserve_exact(rows.len());
@@ -105,7 +105,7 @@ impl Batch {
         batch
     }
 
-    fn restore_row(&mut self, start: u32, row: Row) {
+    fn restore_row(&mut self, start: u32, row: Stored) {
         let mut filler = self.fill();
         let seen = super::Seen { position: row.position, time: row.time };
         let (at, len) = (start as usize, row.len as usize);

@@ -1,32 +1,24 @@
 //! From source text to a program that can run on records.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::LazyLock;
 use std::thread;
 
-use vrl::compiler::{self, CompilationResult, CompileConfig, Compiler, Function, TimeZone, TypeState};
+use vrl::compiler::{self, CompilationResult, CompileConfig, Compiler, TimeZone, TypeState};
+use vrl::diagnostic::DiagnosticList;
 use vrl::parser as ast;
 use vrl::path::{OwnedSegment, OwnedTargetPath};
 use vrl::value::KeyString;
 
+use super::bounded::bounded;
 use super::constant::{self, Constant};
 use super::depth;
 use super::fault::{self, Fault};
 use super::fields::Side;
-use super::shortcut;
-use super::tables::{self, Tables};
+use super::functions::FUNCTIONS;
+use super::tables::Tables;
 use super::target::Names;
-
-/// VRL's functions and our own, built once: a table of some two hundred boxes.
-static FUNCTIONS: LazyLock<Vec<Box<dyn Function>>> =
-    LazyLock::new(|| vrl::stdlib::all().into_iter().chain(tables::functions()).collect());
-
-/// The names of all functions that programs may call, sorted.
-pub fn function_names() -> Vec<&'static str> {
-    let mut names: Vec<_> = FUNCTIONS.iter().map(|function| function.identifier()).collect();
-    names.sort_unstable();
-    names
-}
+use super::{shape, shortcut};
 
 /// A program with the names of the members it can touch.
 pub(super) struct Body {
@@ -100,7 +92,7 @@ pub fn compile(source: &str, timezone: TimeZone) -> Result<Program, Vec<Fault>> 
 pub fn compile_with(source: &str, timezone: TimeZone, tables: &Tables) -> Result<Program, Vec<Fault>> {
     apart(source, || {
         guarded(source, || {
-            let (full, warnings) = compile_body(source, config(tables))?;
+            let (full, warnings) = compile_body(source, &|| config(tables))?;
             let lean = |program| lean((source, tables), program, &TypeState::default());
             let full = parse(source).and_then(lean).unwrap_or(full);
             Ok(Program { full, rest: compile_rest(source, tables), timezone, warnings })
@@ -108,13 +100,36 @@ pub fn compile_with(source: &str, timezone: TimeZone, tables: &Tables) -> Result
     })
 }
 
+thread_local! {
+    /// Is a function of a program being compiled on this thread, whose panic is a fault?
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Is a panic on this thread one that becomes a fault of a program? Then a panic hook has nothing to say: who wrote the
+/// program is told.
+pub fn panic_is_a_fault() -> bool {
+    GUARDED.get()
+}
+
 /// Functions that read a file when they are compiled (`parse_proto`, `encode_proto`) panic where they cannot.
 fn guarded<T>(source: &str, compile: impl FnOnce() -> Result<T, Vec<Fault>>) -> Result<T, Vec<Fault>> {
+    GUARDED.set(true);
     let compiled = catch_unwind(AssertUnwindSafe(compile));
-    compiled.unwrap_or_else(|_| {
-        let message = "the compiler gave up: a function of the program cannot read the file that it names";
-        Err(vec![Fault::whole(source, message)])
-    })
+    GUARDED.set(false);
+    compiled.unwrap_or_else(|panic| Err(vec![unreadable(source, panic.downcast_ref::<String>())]))
+}
+
+/// A panic of VRL's compiler says why in its text.
+fn unreadable(source: &str, panic: Option<&String>) -> Fault {
+    // `message type not found: "Failed to parse protobuf desc file ..."`
+    let why = panic.and_then(|text| text.split_once(": ")).map(|(_, why)| why.trim_matches('"').replace("\\\"", "\""));
+    let message = match why {
+        Some(why) => format!("a function of the program cannot use the file that it names: {why}"),
+        None => "the compiler gave up: a function of the program cannot use the file that it names".to_owned(),
+    };
+    let calls = ["parse_proto", "encode_proto"].into_iter().filter_map(|name| Some((source.find(name)?, name.len())));
+    let span = calls.min().map_or(0..source.len(), |(start, length)| start..start + length);
+    Fault { span, ..Fault::whole(source, &message) }
 }
 
 fn config(tables: &Tables) -> CompileConfig {
@@ -139,9 +154,12 @@ pub fn compile_condition(source: &str, timezone: TimeZone) -> Result<Condition, 
 /// Every fault that the compiler found, or one about the type.
 pub fn compile_condition_with(source: &str, timezone: TimeZone, tables: &Tables) -> Result<Condition, Vec<Fault>> {
     apart(source, || {
-        let mut config = config(tables);
-        config.set_read_only();
-        let (body, warnings) = guarded(source, || compile_body(source, config))?;
+        let config = || {
+            let mut config = config(tables);
+            config.set_read_only();
+            config
+        };
+        let (body, warnings) = guarded(source, || compile_body(source, &config))?;
         let result = body.program.final_type_info().result;
         if !result.is_boolean() {
             let message = format!("a condition must give a boolean, this one gives {}", result.kind());
@@ -151,10 +169,30 @@ pub fn compile_condition_with(source: &str, timezone: TimeZone, tables: &Tables)
     })
 }
 
-fn compile_body(source: &str, config: CompileConfig) -> Result<(Body, Vec<Fault>), Vec<Fault>> {
-    let result = compiler::compile_with_state(source, &FUNCTIONS, &TypeState::default(), config);
+/// Faults and warnings are those of the program as it is written; what runs is the one with bounds.
+fn compile_body(source: &str, config: &dyn Fn() -> CompileConfig) -> Result<(Body, Vec<Fault>), Vec<Fault>> {
+    let parsed = parse(source);
+    parsed.as_ref().map_or(Ok(()), |program| shape::check(source, program)).map_err(|fault| vec![fault])?;
+    let guarded = parsed.map(|program| bounded(source, program)).transpose()?;
+    let result = compiler::compile_with_state(source, &FUNCTIONS, &TypeState::default(), config());
     let CompilationResult { program, warnings, .. } = result.map_err(|list| fault::from_list(source, list))?;
-    Ok((Body::new(program, Vec::new()), fault::from_list(source, warnings)))
+    let warnings = fault::from_list(source, warnings);
+    let Some(guarded) = guarded else { return Ok((Body::new(program, Vec::new()), warnings)) };
+    let result = Compiler::compile(&FUNCTIONS, guarded, &TypeState::default(), config());
+    let CompilationResult { program, .. } = result.map_err(|list| unbounded(source, list))?;
+    Ok((Body::new(program, Vec::new()), warnings))
+}
+
+/// The faults of a program that compiles, but not with bounds: a factor of `*` that may fail and may be text.
+fn unbounded(source: &str, list: DiagnosticList) -> Vec<Fault> {
+    let note = "give the factor a name of its own before it is multiplied: `a = ... ?? 0`".to_owned();
+    let fault = |fault: Fault| Fault {
+        message: "nothing bounds what this may become".to_owned(),
+        labels: Vec::new(),
+        notes: vec![note.clone()],
+        ..fault
+    };
+    fault::from_list(source, list).into_iter().map(fault).collect()
 }
 
 /// The rest of a program behind a first statement that parses the message. Only called for a source that compiles as a whole, so the rest is expected to; should it not,
@@ -187,6 +225,7 @@ fn parse(source: &str) -> Option<ast::Program> {
 }
 
 fn compile_part(part: ast::Program, state: &TypeState, tables: &Tables) -> Option<compiler::Program> {
+    let part = bounded("", part).ok()?;
     Compiler::compile(&FUNCTIONS, part, state, config(tables)).ok().map(|result| result.program)
 }
 

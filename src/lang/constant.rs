@@ -9,7 +9,7 @@ use vrl::parser::ast::{Assignment, AssignmentOp, AssignmentTarget, Expr, Literal
 use vrl::path::{OwnedSegment, OwnedTargetPath, OwnedValuePath, PathPrefix};
 use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
-use super::json;
+use super::{allowance, json};
 
 /// A member and the JSON text it is always given.
 pub(super) type Constant = (KeyString, Vec<u8>);
@@ -26,6 +26,7 @@ pub(super) fn leading(program: &vrl::parser::Program) -> usize {
 pub(super) fn render(head: &Program) -> Option<Vec<Constant>> {
     let empty = || Value::Object(ObjectMap::new());
     let mut target = TargetValue { value: empty(), metadata: empty(), secrets: Secrets::new() };
+    allowance::begin();
     let mut runtime = compiler::runtime::Runtime::default();
     runtime.resolve(&mut target, head, &TimeZone::default()).ok()?;
     let assigned = &head.info().target_assignments;

@@ -12,7 +12,7 @@ use vrl::path::{BorrowedSegment, OwnedSegment, OwnedValuePath, ValuePath};
 use vrl::value::{KeyString, ObjectMap, Value};
 
 use super::fields::{Fields, FieldsMut, Member, Side};
-use super::{json, splice};
+use super::{allowance, json, splice};
 
 /// Bytes of string space that a plane begins with.
 const ARENA: usize = 16 * 1024;
@@ -87,6 +87,20 @@ impl Plane {
     /// A member that could not be read, if there was one: the program saw `null` instead, so its result must not be used.
     pub(super) fn fault(&self) -> Option<&str> {
         self.fault.get().map(String::as_str)
+    }
+
+    /// Why what changed must not be written, if it is too much.
+    pub(super) fn excess(&self) -> Option<&'static str> {
+        if self.assigned {
+            return self.root.get().and_then(|root| allowance::fits_with(root, 0).err());
+        }
+        let changed = self.order.iter().filter_map(|slot| match self.root.get() {
+            // The tree has what changed since.
+            Some(_) => None,
+            None => self.slots[*slot].value.get()?.as_ref(),
+        });
+        let mut changed = changed.chain(self.root.get().filter(|_| !self.order.is_empty()));
+        changed.try_fold(0, |sum, value| allowance::fits_with(value, sum)).err()
     }
 
     pub(super) fn get<F: Fields + ?Sized>(&self, view: &View<'_, F>, path: &OwnedValuePath) -> Option<&Value> {

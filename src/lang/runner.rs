@@ -5,6 +5,7 @@ use vrl::compiler::{Context, ExpressionError, TimeZone};
 use vrl::diagnostic::{DiagnosticMessage, Note};
 use vrl::value::Value;
 
+use super::allowance;
 use super::compile::{Body, Condition, Program};
 use super::fields::{Fields, FieldsMut, Side};
 use super::plane::{Commit, Plane, Scratch};
@@ -85,12 +86,21 @@ impl Runner {
         }
     }
 
+    /// What a program gives, for tests; what it changes is forgotten.
+    #[cfg(test)]
+    pub(super) fn value_of<F: Fields>(&mut self, program: &Program, fields: &F) -> Result<Value, String> {
+        self.resolve(&program.full, program.timezone, fields).map_err(|stop| match stop {
+            Stop::Abort(message) | Stop::Error(message) | Stop::Unreadable(message) => message,
+        })
+    }
+
     /// The records that the last [`Outcome::Many`] made, each a JSON object.
     pub fn parts(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.scratch.parts.iter().map(|range| &self.scratch.out[range.clone()])
     }
 
     fn resolve<F: Fields>(&mut self, body: &Body, timezone: TimeZone, fields: &F) -> Result<Value, Stop> {
+        allowance::begin();
         self.variables.clear();
         self.event.reset(body.names.event.len());
         self.metadata.reset(body.names.metadata.len());
@@ -98,6 +108,10 @@ impl Runner {
         let result = body.program.resolve(&mut Context::new(&mut target, &mut self.variables, &timezone));
         if let Some(fault) = self.event.fault().or(self.metadata.fault()) {
             return Err(Stop::Unreadable(fault.to_owned()));
+        }
+        let too_much = allowance::stopped().or_else(|| self.event.excess()).or_else(|| self.metadata.excess());
+        if let Some(why) = too_much {
+            return Err(Stop::Error(why.to_owned()));
         }
         match result {
             Ok(value) | Err(ExpressionError::Return { value, .. }) => Ok(value),

@@ -6,6 +6,7 @@ use vrl::compiler::{SecretTarget, Target};
 use vrl::path::OwnedTargetPath;
 use vrl::value::{KeyString, Value};
 
+use super::allowance;
 use super::fields::{Fields, Side};
 use super::plane::{Plane, View};
 
@@ -59,7 +60,9 @@ impl<F: Fields + ?Sized> Target for Lazy<'_, F> {
             Side::Event => self.event,
             Side::Metadata => self.metadata,
         };
-        Ok(plane.get(&self.view(path.prefix), &path.path))
+        let value = plane.get(&self.view(path.prefix), &path.path);
+        // The next call ends a run that may read no more.
+        Ok(value.filter(|value| allowance::read(value).is_ok()))
     }
 
     fn target_get_mut(&mut self, path: &OwnedTargetPath) -> Result<Option<&mut Value>, String> {

@@ -3,12 +3,17 @@
 pub mod demo_logs;
 mod feed;
 pub mod file;
-mod line;
+pub mod kubernetes_logs;
+pub mod line;
 pub mod stdin;
 
 use crate::component::row::Row;
 use crate::component::source::Source;
 
 /// Every kind of source.
-pub const ROWS: &[Row<Box<dyn Source>>] =
-    &[Row::of::<demo_logs::DemoLogsSettings>(), Row::of::<file::FileSettings>(), Row::of::<stdin::StdinSettings>()];
+pub const ROWS: &[Row<Box<dyn Source>>] = &[
+    Row::of::<demo_logs::DemoLogsSettings>(),
+    Row::of::<file::FileSettings>(),
+    Row::of::<kubernetes_logs::KubernetesLogsSettings>(),
+    Row::of::<stdin::StdinSettings>(),
+];

@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::thread::{Builder, Thread};
+use std::thread::Thread;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use schemars::JsonSchema;
@@ -29,6 +29,7 @@ use crate::component::outlet::Outlet;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::{Running, Source};
+use crate::component::task::on_thread;
 use crate::event::{Origin, Shared, StreamKey};
 
 /// Bytes asked for at once: what a pipe holds by default (pipe(7)).
@@ -88,19 +89,13 @@ struct Stdin {
 impl Source for Stdin {
     fn run(self: Box<Self>, outlet: Arc<dyn Outlet>, stop: Stop) -> Running {
         Box::pin(async move {
-            let (ended, end) = tokio::sync::oneshot::channel::<()>();
-            let id = self.context.id.clone();
             let read = move || {
-                let outcome = self.read(&*outlet, &stop);
-                if let Err(error) = outcome {
-                    tracing::error!(component_id = id, %error, "cannot read the standard input");
+                if let Err(error) = self.read(&*outlet, &stop) {
+                    tracing::error!(%error, "cannot read the standard input");
                 }
-                drop(ended);
             };
-            match Builder::new().name("levada-stdin".into()).spawn(read) {
-                // An error is how the channel tells that the thread has ended.
-                Ok(_) => drop(end.await),
-                Err(error) => tracing::error!(%error, "cannot start a thread, the standard input is not read"),
+            if let Err(error) = on_thread("levada-stdin", read).await {
+                tracing::error!(%error, "cannot start a thread, the standard input is not read");
             }
         })
     }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
-use crate::component::health::Health;
 use crate::component::signal::Stop;
 
 /// Counts sources at work, and those that still read.
@@ -43,15 +42,14 @@ impl Drop for Reader {
 pub(super) struct Pulse {
     count: watch::Sender<usize>,
     id: String,
-    health: Health,
     stop: Stop,
 }
 
 impl Alive {
-    /// The source `id` is at work, until it ends or panics.
-    pub(super) fn begin(&self, id: &str, health: &Health, stop: &Stop) -> Pulse {
+    /// The source `id` is at work, until it ends.
+    pub(super) fn begin(&self, id: &str, stop: &Stop) -> Pulse {
         self.0.send_modify(|count| *count += 1);
-        Pulse { count: self.0.clone(), id: id.to_owned(), health: health.clone(), stop: stop.clone() }
+        Pulse { count: self.0.clone(), id: id.to_owned(), stop: stop.clone() }
     }
 
     /// One more source reads.
@@ -83,9 +81,7 @@ impl Alive {
 
 impl Drop for Pulse {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.health.troubled(&self.id, "it ended by an internal error; restart the agent");
-        } else if !self.stop.is_requested() {
+        if !self.stop.is_requested() {
             tracing::info!(component_id = self.id, "the source has read all there is");
         }
         self.count.send_modify(|count| *count -= 1);

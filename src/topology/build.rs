@@ -13,7 +13,7 @@ use crate::component::source::Source;
 use crate::config::{Component, Kind};
 use crate::delivery::Drain;
 use crate::event::Budget;
-use crate::lang::Tables;
+use crate::lang::{READERS, Tables};
 use crate::transforms::Keeping;
 use crate::{sinks, sources, transforms};
 
@@ -92,8 +92,12 @@ impl Ground {
             .ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
         let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
         // A panic here must not end a process in which other components work.
-        let context = Context { files: files.clone(), ..self.context(component) };
-        let built = catch_unwind(AssertUnwindSafe(|| settings.build(context)));
+        let tables = self.tables.clone().reading(Arc::new(files.clone())).heard_by(transforms::voice(&component.id));
+        let context = Context { files: files.clone(), tables, ..self.context(component) };
+        let span = context.meters.label().span();
+        #[cfg(test)]
+        fault::meet(&component.id).map_err(failed)?;
+        let built = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| settings.build(context))));
         built.unwrap_or_else(|_| Err("an internal error, see the log".to_owned())).map_err(failed)
     }
 }
@@ -116,8 +120,16 @@ impl Made {
             Kind::Sink => named(sinks::ROWS, name).map(|row| (row.files)(settings)),
         };
         let input = |named: Named| files.input(&named.path);
-        let inputs = named.unwrap_or_default().into_iter().map(input).collect();
+        let mut inputs: Vec<_> = named.unwrap_or_default().into_iter().map(input).collect();
+        if may_name_files(component) {
+            inputs.extend(files.of_programs());
+        }
         Self { component: component.clone(), inputs }
+    }
+
+    /// What it takes to build it once more: the files as they were.
+    pub(super) fn recipe(&self, files: &Files) -> (Component, Files) {
+        (self.component.clone(), files.only(self.inputs.iter().map(|input| input.path.as_path())))
     }
 
     /// Would building the other give the same?
@@ -125,6 +137,15 @@ impl Made {
         let (one, two) = (&self.component, &other.component);
         one.type_name == two.type_name && one.section.settings == two.section.settings && self.inputs == other.inputs
     }
+}
+
+/// May a program of the component name files, which its functions read? One in a file of its own may.
+fn may_name_files(component: &Component) -> bool {
+    let settings = &component.section.settings;
+    let text = settings.to_string();
+    settings.contains_key("file")
+        || settings.contains_key("files")
+        || READERS.iter().any(|function| text.contains(function))
 }
 
 /// The type's name as the shelf has it.
@@ -143,4 +164,23 @@ fn type_name(component: &Component) -> &'static str {
 
 fn named<B>(rows: &'static [Row<B>], name: &str) -> Option<&'static Row<B>> {
     rows.iter().find(|row| row.name == name)
+}
+
+/// For tests: a component that cannot be built, though all that is checked before is well.
+#[cfg(test)]
+pub(crate) mod fault {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static ID: RefCell<Option<String>> = const { RefCell::new(None) };
+    }
+
+    /// On this thread none of this id can be built.
+    pub(crate) fn set(id: Option<&str>) {
+        ID.set(id.map(str::to_owned));
+    }
+
+    pub(super) fn meet(id: &str) -> Result<(), String> {
+        ID.with_borrow(|bad| if bad.as_deref() == Some(id) { Err("as the test says".to_owned()) } else { Ok(()) })
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Waker;
 
 use arc_swap::ArcSwap;
+use tracing::Span;
 
 use super::alive::Reader;
 use super::guard::leaving;
@@ -182,7 +183,7 @@ impl Lane for ChainLane {
                 self.suspects.extend(span);
             }
         }
-        offer(run.outputs, waker)
+        Offer::make(run.outputs, waker)
     }
 
     fn rest(&mut self) {
@@ -210,6 +211,8 @@ fn fork(transform: &Shared) -> Box<dyn Transform> {
 struct Copy {
     of: Shared,
     transform: Box<dyn Transform>,
+    /// What it logs is logged for the step, not for the source.
+    span: Span,
     _seat: Seat,
 }
 
@@ -221,7 +224,8 @@ impl Step {
     }
 
     fn fork(&self) -> Copy {
-        Copy { of: self.transform.clone(), transform: fork(&self.transform), _seat: self.meters.seat() }
+        let (of, span) = (self.transform.clone(), self.meters.label().span());
+        Copy { of, transform: fork(&self.transform), span, _seat: self.meters.seat() }
     }
 }
 
@@ -311,7 +315,8 @@ impl Run<'_> {
         chain.show((&step.meters, None), Side::In, &batch);
         let mut ports = Ports::default();
         let at_work = step.meters.at_work();
-        self.steps[number].transform.apply(&mut batch, &mut ports);
+        let Copy { transform, span, .. } = &mut self.steps[number];
+        span.in_scope(|| transform.apply(&mut batch, &mut ports));
         drop(at_work);
         for (port, batch) in ports.take_named() {
             step.meters.sent(batch.len(), 0);
@@ -345,18 +350,6 @@ impl Run<'_> {
         let outcome = self.chain.dead_letters.write(&batch, ("rejected", why), &step.meters);
         batch.settle(outcome);
     }
-}
-
-/// Offers what came out to the queues it is for.
-fn offer(outputs: Outputs, waker: &Waker) -> Offer {
-    let mut waiting = Outputs::new();
-    for (inlet, batch) in outputs {
-        // Order within a stream: what follows a waiting batch for the same queue waits behind it.
-        let is_behind = waiting.iter().any(|(other, _)| Arc::ptr_eq(other, &inlet));
-        let refused = if is_behind { Some(batch) } else { inlet.offer(batch, waker).err() };
-        waiting.extend(refused.map(|batch| (inlet, batch)));
-    }
-    Offer::of(waiting)
 }
 
 #[cfg(test)]

@@ -58,6 +58,13 @@ impl Inlet for Door {
         }
         offered
     }
+
+    fn give_up(&self, batch: &Batch) {
+        match &self.way {
+            Way::Queue(queue) => queue.give_up(batch),
+            Way::Disk(entrance) => entrance.give_up(batch),
+        }
+    }
 }
 
 impl Drop for Door {

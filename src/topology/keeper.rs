@@ -18,6 +18,7 @@ use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::outlet::{Held, Lane, Offer};
 use crate::component::signal::Stop;
+use crate::component::task::{blocking, done};
 use crate::component::transform::{Ports, Stateful};
 use crate::delivery::{DeadLetters, Refusals};
 use crate::event::Batch;
@@ -29,12 +30,18 @@ const TAKE: usize = 256 << 10;
 /// wait for it.
 const QUIET: Duration = Duration::from_millis(10);
 
-/// Everything a stateful step runs with.
+/// Everything a stateful step runs with, but for what works.
+#[derive(Clone)]
 pub(super) struct Keeper {
     queue: Arc<Queue>,
     health: Health,
     /// How many sources still read.
     reading: watch::Receiver<usize>,
+}
+
+/// A keeper at work.
+struct AtWork {
+    keeper: Keeper,
     /// None while it is at work on another thread.
     worker: Option<Box<Worker>>,
 }
@@ -60,35 +67,47 @@ enum Work {
 
 impl Keeper {
     pub(super) fn new(queue: Arc<Queue>, health: Health, reading: watch::Receiver<usize>) -> Self {
-        Self { queue, health, reading, worker: None }
+        Self { queue, health, reading }
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Runs until the queue is closed and empty, or until `stop`: then it takes no more. Either way it gives out what
     /// it holds. What has found no room by the deadline of `stop` has failed: its sources offer it again.
-    pub(super) async fn run(mut self, worker: Worker, stop: Stop) {
-        self.worker = Some(Box::new(worker));
+    ///
+    /// A panic of the step costs what it held, one of anything else the life of this.
+    pub(super) async fn run(self, worker: Worker, stop: Stop) {
         self.health.succeeded(self.queue.id());
+        let at_work = AtWork { keeper: self, worker: Some(Box::new(worker)) };
         tokio::select! {
-            () = self.keep(&stop) => {}
+            () = at_work.keep(&stop) => {}
             () = async { sleep_until(Instant::from_std(stop.requested().await)).await } => {}
         }
     }
+}
 
+impl AtWork {
     async fn keep(mut self, stop: &Stop) {
         let Some(meters) = self.worker.as_ref().map(|worker| worker.meters.clone()) else { return };
         let _seat = meters.seat();
-        // When to give out what is held though no timer says so; did anything come since it was given out last?
+        // When to give out what is held though no timer says so, since nobody waits for more: the process ends, or all
+        // sources have read all there is. Did anything come since it was given out last?
         let (mut quiet, mut has_more) = (None, false);
         loop {
-            if self.is_last_call() && quiet.is_none() && has_more {
+            // Seen once for this round: any change after this look ends the wait below.
+            let is_last_call = *self.keeper.reading.borrow_and_update() == 0 || self.keeper.queue.is_hurried();
+            quiet = quiet.filter(|_| is_last_call);
+            if is_last_call && quiet.is_none() && has_more {
                 quiet = Some(Instant::now() + QUIET);
             }
             let due = self.worker.as_ref().and_then(|worker| worker.step.due()).map(Instant::from_std);
             let work = tokio::select! {
-                taken = self.queue.take(TAKE) => taken.map_or(Work::Finish, Work::Apply),
+                taken = self.keeper.queue.take(TAKE) => taken.map_or(Work::Finish, Work::Apply),
                 () = at(due) => Work::Wake,
                 () = at(quiet) => Work::Finish,
-                () = none_reads(&mut self.reading) => continue,
+                () = changed(&mut self.keeper.reading) => continue,
                 _ = stop.requested() => Work::Finish,
             };
             let is_last = matches!(work, Work::Finish) && quiet.take().is_none();
@@ -101,40 +120,29 @@ impl Keeper {
         }
     }
 
-    /// Does nobody wait for more: because the process ends, or because all sources have read all there is?
-    fn is_last_call(&self) -> bool {
-        self.queue.is_hurried() || *self.reading.borrow() == 0
-    }
-
     /// Does some work and waits until all that came of it is in the queues. Not on the threads that serve sockets.
     async fn carry_out(&mut self, work: Work) {
         let mut work = Some(work);
         while let Some(mut worker) = self.worker.take() {
             let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
             let (now, todo) = (Instant::now().into_std(), work.take());
-            let done = tokio::task::spawn_blocking(move || {
+            let working = blocking(move || {
                 let waits = worker.work(todo, now, &waker);
                 (worker, waits)
             });
-            let Ok((worker, waits)) = done.await else {
-                // What is queued has failed, and nobody waits for room: its sources offer it again.
-                self.queue.abandon();
-                return self.health.troubled(self.queue.id(), "it ended by an internal error; restart the agent");
-            };
+            let (worker, waits) = done(working).await;
             self.worker = Some(worker);
-            self.health.succeeded(self.queue.id());
+            self.keeper.health.succeeded(self.keeper.queue.id());
             let Some(held) = waits else { return };
             room(held).await;
         }
     }
 }
 
-/// Waits until the last source has read all there is, if that is still to come.
-async fn none_reads(reading: &mut watch::Receiver<usize>) {
+/// Waits until another number of sources read than was seen last.
+async fn changed(reading: &mut watch::Receiver<usize>) {
     // An error means that nobody counts any more.
-    let told =
-        reading.wait_for(|count| *count > 0).await.is_ok() && reading.wait_for(|count| *count == 0).await.is_ok();
-    if !told {
+    if reading.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
@@ -157,8 +165,8 @@ impl Worker {
     fn work(&mut self, work: Option<Work>, now: std::time::Instant, waker: &Waker) -> Option<Held> {
         match work {
             Some(Work::Apply(batches)) => batches.into_iter().for_each(|batch| self.apply(batch, now)),
-            Some(Work::Wake) => self.guarded(|step, ports| step.wake(now, ports)).unwrap_or_else(|_| self.lost()),
-            Some(Work::Finish) => self.guarded(|step, ports| step.finish(ports)).unwrap_or_else(|_| self.lost()),
+            Some(Work::Wake) => self.let_go(|step, ports| step.wake(now, ports)),
+            Some(Work::Finish) => self.let_go(|step, ports| step.finish(ports)),
             None => {}
         }
         while let Some((port, batch)) = self.out.pop_front() {
@@ -204,6 +212,14 @@ impl Worker {
             excuse.accepted();
         }
         done
+    }
+
+    /// Has the step give out something of what it holds.
+    fn let_go(&mut self, work: impl FnOnce(&mut dyn Stateful, &mut Ports)) {
+        if self.guarded(work).is_err() {
+            self.meters.error("panic");
+            self.lost();
+        }
     }
 
     /// A panic leaves the step with nothing: what it held before has failed, its sources offer it again.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
+use tracing::Instrument;
 
 use super::alive::Alive;
 use super::build::{BuildError, Ground, Made};
@@ -16,6 +17,7 @@ use super::door::Door;
 use super::keeper::{Keeper, Worker};
 use super::leftover::Leftover;
 use super::retired::HAND_OVER;
+use super::revive::Ward;
 use super::roster::Member;
 use super::tables;
 use crate::buffer::Queue;
@@ -23,13 +25,22 @@ use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::outlet::{Inlet, Outlet};
 use crate::component::signal::Stop;
-use crate::config::{Component, Plan};
+use crate::component::source;
+use crate::config::{Component, Files, Plan};
 use crate::delivery::{DeadLetters, Refusals};
 use crate::transforms::Keeping;
 
 /// All of them, by id.
 #[derive(Default)]
 pub(super) struct Keepers(HashMap<String, Running>);
+
+/// What stands around them.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) alive: &'a Alive,
+    pub(super) dead_letters: &'a Arc<DeadLetters>,
+}
 
 /// What was built for a new plan. `None`: unchanged, what runs stays.
 pub(super) type Built = Vec<(Made, Option<Keeping>)>;
@@ -74,12 +85,7 @@ impl Keepers {
     }
 
     /// Puts the queues and exits in place that a new plan needs; [`Swap::start`] brings them to life.
-    pub(super) fn swap(
-        &mut self,
-        built: Built,
-        (ground, alive): (&Ground, &Alive),
-        dead_letters: &Arc<DeadLetters>,
-    ) -> Swap {
+    pub(super) fn swap(&mut self, built: Built, files: &Files, around: Around<'_>) -> Swap {
         let mut before = std::mem::take(&mut self.0);
         let mut swap = Swap { ready: Vec::new(), retired: Vec::new() };
         for (made_of, keeping) in built {
@@ -87,8 +93,7 @@ impl Keepers {
             match (before.remove(&id), keeping) {
                 (Some(running), None) => _ = self.0.insert(id, running),
                 (old, Some(keeping)) => {
-                    let waiting = Waiting { made_of, keeping, old };
-                    let (running, ready) = waiting.prepare((ground, alive), dead_letters);
+                    let (running, ready) = Waiting { made_of, keeping, old }.prepare(files, around);
                     self.0.insert(id, running);
                     swap.ready.push(ready);
                 }
@@ -181,8 +186,9 @@ impl Ready {
 
 impl Waiting {
     /// A step that replaces another takes over its queue, and those of its exits that it still has.
-    fn prepare(self, (ground, alive): (&Ground, &Alive), dead_letters: &Arc<DeadLetters>) -> (Running, Ready) {
+    fn prepare(self, files: &Files, around: Around<'_>) -> (Running, Ready) {
         let Self { made_of, keeping, old } = self;
+        let Around { ground, alive, dead_letters } = around;
         let meters = ground.context(&made_of.component).meters;
         let (max_size, when_full) = (keeping.buffer.max_size, keeping.buffer.when_full);
         let unread = || Arc::new(ArcSwap::from_pointee(Chain::unread(meters.clone(), dead_letters.clone())));
@@ -202,27 +208,49 @@ impl Waiting {
         let exits: Vec<Exit> = Ground::outputs(&made_of.component).into_iter().map(&mut exit).collect();
         let (health, stop) = (Health::default(), Stop::default());
         let refusals = Refusals::new(dead_letters.clone(), Arc::new(ChainOutlet::new(rejects.clone())), stop.clone());
-        let worker = worker(keeping, (&exits, refusals), &meters, dead_letters);
-        let (start, started) = tokio::sync::oneshot::channel();
+        let chains = exits.iter().map(|exit| exit.chain.clone()).collect();
+        let bench = Bench { chains, refusals, dead_letters: dead_letters.clone(), meters };
+        let worker = bench.worker(keeping);
         let keeper = Keeper::new(queue.clone(), health.clone(), alive.reading());
-        let task = tokio::spawn(run(before, started, (keeper, stop.clone())));
+        let (start, started) = tokio::sync::oneshot::channel();
+        let span = bench.meters.label().span();
+        let life = Box::pin(run(before, started, (keeper.clone(), stop.clone())));
+        let ward = bench.ward(made_of.recipe(files), ground.clone(), (keeper, &stop));
+        let task = tokio::spawn(ward.live(life).instrument(span));
         (Running { made_of, queue, door, exits, rejects, health, stop, task }, Ready(start, worker))
     }
 }
 
-fn worker(
-    keeping: Keeping,
-    (exits, refusals): (&[Exit], Refusals),
-    meters: &Meters,
-    dead_letters: &Arc<DeadLetters>,
-) -> Worker {
-    Worker {
-        step: keeping.step,
-        lanes: exits.iter().map(|exit| ChainOutlet::new(exit.chain.clone()).lane()).collect(),
-        refusals,
-        dead_letters: dead_letters.clone(),
-        meters: meters.clone(),
-        out: VecDeque::new(),
+/// What a step works with, whichever life it is.
+struct Bench {
+    /// What reads each output.
+    chains: Vec<Arc<ArcSwap<Chain>>>,
+    refusals: Refusals,
+    dead_letters: Arc<DeadLetters>,
+    meters: Meters,
+}
+
+impl Bench {
+    fn worker(&self, keeping: Keeping) -> Worker {
+        Worker {
+            step: keeping.step,
+            lanes: self.chains.iter().map(|chain| ChainOutlet::new(chain.clone()).lane()).collect(),
+            refusals: self.refusals.clone(),
+            dead_letters: self.dead_letters.clone(),
+            meters: self.meters.clone(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// What has the step start again after a panic outside of what it does with records.
+    fn ward(self, (component, files): (Component, Files), ground: Ground, (keeper, stop): (Keeper, &Stop)) -> Ward {
+        let (meters, health, asked) = (self.meters.clone(), keeper.health().clone(), stop.clone());
+        let stop = stop.clone();
+        let again = move || {
+            let keeping = ground.keeper(&component, &files).map_err(|error| error.why)?;
+            Ok(Box::pin(keeper.clone().run(self.worker(keeping), stop.clone())) as source::Running)
+        };
+        Ward { meters, health, stop: asked, again: Arc::new(again) }
     }
 }
 

@@ -14,8 +14,10 @@ mod keepers;
 mod leftover;
 mod probe;
 mod retired;
+mod revive;
 mod roster;
 mod running;
+mod running_sink;
 mod running_source;
 mod suspect;
 mod tables;
@@ -33,12 +35,14 @@ use crate::event::Budget;
 use crate::lang::Tables;
 
 pub use build::BuildError;
+#[cfg(test)]
+pub(crate) use build::fault;
 pub use changes::{Change, What};
 pub use leftover::Leftover;
 pub use probe::{Probed, probe};
 pub use roster::{Member, Roster};
 pub use running::{Guest, Topology};
-pub use tap::{Side, Tapped, Taps, Wanted};
+pub use tap::{Shown, Side, Tapped, Taps, Wanted};
 pub use trial::{Emitted, Trial};
 
 /// The folder that is this process's alone.

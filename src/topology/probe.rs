@@ -10,6 +10,7 @@ use super::build::Ground;
 use super::tap::Taps;
 use crate::component::meters::Families;
 use crate::config::Plan;
+use crate::delivery::http::REFUSES;
 use crate::event::Budget;
 use crate::lang::Tables;
 
@@ -23,6 +24,8 @@ pub struct Probed {
     pub id: String,
     /// What it said, or why it cannot be used.
     pub answer: Result<String, String>,
+    /// Was it asked with all secrets? Those of commands are not there.
+    pub has_credentials: bool,
 }
 
 /// Asks all destinations at once. A sink that has nobody to ask is not among the answers.
@@ -33,14 +36,21 @@ pub async fn probe(plan: &Plan) -> Vec<Probed> {
     let mut answers = Vec::new();
     for component in &plan.sinks {
         let id = component.id.clone();
-        match ground.sink(component, &plan.files) {
-            Err(error) => answers.push(Probed { id, answer: Err(error.why) }),
+        let has_credentials = !component.section.has_stand_in("");
+        let mut component = component.clone();
+        if component.section.has_stand_in("auth") {
+            // A password that is none would count as a failed login.
+            component.section.settings.remove("auth");
+        }
+        match ground.sink(&component, &plan.files) {
+            Err(error) => answers.push(Probed { id, answer: Err(error.why), has_credentials }),
             Ok(drain) => {
                 asked.spawn(async move {
                     let question = drain.probe()?;
                     let late = || Err(format!("no answer within {} s", PATIENCE.as_secs()));
                     let answer = timeout(PATIENCE, question).await.unwrap_or_else(|_| late());
-                    Some(Probed { id, answer })
+                    let answer = if has_credentials { answer } else { answer.or_else(is_there) };
+                    Some(Probed { id, answer, has_credentials })
                 });
             }
         }
@@ -50,4 +60,9 @@ pub async fn probe(plan: &Plan) -> Vec<Probed> {
     }
     answers.sort_by(|one, other| one.id.cmp(&other.id));
     answers
+}
+
+/// Without credentials a destination that asks for some is there.
+fn is_there(why: String) -> Result<String, String> {
+    if why.contains(REFUSES) { Ok(why.replace(REFUSES, "it asks for credentials")) } else { Err(why) }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
+use tracing::Instrument;
 
 use super::alive::Alive;
 use super::build::{BuildError, Ground, Made};
@@ -16,19 +17,20 @@ use super::changes::{self, Change};
 use super::compile::{BuiltStep, Compiler};
 use super::entry::{self, Buffers, Entry};
 use super::guard::Guards;
-use super::keepers::{self, Keepers};
+use super::keepers::{self, Around, Keepers};
 use super::leftover::Leftover;
 use super::retired::{HAND_OVER, Retired};
 use super::roster::{Member, Roster};
+use super::running_sink::{self, ClosedSink, RunningSink};
 use super::running_source::{NewSource, RunningSource};
 use super::tables::{self, Shelf};
 use super::tap::Taps;
-use crate::buffer::{DiskBuffer, Queue};
+use crate::buffer::Queue;
 use crate::component::health::Health;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
-use crate::config::Plan;
+use crate::config::{Files, Plan};
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, DeadLetters, Drain, InHand, Refusals};
 
@@ -53,18 +55,6 @@ pub struct Topology {
 struct RunningStep {
     made_of: Made,
     built: BuiltStep,
-}
-
-struct RunningSink {
-    made_of: Made,
-    in_hand: InHand,
-    queue: Arc<Queue>,
-    entry: Entry,
-    /// What reads its output `dead_letter`.
-    rejects: Arc<ArcSwap<Chain>>,
-    health: Health,
-    stop: Stop,
-    task: JoinHandle<()>,
 }
 
 /// What was built for a new plan, before anything is swapped. `None`: unchanged, what runs stays.
@@ -175,10 +165,12 @@ impl Topology {
     fn swap(&mut self, plan: &Plan, built: Built) {
         self.retired.sweep();
         self.buffers.min_free = entry::min_free(plan);
-        let removed = self.swap_sinks(built.sinks);
+        let removed = self.swap_sinks(built.sinks, &plan.files);
         self.steps = built.steps;
         self.tables = built.tables;
-        let mut keepers = self.keepers.swap(built.keepers, (&self.ground, &self.alive), &self.dead_letters);
+        self.ground.tables = self.tables.tables();
+        let around = Around { ground: &self.ground, alive: &self.alive, dead_letters: &self.dead_letters };
+        let mut keepers = self.keepers.swap(built.keepers, &plan.files, around);
         self.swap_sources((plan, &built.guards), built.sources, || keepers.start());
         self.roster.replace(self.members());
         keepers.retire();
@@ -198,13 +190,17 @@ impl Topology {
         sources.chain(steps).chain(self.keepers.members()).chain(sinks).collect()
     }
 
-    fn swap_sinks(&mut self, sinks: Vec<(Made, Option<Box<dyn Drain>>)>) -> HashMap<String, RunningSink> {
+    fn swap_sinks(
+        &mut self,
+        sinks: Vec<(Made, Option<Box<dyn Drain>>)>,
+        files: &Files,
+    ) -> HashMap<String, RunningSink> {
         let mut before = std::mem::take(&mut self.sinks);
         for (made_of, drain) in sinks {
             let id = made_of.component.id.clone();
             let running = match (before.remove(&id), drain) {
                 (Some(running), None) => running,
-                (old, Some(drain)) => self.start_sink(made_of, drain, old),
+                (old, Some(drain)) => self.start_sink(made_of, (drain, files), old),
                 (None, None) => continue,
             };
             self.sinks.insert(id, running);
@@ -238,7 +234,12 @@ impl Topology {
         (queue, entry, before)
     }
 
-    fn start_sink(&mut self, made_of: Made, drain: Box<dyn Drain>, old: Option<RunningSink>) -> RunningSink {
+    fn start_sink(
+        &mut self,
+        made_of: Made,
+        (drain, files): (Box<dyn Drain>, &Files),
+        old: Option<RunningSink>,
+    ) -> RunningSink {
         let meters = self.ground.context(&made_of.component).meters;
         let (queue, entry, before) = self.queue(&made_of, drain.buffer(), old);
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
@@ -249,18 +250,21 @@ impl Topology {
         let health = Health::default();
         let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone() };
         let wait_for = before.filter(|_| drain.is_ordered());
-        let work = drain.run(bench.clone(), stop.clone());
+        let (health, span) = (bench.health.clone(), bench.meters.label().span());
+        let ward = running_sink::ward(&made_of, (&self.ground, files), (&bench, &stop));
+        let life = running_sink::life(drain, (&bench, &stop));
         let disk = entry.disk.clone();
-        let task = tokio::spawn(async move {
+        let task = async move {
             if let Some(before) = wait_for {
                 let _ended = before.await;
             }
-            work.await;
+            ward.live(life).await;
             if let Some(disk) = disk {
                 disk.finish().await;
             }
-        });
-        RunningSink { made_of, in_hand, queue, entry, rejects, health: bench.health, stop, task }
+        };
+        let task = tokio::spawn(task.instrument(span));
+        RunningSink { made_of, in_hand, queue, entry, rejects, health, stop, task }
     }
 
     /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
@@ -300,7 +304,8 @@ impl Topology {
                 }
                 (old, Some(source)) => {
                     let old = old.map(RunningSource::hand_over).or_else(|| self.retired.take_source(&id));
-                    NewSource { made_of, chain, source }.start(old, &self.alive)
+                    let files = plan.files.clone();
+                    NewSource { made_of, chain, source, files }.start(old, (&self.ground, &self.alive))
                 }
                 (None, None) => continue,
             };
@@ -336,14 +341,16 @@ impl Topology {
         let sinks: Vec<_> = self.sinks.drain().map(|(id, sink)| (id, sink.close())).collect();
         for (id, mut sink) in sinks {
             if timeout_at(at, &mut sink.task).await.is_err() {
+                let (queued, in_hand) = (sink.queue.bytes(), sink.in_hand.sum());
+                // One that has nothing waits only for sources that are late: it has finished. What is in a disk buffer
+                // stays there.
+                if sink.disk.is_none() && (queued > 0 || in_hand.0 > 0) {
+                    left.queued_bytes.push((id.clone(), queued));
+                    left.in_hand.push((id.clone(), in_hand));
+                    left.components.push(id);
+                }
                 sink.stop.request(deadline);
                 sink.task.abort();
-                // What is in a disk buffer stays there.
-                if sink.disk.is_none() {
-                    left.queued_bytes.push((id.clone(), sink.queue.bytes()));
-                    left.in_hand.push((id.clone(), sink.in_hand.sum()));
-                }
-                left.components.push(id);
             }
             if let Some(disk) = sink.disk {
                 let _written = timeout(DISK, disk.end()).await;
@@ -355,22 +362,6 @@ impl Topology {
         }
         left.tidy();
         left
-    }
-}
-
-/// A sink whose queue nothing of ours writes to any more.
-struct ClosedSink {
-    queue: Arc<Queue>,
-    disk: Option<Arc<DiskBuffer>>,
-    in_hand: InHand,
-    stop: Stop,
-    task: JoinHandle<()>,
-}
-
-impl RunningSink {
-    fn close(self) -> ClosedSink {
-        let Self { queue, entry, in_hand, stop, task, .. } = self;
-        ClosedSink { queue, disk: entry.disk, in_hand, stop, task }
     }
 }
 

@@ -5,14 +5,18 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::alive::Alive;
-use super::build::Made;
+use super::build::{Ground, Made};
 use super::chain::{Chain, ChainOutlet};
 use super::retired::HAND_OVER;
+use super::revive::Ward;
 use crate::component::health::Health;
+use crate::component::outlet::Outlet;
 use crate::component::signal::Stop;
-use crate::component::source::Source;
+use crate::component::source::{Running, Source};
+use crate::config::Files;
 
 /// A source that runs.
 pub(super) struct RunningSource {
@@ -28,27 +32,42 @@ pub(super) struct NewSource {
     pub(super) made_of: Made,
     pub(super) chain: Arc<Chain>,
     pub(super) source: Box<dyn Source>,
+    /// For another one, after a panic.
+    pub(super) files: Files,
 }
 
 impl NewSource {
     /// Starts it after the end of `old`.
-    pub(super) fn start(self, old: Option<JoinHandle<()>>, alive: &Alive) -> RunningSource {
-        let Self { made_of, chain, source } = self;
+    pub(super) fn start(self, old: Option<JoinHandle<()>>, (ground, alive): (&Ground, &Alive)) -> RunningSource {
+        let Self { made_of, chain, source, files } = self;
         let chain = Arc::new(ArcSwap::new(chain));
-        let outlet = Arc::new(ChainOutlet::of_source(chain.clone(), alive.reader()));
+        let outlet: Arc<dyn Outlet> = Arc::new(ChainOutlet::of_source(chain.clone(), alive.reader()));
         let (stop, health) = (Stop::default(), Health::default());
-        let (id, ending, state) = (made_of.component.id.clone(), stop.clone(), health.clone());
-        let pulse = alive.begin(&id, &health, &stop);
-        let task = tokio::spawn(async move {
+        let meters = ground.context(&made_of.component).meters;
+        let (pulse, span) = (alive.begin(&made_of.component.id, &stop), meters.label().span());
+        let life = {
+            let (id, stop, health) = (made_of.component.id.clone(), stop.clone(), health.clone());
+            move |source: Box<dyn Source>| -> Running {
+                let (id, stop, health, outlet) = (id.clone(), stop.clone(), health.clone(), outlet.clone());
+                Box::pin(async move {
+                    health.succeeded(&id);
+                    source.run(outlet, stop).await;
+                })
+            }
+        };
+        let first = life(source);
+        let ((component, files), ground) = (made_of.recipe(&files), ground.clone());
+        let again = move || Ok(life(ground.source(&component, &files).map_err(|error| error.why)?));
+        let ward = Ward { meters, health: health.clone(), stop: stop.clone(), again: Arc::new(again) };
+        let task = async move {
             let _at_work = pulse;
             // Positions and ports pass from the one to the other.
             if let Some(old) = old {
                 let _ended = old.await;
             }
-            state.succeeded(&id);
-            source.run(outlet, ending).await;
-        });
-        RunningSource { made_of, health, chain, stop, task }
+            ward.live(first).await;
+        };
+        RunningSource { made_of, health, chain, stop, task: tokio::spawn(task.instrument(span)) }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod scrub;
 #[cfg(test)]
 mod test_kit;
 mod throttle;
+mod voice;
 
 use crate::component::row::Row;
 use crate::component::transform::{Stateful, Transform};
@@ -23,6 +24,7 @@ use crate::delivery::settings::QueueSettings;
 
 pub use condition::ConditionText;
 pub use protection::protection;
+pub use voice::voice;
 
 /// A stateful transform as its settings make it.
 pub struct Keeping {

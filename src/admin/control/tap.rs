@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Body, Caller, Controls, refusal};
 use crate::lang::{TimeZone, compile_condition};
-use crate::topology::{Side, Tapped, Wanted};
+use crate::topology::{Shown, Side, Tapped, Wanted};
 use crate::transforms::protection;
 
 /// The longest look.
@@ -39,8 +39,9 @@ pub struct TapRequest {
     pub seconds: Option<f64>,
 }
 
-/// Answers with a line for each record, `{"record": ...}`, and at the end one that says how many could not be shown,
-/// `{"missed": 0}`.
+/// Answers with a line for each record, `{"record": ...}`, one where the condition fails for the first time, `{"why": ...}`,
+/// and at the end one that says how many could not be shown, and on how many the condition failed:
+/// `{"missed": 0, "failed": 0}`.
 pub(super) fn tap(controls: &Controls, request: TapRequest, caller: Caller) -> Response<Body> {
     let condition = match request.condition.as_deref().map(|text| compile_condition(text, TimeZone::default())) {
         None => None,
@@ -76,10 +77,14 @@ impl HttpBody for Look {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let is_over = self.left == 0;
         let Some(tapped) = &mut self.tapped else { return Poll::Ready(None) };
-        let missed = tapped.missed();
+        let (missed, failed) = (tapped.missed(), tapped.failed());
         let record = if is_over { Poll::Ready(None) } else { tapped.records.poll_recv(cx) };
         match record {
-            Poll::Ready(Some(record)) => {
+            Poll::Ready(Some(Shown::Failed(why))) => {
+                let line = serde_json::json!({ "why": why }).to_string() + "\n";
+                return Poll::Ready(Some(Ok(Frame::data(line.into()))));
+            }
+            Poll::Ready(Some(Shown::Record(record))) => {
                 self.left -= 1;
                 let line = [b"{\"record\":".as_slice(), &record, b"}\n"].concat();
                 return Poll::Ready(Some(Ok(Frame::data(line.into()))));
@@ -88,6 +93,6 @@ impl HttpBody for Look {
             _ => {}
         }
         self.tapped = None;
-        Poll::Ready(Some(Ok(Frame::data(format!("{{\"missed\":{missed}}}\n").into()))))
+        Poll::Ready(Some(Ok(Frame::data(format!("{{\"missed\":{missed},\"failed\":{failed}}}\n").into()))))
     }
 }

@@ -12,10 +12,11 @@ use super::log::Options;
 use super::worker::Worker;
 use super::write::Parcel;
 use crate::buffer::Queue;
+use crate::buffer::line::Line;
 use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Waiters;
-use crate::event::{Batch, Budget};
+use crate::event::{Batch, Budget, StreamKey};
 
 /// What waits for the disk at most; the group that is being written is as much again.
 const PENDING: usize = 16 << 20;
@@ -48,7 +49,6 @@ pub(super) struct Shared {
     mail: Mutex<Mail>,
     /// Something came for the thread.
     came: Condvar,
-    room: Waiters,
     ended: Waiters,
 }
 
@@ -57,6 +57,8 @@ pub(super) struct Shared {
 pub(super) struct Mail {
     pub(super) parcels: VecDeque<Parcel>,
     pub(super) bytes: usize,
+    /// Streams that found no room.
+    pub(super) line: Line,
     /// When the first of them came.
     pub(super) since: Option<Instant>,
     pub(super) options: Options,
@@ -87,18 +89,14 @@ impl DiskBuffer {
         let mail = Mail {
             parcels: VecDeque::new(),
             bytes: 0,
+            line: Line::default(),
             since: None,
             options,
             is_rung: true,
             doors: 0,
             phase: Phase::Open,
         };
-        let shared = Arc::new(Shared {
-            mail: Mutex::new(mail),
-            came: Condvar::new(),
-            room: Waiters::default(),
-            ended: Waiters::default(),
-        });
+        let shared = Arc::new(Shared { mail: Mutex::new(mail), came: Condvar::new(), ended: Waiters::default() });
         let (meters, queue) = (meters.clone(), made_of.queue.clone());
         queue.enter();
         let worker = Worker::new(made_of, shared.clone());
@@ -116,9 +114,12 @@ impl DiskBuffer {
 
     /// Takes other settings; what is stored stays.
     pub fn configure(&self, options: Options) {
-        self.shared.lock().options = options;
+        let mut mail = self.shared.lock();
+        mail.options = options;
+        let first = mail.line.first();
+        drop(mail);
         self.shared.came.notify_one();
-        self.shared.room.wake();
+        first.into_iter().for_each(Waker::wake);
     }
 
     /// One more can write to it; false if it has ended: then there has to be another.
@@ -178,13 +179,7 @@ impl DiskBuffer {
             return Ok(());
         }
         let batch = if batch.is_sparse() { batch.compact() } else { batch };
-        let Err(batch) = self.try_put(batch, is_counted) else { return Ok(()) };
-        self.shared.room.leave(waker);
-        // Room that came between the first try and the registration would wake nobody.
-        self.try_put(batch, is_counted)
-    }
-
-    fn try_put(&self, batch: Batch, is_counted: bool) -> Result<(), Batch> {
+        let stream = stream(&batch);
         let mut mail = self.shared.lock();
         if mail.phase == Phase::Ended {
             // Its receipts say failed.
@@ -193,15 +188,21 @@ impl DiskBuffer {
         }
         let (weight, events) = (batch.weight(), batch.len());
         let most = (PENDING as u64).min(mail.options.max_size) as usize;
-        if mail.bytes > 0 && mail.bytes + weight > most {
+        let fits = mail.bytes == 0 || mail.bytes + weight <= most;
+        if !(fits && mail.line.is_next(stream)) {
+            mail.line.join(stream, waker);
             return Err(batch);
         }
+        mail.line.leave(stream);
         mail.bytes += weight;
         mail.parcels.push_back(Parcel::new(batch, is_counted));
         let is_first = mail.since.is_none();
         mail.since.get_or_insert_with(Instant::now);
         let is_enough = mail.bytes >= super::worker::ENOUGH && mail.bytes - weight < super::worker::ENOUGH;
+        // There may be room for one more.
+        let next = mail.line.first().filter(|_| mail.bytes < most);
         drop(mail);
+        next.into_iter().for_each(Waker::wake);
         self.meters.received(events, 0);
         if is_first || is_enough {
             self.shared.came.notify_one();
@@ -233,20 +234,15 @@ impl Shared {
         self.came.wait_timeout(mail, left).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// There is room for more.
-    pub(super) fn has_room(&self) {
-        self.room.wake();
-    }
-
     /// The thread is gone. What is left was not stored: its receipts say failed.
     pub(super) fn end(&self) {
         let mut mail = self.lock();
         mail.phase = Phase::Ended;
         mail.bytes = 0;
-        let parcels = std::mem::take(&mut mail.parcels);
+        let (parcels, waiting) = (std::mem::take(&mut mail.parcels), mail.line.dissolve());
         drop(mail);
         drop(parcels);
-        self.room.wake();
+        waiting.into_iter().for_each(Waker::wake);
         self.ended.wake();
     }
 }
@@ -262,6 +258,11 @@ impl Wake for Shared {
     }
 }
 
+/// Whose place in the line it has: a batch is of one stream.
+fn stream(batch: &Batch) -> StreamKey {
+    batch.get(0).identity().stream
+}
+
 /// A way into a disk buffer.
 #[derive(Debug)]
 pub struct Entrance {
@@ -275,5 +276,14 @@ pub struct Entrance {
 impl Inlet for Entrance {
     fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
         self.buffer.offer(batch, self.is_counted, waker)
+    }
+
+    fn give_up(&self, batch: &Batch) {
+        let mut mail = self.buffer.shared.lock();
+        mail.line.leave(stream(batch));
+        // It may have been the first, and called.
+        let first = mail.line.first();
+        drop(mail);
+        first.into_iter().for_each(Waker::wake);
     }
 }

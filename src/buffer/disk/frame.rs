@@ -3,7 +3,7 @@
 //! ```text
 //! head (40 bytes): magic "lvF\x01" | version u8 | kind u8 | flags u8 | 0 u8 | length of the body u32 | records u32
 //!                  | sequence u64 | group u64 | crc32c of the body u32 | crc32c of the head before it u32
-//! body: count u32 of runs, then each: stream u128, path u32, first u64, last u64, count u32; then the payload
+//! body: count u32 of runs, then each: stream u128, path u32, first u64, last u64, sub u32, count u32; then the payload
 //!       (compressed: its length u32, then zstd)
 //! ```
 //!
@@ -24,7 +24,7 @@ const VERSION: u8 = 1;
 const KIND_RECORDS: u8 = 1;
 const FLAG_ZSTD: u8 = 1;
 const FLAG_UNCOUNTED: u8 = 2;
-const RUN: usize = 40;
+const RUN: usize = 44;
 /// A body is no longer, whatever its head says.
 pub(crate) const MAX_BODY: usize = 256 << 20;
 
@@ -36,6 +36,8 @@ pub(crate) struct Run {
     /// The lowest and the highest position.
     pub(crate) first: u64,
     pub(crate) last: u64,
+    /// Which of the records at the highest position is the last.
+    pub(crate) sub: u32,
     pub(crate) count: u32,
 }
 
@@ -73,10 +75,13 @@ pub(crate) fn runs(batch: &Batch) -> Vec<Run> {
             at = runs.iter().position(is_it).unwrap_or(runs.len());
             if at == runs.len() {
                 let (first, last) = (id.position, id.position);
-                runs.push(Run { stream: id.stream, path: id.path, first, last, count: 0 });
+                runs.push(Run { stream: id.stream, path: id.path, first, last, sub: id.sub, count: 0 });
             }
         }
         let run = &mut runs[at];
+        if id.position >= run.last {
+            run.sub = id.sub;
+        }
         (run.first, run.last) = (run.first.min(id.position), run.last.max(id.position));
         run.count += 1;
     }
@@ -94,6 +99,7 @@ impl Draft<'_> {
             out.extend_from_slice(&run.path.to_le_bytes());
             out.extend_from_slice(&run.first.to_le_bytes());
             out.extend_from_slice(&run.last.to_le_bytes());
+            out.extend_from_slice(&run.sub.to_le_bytes());
             out.extend_from_slice(&run.count.to_le_bytes());
         }
         let is_compressed = self.is_compressed && self.write_compressed(out);
@@ -193,7 +199,8 @@ fn read_runs(from: &mut Cursor<'_>) -> Result<Vec<Run>, Malformed> {
     let count = from.count(RUN)?;
     let run = |_| {
         let (stream, path) = (StreamKey(from.u128()?), from.u32()?);
-        Ok(Run { stream, path, first: from.u64()?, last: from.u64()?, count: from.u32()? })
+        let (first, last) = (from.u64()?, from.u64()?);
+        Ok(Run { stream, path, first, last, sub: from.u32()?, count: from.u32()? })
     };
     (0..count).map(run).collect()
 }
@@ -232,7 +239,7 @@ mod tests {
             assert_eq!((head.sequence, head.group, head.records, head.len()), (9, 8, 50, bytes.len() as u64));
             let body = bytes.slice(HEAD..);
             assert!(head.owns(&body) && !head.owns(&body[1..]));
-            let run = Run { stream: StreamKey(3), path: 0, first: 100, last: 149, count: 50 };
+            let run = Run { stream: StreamKey(3), path: 0, first: 100, last: 149, sub: 0, count: 50 };
             assert_eq!(Head::runs(&body).unwrap(), [run]);
             let back = head.batch(&body).unwrap();
             assert!(back.iter().zip(batch.iter()).all(|(one, other)| one.text() == other.text()));
@@ -246,7 +253,7 @@ mod tests {
         let mut one = batch_of(1, 5, &["a", "b"], receipt());
         one.took(7);
         let way = one.get(0).identity().path;
-        assert_eq!(runs(&one), [Run { stream: StreamKey(1), path: way, first: 5, last: 6, count: 2 }]);
+        assert_eq!(runs(&one), [Run { stream: StreamKey(1), path: way, first: 5, last: 6, sub: 0, count: 2 }]);
         assert!(runs(&one.select(|_| false)).is_empty());
     }
 

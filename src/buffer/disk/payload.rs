@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::bytes::{Cursor, Malformed, put_sized};
-use crate::event::{Batch, Origin, Row, Shared, StreamKey, json};
+use crate::event::{Batch, Origin, Shared, Stored, StreamKey, json};
 
 const ROW: usize = 32;
 /// The least an origin and a member take.
@@ -28,7 +28,7 @@ pub(crate) fn encode(batch: &Batch, out: &mut Vec<u8>) {
     out.resize(slot + batch.len() * ROW, 0);
     for record in batch.iter() {
         let row = record.store(out);
-        let row = Row { origin: used[usize::from(row.origin)], ..row };
+        let row = Stored { origin: used[usize::from(row.origin)], ..row };
         out[slot..slot + ROW].copy_from_slice(&row_bytes(row));
         slot += ROW;
     }
@@ -47,7 +47,9 @@ fn put_origins(batch: &Batch, out: &mut Vec<u8>) -> Vec<u16> {
         }
     }
     out.extend_from_slice(&(used.len() as u32).to_le_bytes());
-    used.into_iter().for_each(|origin| put_origin(origin, out));
+    for origin in used {
+        put_origin(origin, out);
+    }
     numbers
 }
 
@@ -62,10 +64,12 @@ fn put_origin(origin: &Origin, out: &mut Vec<u8>) {
     }
     let keys = origin.timestamp_keys();
     out.extend_from_slice(&(keys.len() as u32).to_le_bytes());
-    keys.iter().for_each(|key| put_sized(key.as_bytes(), out));
+    for key in keys {
+        put_sized(key.as_bytes(), out);
+    }
 }
 
-fn row_bytes(row: Row) -> [u8; ROW] {
+fn row_bytes(row: Stored) -> [u8; ROW] {
     let mut bytes = [0; ROW];
     bytes[..8].copy_from_slice(&row.time.to_le_bytes());
     bytes[8..16].copy_from_slice(&row.position.to_le_bytes());
@@ -77,11 +81,11 @@ fn row_bytes(row: Row) -> [u8; ROW] {
     bytes
 }
 
-fn read_row(bytes: &[u8]) -> Result<Row, Malformed> {
+fn read_row(bytes: &[u8]) -> Result<Stored, Malformed> {
     let mut from = Cursor(bytes);
     let (time, position) = (from.u64()? as i64, from.u64()?);
     let (sub, path, len) = (from.u32()?, from.u32()?, from.u32()?);
-    Ok(Row { time, position, sub, path, len, origin: from.u16()?, facts: from.u8()? })
+    Ok(Stored { time, position, sub, path, len, origin: from.u16()?, facts: from.u8()? })
 }
 
 /// Reads records back; they answer to nobody yet. Total: any bytes give records or an error, in memory that is
@@ -94,9 +98,9 @@ pub(crate) fn decode(payload: &Bytes) -> Result<Batch, Malformed> {
     let count = from.count(ROW)?;
     let rows = from.take(count * ROW)?;
     let text = payload.slice_ref(from.0);
-    let rows: Vec<Row> = rows.chunks_exact(ROW).map(read_row).collect::<Result<_, _>>()?;
+    let rows: Vec<Stored> = rows.chunks_exact(ROW).map(read_row).collect::<Result<_, _>>()?;
     let sum: u64 = rows.iter().map(|row| u64::from(row.len)).sum();
-    let is_known = |row: &Row| usize::from(row.origin) < origins.len();
+    let is_known = |row: &Stored| usize::from(row.origin) < origins.len();
     if sum != text.len() as u64 || u32::try_from(sum).is_err() || !rows.iter().all(is_known) {
         return Err(Malformed);
     }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::bytes::{Cursor, Malformed};
 use super::frame::Run;
-use crate::event::{Identity, StreamKey};
+use crate::event::StreamKey;
 
 /// Bytes of an entry in a segment's head.
-pub(crate) const ENTRY: usize = 32;
+pub(crate) const ENTRY: usize = 36;
 /// What was not seen for so long is forgotten: its source has long committed it.
 const FORGET_MINUTES: u32 = 24 * 60;
 
@@ -16,6 +16,8 @@ type Key = (StreamKey, u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Last {
     position: u64,
+    /// Which of the records at that position was stored last.
+    sub: u32,
     /// Minutes since the Unix epoch.
     seen: u32,
 }
@@ -29,25 +31,16 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// Are records of this run stored, or written before it?
-    pub(crate) fn overlaps(&self, run: &Run) -> bool {
-        self.last(&(run.stream, run.path)).is_some_and(|last| run.first <= last)
-    }
-
-    /// Is this record stored, or written before?
-    pub(crate) fn has(&self, id: &Identity) -> bool {
-        self.last(&(id.stream, id.path)).is_some_and(|last| id.position <= last)
-    }
-
-    fn last(&self, key: &Key) -> Option<u64> {
-        self.pending.get(key).or_else(|| self.durable.get(key)).map(|last| last.position)
+    /// The last position of a run's stream and way that is stored, or written, with the `sub` of the last record there.
+    pub(crate) fn last(&self, run: &Run) -> Option<(u64, u32)> {
+        let key = (run.stream, run.path);
+        self.pending.get(&key).or_else(|| self.durable.get(&key)).map(|last| (last.position, last.sub))
     }
 
     /// Records of this run are written.
     pub(crate) fn wrote(&mut self, run: &Run, now: u32) {
-        let key = (run.stream, run.path);
-        let position = self.last(&key).map_or(run.last, |last| last.max(run.last));
-        self.pending.insert(key, Last { position, seen: now });
+        let (position, sub) = self.last(run).filter(|(last, _)| *last > run.last).unwrap_or((run.last, run.sub));
+        self.pending.insert((run.stream, run.path), Last { position, sub, seen: now });
     }
 
     /// What is written is durable.
@@ -74,6 +67,7 @@ impl Positions {
             out.extend_from_slice(&stream.0.to_le_bytes());
             out.extend_from_slice(&path.to_le_bytes());
             out.extend_from_slice(&last.position.to_le_bytes());
+            out.extend_from_slice(&last.sub.to_le_bytes());
             out.extend_from_slice(&last.seen.to_le_bytes());
         }
     }
@@ -84,7 +78,7 @@ impl Positions {
         for entry in bytes.chunks(ENTRY) {
             let mut from = Cursor(entry);
             let key = (StreamKey(from.u128()?), from.u32()?);
-            let last = Last { position: from.u64()?, seen: from.u32()? };
+            let last = Last { position: from.u64()?, sub: from.u32()?, seen: from.u32()? };
             positions.durable.insert(key, last);
         }
         Ok(positions)
@@ -96,7 +90,7 @@ mod tests {
     use super::*;
 
     fn run(stream: u128, first: u64, last: u64) -> Run {
-        Run { stream: StreamKey(stream), path: 1, first, last, count: 1 }
+        Run { stream: StreamKey(stream), path: 1, first, last, sub: 3, count: 1 }
     }
 
     #[test]
@@ -105,11 +99,10 @@ mod tests {
         positions.wrote(&run(1, 0, 9), 5);
         positions.keep();
         positions.wrote(&run(1, 10, 19), 5);
-        let id = |position| Identity { stream: StreamKey(1), position, sub: 0, path: 1 };
-        assert!(positions.overlaps(&run(1, 19, 30)) && positions.has(&id(19)) && !positions.has(&id(20)));
+        positions.wrote(&run(1, 10, 15), 5);
+        assert_eq!(positions.last(&run(1, 0, 0)), Some((19, 3)));
         positions.undo();
-        assert!(!positions.overlaps(&run(1, 10, 30)) && positions.has(&id(9)));
-        assert!(!positions.overlaps(&run(2, 0, 0)));
+        assert_eq!((positions.last(&run(1, 0, 0)), positions.last(&run(2, 0, 0))), (Some((9, 3)), None));
     }
 
     #[test]
@@ -123,7 +116,7 @@ mod tests {
         positions.write(1_500, 4 * ENTRY + 1, &mut bytes);
         assert_eq!((bytes.len(), positions.len()), (4 * ENTRY, 9), "the stream of minute 0 is a day old");
         let back = Positions::read(&bytes).unwrap();
-        assert!(back.overlaps(&run(9, 109, 200)) && !back.overlaps(&run(9, 110, 200)) && !back.overlaps(&run(5, 0, 0)));
+        assert_eq!((back.last(&run(9, 0, 0)), back.last(&run(5, 0, 0))), (Some((109, 3)), None));
         assert_eq!(Positions::read(&bytes[1..]).unwrap_err(), Malformed);
     }
 }

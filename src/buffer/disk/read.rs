@@ -27,9 +27,17 @@ pub(crate) struct Reader {
     at: u64,
     /// Where to go on, after frames were handed out from memory.
     resume: Option<Place>,
-    /// A batch that found no room: it has its receipt.
-    held: Option<(u64, Batch)>,
+    /// A batch that found no room: it has its receipt, and its stream a place in the queue's line.
+    held: Option<Held>,
+    /// One that was dropped while it waited: its stream is to leave the line.
+    dropped: Option<Batch>,
     failures: u32,
+}
+
+struct Held {
+    sequence: u64,
+    place: Place,
+    batch: Batch,
 }
 
 impl Reader {
@@ -47,9 +55,9 @@ impl Reader {
 
     /// Drops a batch that waits for room, if it lies below `end`.
     pub(super) fn drop_held_below(&mut self, end: u64, acks: &Acks) {
-        if let Some((sequence, batch)) = self.held.take_if(|(sequence, _)| *sequence < end) {
-            acks.forget(sequence);
-            batch.close();
+        if let Some(held) = self.held.take_if(|held| held.sequence < end) {
+            acks.forget(held.sequence);
+            self.dropped = Some(held.batch);
         }
     }
 }
@@ -67,17 +75,50 @@ impl Log {
 
     /// Hands stored frames to `queue` until it is full or has all of them.
     pub(crate) fn feed(&mut self, queue: &Queue) -> io::Result<()> {
+        self.leave_line(queue);
         loop {
             let next = match self.reader.held.take() {
                 Some(held) => Some(held),
                 None => self.read_next()?,
             };
-            let Some((sequence, batch)) = next else { return Ok(()) };
-            if let Err(batch) = queue.offer(batch, &self.tools.bell) {
-                self.reader.held = Some((sequence, batch));
+            let Some(held) = next else { return Ok(()) };
+            if !self.hand_out(held, queue) {
                 return Ok(());
             }
         }
+    }
+
+    /// Hands a batch out, or holds it until there is room.
+    fn hand_out(&mut self, held: Held, queue: &Queue) -> bool {
+        let Held { sequence, place, batch } = held;
+        match queue.offer(batch, &self.tools.bell) {
+            Ok(()) => true,
+            Err(batch) => {
+                self.reader.held = Some(Held { sequence, place, batch });
+                false
+            }
+        }
+    }
+
+    /// A batch that was dropped keeps nobody waiting behind it.
+    pub(super) fn leave_line(&mut self, queue: &Queue) {
+        if let Some(batch) = self.reader.dropped.take() {
+            queue.give_up(&batch);
+            batch.close();
+        }
+    }
+
+    /// Hands out no more for now: what waits for room is as if it had not been read.
+    pub(crate) fn let_go(&mut self, queue: &Queue) {
+        self.leave_line(queue);
+        let Some(Held { sequence, place, batch }) = self.reader.held.take() else { return };
+        queue.give_up(&batch);
+        if self.acks.fed() == sequence + 1 {
+            self.acks.withdraw(sequence);
+            self.reader.resume(place);
+        }
+        // One that was handed out before has failed once more.
+        drop(batch);
     }
 
     /// Hands out once more what the sink failed on.
@@ -88,9 +129,7 @@ impl Log {
             match self.read_again(place) {
                 Ok(Some(mut batch)) => {
                     batch.answer_to(self.acks.issue(sequence, place));
-                    if let Err(batch) = queue.offer(batch, &self.tools.bell) {
-                        self.reader.held = Some((sequence, batch));
-                    }
+                    self.hand_out(Held { sequence, place, batch }, queue);
                 }
                 Ok(None) => _ = self.acks.forget(sequence),
                 Err(error) => {
@@ -127,13 +166,13 @@ impl Log {
     }
 
     /// The next frame that is not settled, with a receipt.
-    fn read_next(&mut self) -> io::Result<Option<(u64, Batch)>> {
+    fn read_next(&mut self) -> io::Result<Option<Held>> {
         while self.acks.fed() < self.next {
             match self.read_one() {
                 Ok(Some((sequence, place, mut batch))) => {
                     self.reader.failures = 0;
                     batch.answer_to(self.acks.issue(sequence, place));
-                    return Ok(Some((sequence, batch)));
+                    return Ok(Some(Held { sequence, place, batch }));
                 }
                 Ok(None) => self.reader.failures = 0,
                 Err(error) => {
@@ -168,13 +207,15 @@ impl Log {
         let found = scanner.look(at, segment.len);
         let read = match found {
             Ok(Found::Frame(head)) => {
-                self.reader.at = at + head.len();
-                self.take_frame((&segment, end), (at, head), &mut scanner)
+                let taken = self.take_frame((&segment, end), (at, head), &mut scanner);
+                // A read that failed is tried again at the same place.
+                self.reader.at = if taken.is_ok() { at + head.len() } else { at };
+                taken
             }
             Ok(Found::Damage(len)) => {
-                self.reader.at = at + len;
                 let bytes = scanner.fetch(at, (len as usize).min(DAMAGE), segment.len).map(<[u8]>::to_vec);
                 bytes.map(|bytes| {
+                    self.reader.at = at + len;
                     self.damaged(segment.id, (at, len), &bytes);
                     None
                 })

@@ -1,7 +1,8 @@
 //! Opening a log after whatever happened to it.
 //!
-//! Only heads and the last segment are read; older segments are checked as their frames' turn comes. What is in the last
-//! one is made durable before it is trusted: after a kill it may be in the page cache alone.
+//! Only heads and the last segment are read; older segments are checked as their frames' turn comes. The last group of all
+//! is written anew before it is trusted: after a kill it may be in the page cache alone, and a sync of that file may have
+//! failed before, which no later one tells.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -14,8 +15,11 @@ use super::positions::Positions;
 use super::read::Reader;
 use super::scan::{Found, Scanner};
 use super::segment::{self, Kind};
-use super::storage::{Create, Disk, QUARANTINE, write_all};
+use super::storage::{Create, Disk, Handle, QUARANTINE, write_all};
 use super::write::Writer;
+
+/// What the name of a segment ends with while it is written anew.
+const COPY: &str = ".copy";
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,21 +50,19 @@ pub(super) struct Survey {
 }
 
 impl Log {
-    /// Opens the log in `tools.disk`. With `is_doubted` what a sync says of bytes written before is not believed: an
-    /// earlier one has failed.
-    pub(crate) fn open(
-        tools: Tools,
-        options: Options,
-        (now, is_doubted): (u32, bool),
-    ) -> Result<(Self, Report), (Tools, io::Error)> {
-        let surveyed = survey(&*tools.disk, options.max_size);
-        let (survey, scanned) = match surveyed.and_then(|mut survey| {
-            let scanned = scan_last(&*tools.disk, &mut survey, (now, is_doubted))?;
-            Ok((survey, scanned))
-        }) {
-            Ok(found) => found,
-            Err(error) => return Err((tools, error)),
-        };
+    /// Opens the log in `tools.disk`; `now` is in minutes since the Unix epoch.
+    pub(crate) fn open(tools: Tools, options: Options, now: u32) -> io::Result<(Self, Report)> {
+        let mut survey = survey(&*tools.disk, options.max_size)?;
+        let scanned = scan_last(&*tools.disk, &mut survey, now)?;
+        let (group, end) = (scanned.group, scanned.end);
+        let report = std::mem::take(&mut survey.report);
+        let mut log = Self::of(tools, options, (survey, scanned));
+        log.renew_group(group, end, now)?;
+        log.show();
+        Ok((log, report))
+    }
+
+    fn of(tools: Tools, options: Options, (survey, scanned): (Survey, Scanned)) -> Self {
         let epoch = match survey.last_epoch {
             0 => 1,
             last if survey.newer.contains(&last) => last + 1,
@@ -73,7 +75,7 @@ impl Log {
         let gone = gone.unwrap_or_else(|| segments.front().map_or(0, |oldest| oldest.records_before));
         let acks = Acks::new(fed, gone, tools.bell.clone());
         let figures = tools.meters.of_buffer();
-        let log = Self {
+        Self {
             figures,
             options,
             segments,
@@ -89,9 +91,66 @@ impl Log {
             quarantined: survey.quarantined,
             last_number: survey.last_number,
             tools,
-        };
-        log.show();
-        Ok((log, survey.report))
+        }
+    }
+
+    /// The last segment ends there.
+    fn cut_off(&mut self, end: u64) {
+        if let Some(last) = self.segments.back_mut() {
+            (last.len, last.void) = (end, 0);
+        }
+    }
+
+    /// Writes the last group anew, in a segment of its own, unless the sink has it all.
+    fn renew_group(&mut self, (offset, first, records): (u64, u64, u64), end: u64, now: u32) -> io::Result<()> {
+        let Some(last) = self.segments.back() else { return Ok(()) };
+        let name = segment::name(last.id.0, last.id.1);
+        let file = self.tools.disk.open(&name, Create::No)?;
+        let is_settled = |sequence| self.ledgers.get(&last.id.0).is_some_and(|(ledger, _)| ledger.is_settled(sequence));
+        let is_over = offset >= end || last.id.0 != self.epoch || (first..self.next).all(is_settled);
+        if is_over || !self.fits(end - offset) {
+            // Where there is no room for a second copy its sync has to be believed.
+            file.truncate(end)?;
+            return file.sync().map(|()| self.cut_off(end));
+        }
+        let (next, all) = (self.next, self.records);
+        (self.next, self.records) = (first, records);
+        let renewed = self.write_group(&*file, (offset, end), now);
+        (self.next, self.records) = (next, all);
+        let segment = renewed?;
+        if let Some(old) = self.segments.back_mut() {
+            (old.void, old.len) = (old.void + old.len - offset, offset);
+            if file.truncate(offset).is_ok() {
+                old.void = 0;
+            }
+        }
+        self.segments.push_back(segment);
+        Ok(())
+    }
+
+    /// Writes a segment with frames that stand in `file`. It is there as a whole or not at all: its head says that they
+    /// are stored, and that those in `file` are void.
+    fn write_group(&mut self, file: &dyn Handle, (offset, end): (u64, u64), now: u32) -> io::Result<Segment> {
+        self.last_number += 1;
+        let id = (self.epoch, self.last_number);
+        let head = segment::Head { number: id.1, first: self.next, records_before: self.records };
+        let room = self.head_room() as usize;
+        let mut bytes = head.write(&mut self.positions, now, room);
+        let body = bytes.len();
+        bytes.resize(body + (end - offset) as usize, 0);
+        if file.read_at(offset, &mut bytes[body..])? < bytes.len() - body {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let (disk, name) = (&self.tools.disk, segment::name(id.0, id.1));
+        let copy = format!("{name}{COPY}");
+        let made = disk.open(&copy, Create::New).and_then(|copy| {
+            write_all(&*copy, 0, &bytes)?;
+            copy.sync().inspect_err(|_| self.figures.fsync_failed())
+        });
+        made.and_then(|()| disk.rename(&copy, &name)).inspect_err(|_| drop(disk.remove(&copy)))?;
+        disk.sync_folder()?;
+        let (body, len) = (body as u64, bytes.len() as u64);
+        Ok(Segment { id, first: self.next, body, len, void: 0, records_before: self.records })
     }
 }
 
@@ -108,6 +167,8 @@ pub(super) fn survey(disk: &dyn Disk, max_size: u64) -> io::Result<Survey> {
             found.push((id, name, len));
         } else if let Some(epoch) = ledger::parse_name(&name) {
             survey.saw(epoch);
+        } else if name.ends_with(COPY) && disk.remove(&name).is_ok() {
+            tracing::debug!(name, "removed what an earlier start did not finish");
         } else {
             survey.others += len;
             survey.quarantined += if name.starts_with(QUARANTINE) { len } else { 0 };
@@ -123,7 +184,7 @@ pub(super) fn survey(disk: &dyn Disk, max_size: u64) -> io::Result<Survey> {
         } else if let Some(segment) = read_head(disk, &mut survey, (id, &name, len))? {
             survey.segments.push(segment);
         } else {
-            survey.set_aside(disk, &name, len, max_size)?;
+            survey.set_aside(disk, (&name, len), max_size)?;
         }
     }
     survey.report.lost_ledger |= survey.ledgers.is_empty() && survey.segments.len() > 1;
@@ -175,7 +236,7 @@ impl Survey {
     }
 
     /// A file without a frame that can be read: an empty one goes, others are kept for a person to look at, if small.
-    fn set_aside(&mut self, disk: &dyn Disk, name: &str, len: u64, max_size: u64) -> io::Result<()> {
+    fn set_aside(&mut self, disk: &dyn Disk, (name, len): (&str, u64), max_size: u64) -> io::Result<()> {
         self.report.broken.push(name.to_owned());
         if len == 0 || self.quarantined + len > max_size / 8 {
             return disk.remove(name);
@@ -229,15 +290,17 @@ pub(super) struct Scanned {
     positions: Positions,
     /// Where what is to be kept of it ends.
     end: u64,
+    /// Where its last group begins: the offset, the sequence, and the records stored before.
+    group: (u64, u64, u64),
 }
 
-/// Goes over the last segment, cuts off an end that was torn, and makes the rest durable.
-fn scan_last(disk: &dyn Disk, survey: &mut Survey, (now, is_doubted): (u32, bool)) -> io::Result<Scanned> {
+/// Goes over the last segment and leaves out an end that was torn.
+fn scan_last(disk: &dyn Disk, survey: &mut Survey, now: u32) -> io::Result<Scanned> {
     let positions = std::mem::take(&mut survey.positions);
     let Some(last) = survey.segments.last_mut() else { return Ok(Scanned { positions, ..Scanned::default() }) };
     let scanned = read_last(disk, last, positions, now)?;
     survey.report.torn = last.len - scanned.end;
-    make_durable(disk, &segment::name(last.id.0, last.id.1), (scanned.end, last.len), is_doubted)?;
+    last.void = last.len - scanned.end;
     last.len = scanned.end;
     Ok(scanned)
 }
@@ -255,7 +318,14 @@ pub(super) fn read_last(disk: &dyn Disk, last: &Segment, mut positions: Position
     positions.keep();
     let next = kept.last().map_or(last.first, |(_, head)| head.sequence + 1);
     let records = last.records_before + kept.iter().map(|(_, head)| u64::from(head.records)).sum::<u64>();
-    Ok(Scanned { next, records, positions, end })
+    let group = kept.last().map_or(next, |(_, head)| head.group);
+    let of_group = kept.iter().filter(|(_, head)| head.sequence >= group);
+    let group = (
+        of_group.clone().map(|(at, _)| *at).next().unwrap_or(end),
+        group,
+        records - of_group.map(|(_, head)| u64::from(head.records)).sum::<u64>(),
+    );
+    Ok(Scanned { next, records, positions, end, group })
 }
 
 type Frames = Vec<(u64, frame::Head)>;
@@ -289,22 +359,4 @@ fn whole_groups<'f>(frames: &'f [(u64, frame::Head)], segment: &Segment) -> &'f 
         !is_whole
     });
     &frames[..kept.unwrap_or(frames.len())]
-}
-
-/// Cuts a segment to `end` of its `len` bytes, durably. A sync that failed is not asked again: all of it is written anew.
-fn make_durable(disk: &dyn Disk, name: &str, (end, len): (u64, u64), is_doubted: bool) -> io::Result<()> {
-    let file = disk.open(name, Create::No)?;
-    let cut = || if end < len { file.truncate(end) } else { Ok(()) };
-    if !is_doubted && cut().and_then(|()| file.sync()).is_ok() {
-        return disk.sync_folder();
-    }
-    let mut bytes = vec![0; end as usize];
-    let read = file.read_at(0, &mut bytes)?;
-    let copy = format!("{name}.copy");
-    let _leftover = disk.remove(&copy);
-    let file = disk.open(&copy, Create::New)?;
-    write_all(&*file, 0, &bytes[..read])?;
-    file.sync()?;
-    disk.rename(&copy, name)?;
-    disk.sync_folder()
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! magic "lvS\x01" | version u8 | 0 [3] | number u64 | first sequence u64 | records before it u64 | length of the rest u32
-//! | crc32c of all else u32 | the last position of each stream and way: stream u128, path u32, position u64, seen u32
+//! | crc32c of all else u32 | the last position of each stream and way: stream u128, path u32, position u64, sub u32,
+//! seen u32
 //! ```
 //!
 //! Whatever the version, the first eight bytes mean the same. A version that is not known here is left alone.
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn a_head_is_read_as_it_was_written_and_each_flipped_bit_is_seen() {
         let mut positions = Positions::default();
-        positions.wrote(&Run { stream: StreamKey(1), path: 2, first: 3, last: 4, count: 1 }, 10);
+        positions.wrote(&Run { stream: StreamKey(1), path: 2, first: 3, last: 4, sub: 0, count: 1 }, 10);
         positions.keep();
         let head = Head { number: 5, first: 6, records_before: 7 };
         let bytes = head.write(&mut positions, 10, 1 << 10);

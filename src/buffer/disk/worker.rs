@@ -12,6 +12,7 @@ use super::storage::Folder;
 use super::write::{Parcel, Stuck};
 use crate::buffer::Queue;
 use crate::component::clock;
+use crate::component::outlet::Inlet;
 
 /// A group goes when it has so many bytes,
 pub(super) const ENOUGH: usize = 1 << 20;
@@ -124,7 +125,6 @@ impl Worker {
 
     /// Opens the folder; tries until it can, or until nobody wants it any more.
     fn open(&mut self) -> Option<Log> {
-        let mut is_doubted = false;
         loop {
             let options = self.shared.lock().options;
             let opened = Folder::open(&self.made_of.folder).and_then(|folder| {
@@ -134,9 +134,7 @@ impl Worker {
                     meters: self.made_of.meters.clone(),
                     bell: Waker::from(self.shared.clone()),
                 };
-                let opened = Log::open(tools, options, (minute(), is_doubted));
-                is_doubted |= opened.is_err();
-                opened.map_err(|(_, error)| error)
+                Log::open(tools, options, minute())
             });
             match opened {
                 Ok((log, report)) => {
@@ -225,9 +223,11 @@ impl Worker {
         while !self.waiting.is_empty() || !self.shared.lock().parcels.is_empty() {
             self.take(&mut self.shared.clone().lock(), true);
             self.store(log, Instant::now());
-            self.waiting.clear();
+            // One may wait for room in the queue.
+            self.waiting.drain(..).for_each(|parcel| self.made_of.queue.give_up(&parcel.batch));
         }
         if self.is_inside {
+            log.let_go(&self.made_of.queue);
             self.made_of.queue.leave();
             self.is_inside = false;
         }
@@ -271,7 +271,8 @@ impl Worker {
         if is_group {
             self.waiting.append(&mut mail.parcels);
             (mail.bytes, mail.since) = (0, None);
-            self.shared.has_room();
+            // They find the lock free when this thread waits or stores.
+            mail.line.first().into_iter().for_each(Waker::wake);
         }
         (mail.phase, std::mem::take(&mut mail.is_rung))
     }

@@ -6,12 +6,13 @@ use std::io;
 use super::acks::Place;
 use super::frame::{Draft, MAX_BODY, Run, runs};
 use super::log::{Log, Segment};
+use super::positions::Positions;
 use super::segment;
 use super::storage::{Create, Handle, write_all};
 use crate::buffer::{Queue, WhenFull};
 use crate::component::outlet::Inlet;
 use crate::component::reason::Reason;
-use crate::event::{Batch, Outcome};
+use crate::event::{Batch, Identity, Outcome, StreamKey, View};
 
 /// Frames are written when they come to so many bytes.
 const WRITE: usize = 1 << 20;
@@ -55,6 +56,32 @@ struct Unsynced {
     parcel: Parcel,
     /// Its frame, unless all its records are stored already.
     frame: Option<(u64, Place)>,
+}
+
+/// What of a stream and way is stored, where a batch reaches back to it.
+struct End {
+    stream: StreamKey,
+    path: u32,
+    /// Records below are stored.
+    below: u64,
+    /// So is what stands there.
+    has_last: bool,
+}
+
+impl End {
+    fn of(run: &Run, batch: &Batch, positions: &Positions) -> Option<Self> {
+        let (position, sub) = positions.last(run).filter(|(position, _)| run.first <= *position)?;
+        let is_there = |id: &Identity| (id.stream, id.path, id.position) == (run.stream, run.path, position);
+        let at_end = batch.iter().map(View::identity).filter(is_there).last();
+        // What was stored of it may have been a part: then it is another record now.
+        let has_last = at_end.is_some_and(|id| id.sub == sub);
+        Some(Self { stream: run.stream, path: run.path, below: position, has_last })
+    }
+
+    fn has(&self, id: &Identity) -> bool {
+        let is_stored = id.position < self.below || (id.position == self.below && self.has_last);
+        is_stored && (id.stream, id.path) == (self.stream, self.path)
+    }
 }
 
 /// What became of a parcel.
@@ -209,8 +236,10 @@ impl Log {
 
     /// Leaves out records that are stored already, or will be by the same sync.
     fn without_rereads(&self, mut parcel: Parcel) -> Parcel {
-        if parcel.is_counted && runs(&parcel.batch).iter().any(|run| self.positions.overlaps(run)) {
-            let left_out = parcel.batch.retain(|record| !self.positions.has(&record.identity()));
+        let runs = if parcel.is_counted { runs(&parcel.batch) } else { Vec::new() };
+        let ends: Vec<End> = runs.iter().filter_map(|run| End::of(run, &parcel.batch, &self.positions)).collect();
+        if !ends.is_empty() {
+            let left_out = parcel.batch.retain(|record| !ends.iter().any(|end| end.has(&record.identity())));
             parcel.rereads += left_out;
             self.figures.rereads(left_out);
         }
@@ -268,7 +297,9 @@ impl Log {
         self.writer.group.push(Unsynced { parcel, frame: Some((self.next, place)) });
         self.next += 1;
         self.records += u64::from(records);
-        runs.iter().for_each(|run| self.positions.wrote(run, now));
+        for run in runs {
+            self.positions.wrote(run, now);
+        }
         if self.writer.buffer.len() >= WRITE
             && let Err(error) = self.write()
             && let Some(Unsynced { parcel, .. }) = self.writer.group.pop()
@@ -325,6 +356,7 @@ impl Log {
         if !self.is_next(sequence) {
             return batch.settle(Outcome::Delivered);
         }
+        self.leave_line(queue);
         let records = u64::from(place.records);
         for receipt in batch.answer_to(self.acks.issue(sequence, place)) {
             receipt.note(Outcome::Delivered, records);
@@ -333,6 +365,8 @@ impl Log {
         if let Err(batch) = queue.offer(batch, &self.tools.bell) {
             self.acks.withdraw(sequence);
             self.reader.resume(place);
+            // What is offered next may be of another stream.
+            queue.give_up(&batch);
             batch.close();
         }
     }
@@ -344,10 +378,10 @@ impl Log {
         }
         (self.next, self.records) = self.writer.before;
         self.positions.undo();
+        // A write that failed may have done a part.
+        let written = std::mem::take(&mut self.writer.written) + self.writer.buffer.len() as u64;
         self.writer.buffer.clear();
-        let written = std::mem::take(&mut self.writer.written);
         if let (Some(file), Some(segment)) = (self.writer.file.take(), self.segments.back_mut())
-            && written > 0
             && file.truncate(segment.len).is_err()
         {
             segment.void += written;
@@ -369,8 +403,15 @@ impl Log {
             disk.sync_folder().inspect_err(|_| self.figures.fsync_failed())?;
             Ok(file)
         });
-        let file = made.inspect_err(|_| drop(disk.remove(&name)))?;
         let len = bytes.len() as u64;
+        let file = match made {
+            Ok(file) => file,
+            Err(error) => {
+                let is_left = disk.remove(&name).is_err_and(|error| error.kind() != io::ErrorKind::NotFound);
+                self.others += if is_left { len } else { 0 };
+                return Err(error);
+            }
+        };
         let records_before = self.records;
         self.segments.push_back(Segment { id, first: self.next, body: len, len, void: 0, records_before });
         self.writer.file = Some(file);

@@ -2,9 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::component::test_kit::meters;
-use crate::event::test_kit::{Ledger, batch};
+use crate::event::test_kit::{Ledger, batch, batch_of};
 
 #[derive(Default)]
 struct Bell(AtomicUsize);
@@ -178,4 +180,67 @@ async fn the_last_door_closes_a_queue_and_a_new_one_opens_it_again() {
     queue.abandon();
     queue.enter();
     assert!(queue.take(1).await.is_none(), "nobody takes from it for good");
+}
+
+/// A stream that offers a batch, waits, and offers it again when it is called.
+#[derive(Default)]
+struct Offers {
+    bell: Arc<Bell>,
+    waiting: Option<Batch>,
+}
+
+proptest! {
+    #[test]
+    fn streams_are_served_in_the_order_in_which_they_came(
+        acts in prop::collection::vec((0..4_u8, 0..6_usize, 1..40_usize), 1..120),
+        room in 1..2_000_usize,
+    ) {
+        let ledger = Arc::new(Ledger::default());
+        let queue = Queue::new(room, WhenFull::Block, meters());
+        let mut streams: Vec<Offers> = (0..6).map(|_| Offers::default()).collect();
+        let mut line: VecDeque<usize> = VecDeque::new();
+        let try_to_put = |batch: Batch, at: usize, streams: &mut Vec<Offers>, line: &mut VecDeque<usize>| {
+            let waker = streams[at].bell.clone().into();
+            match queue.offer(batch, &waker) {
+                Ok(()) => {
+                    assert!(line.is_empty() || line.front() == Some(&at), "{at} passes by {line:?}");
+                    line.retain(|waits| *waits != at);
+                }
+                Err(back) => {
+                    streams[at].waiting = Some(back);
+                    if !line.contains(&at) {
+                        line.push_back(at);
+                    }
+                }
+            }
+        };
+        for (act, at, length) in acts {
+            match act {
+                0 | 1 => {
+                    let text = "x".repeat(length * 10);
+                    let fresh = || batch_of(at as u128, 0, &[&text], ledger.receipt());
+                    let batch = streams[at].waiting.take().unwrap_or_else(fresh);
+                    try_to_put(batch, at, &mut streams, &mut line);
+                }
+                2 => drop(queue.try_take(length * 20)),
+                _ => {
+                    if let Some(batch) = streams[at].waiting.take() {
+                        queue.give_up(&batch);
+                        line.retain(|waits| *waits != at);
+                    }
+                }
+            }
+        }
+        // From here on only who was called comes: nobody is forgotten.
+        let mut rounds = 0;
+        while !line.is_empty() {
+            let called = (0..6).find(|at| streams[*at].bell.0.swap(0, Ordering::AcqRel) > 0);
+            match called.and_then(|at| Some((streams[at].waiting.take()?, at))) {
+                Some((batch, at)) => try_to_put(batch, at, &mut streams, &mut line),
+                None => drop(queue.try_take(1)),
+            }
+            rounds += 1;
+            assert!(rounds < 1_000, "{line:?} are never called");
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! What one process runs: its folder, its door, its components.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::Run;
 use crate::admin::{Ask, Control, Controls, Door, Figures, ReloadRequest, Reloaded, Shown};
+use crate::cli::files::Files;
 use crate::component::machine;
 use crate::component::meters::Families;
 use crate::config::{Backend, Component, Globals, LastGood, Loaded, Plan, Shelves, keep_token, resolved, show_size};
@@ -24,8 +24,7 @@ pub(super) struct Agent {
     topology: Topology,
     /// What runs, setting by setting, as [`Ask::Config`] tells it.
     settings: Vec<(String, String)>,
-    /// What runs, and what it was read from.
-    plan: Plan,
+    /// What it was read from.
     kept: LastGood,
     team_paths: Vec<PathBuf>,
     /// Renew the tokens of Vaults.
@@ -46,7 +45,7 @@ impl Agent {
         match Self::run(&mut plan, loaded, asks).await {
             Ok(mut agent) => {
                 agent.team_paths = team_paths;
-                agent.keep(plan, loaded);
+                agent.keep(loaded);
                 Some(agent)
             }
             Err(fault) => {
@@ -57,14 +56,14 @@ impl Agent {
     }
 
     /// Keeps what runs, and tells of each team whether that is what it says. Without its file everything runs all the same.
-    fn keep(&mut self, plan: Plan, loaded: &mut Loaded) {
-        (self.plan, self.kept) = (plan, loaded.kept.take().unwrap_or_default());
+    fn keep(&mut self, loaded: &mut Loaded) {
+        self.kept = loaded.kept.take().unwrap_or_default();
         self.shown.figures.teams(loaded.teams.iter().map(|team| (team.name.as_str(), team.is_current())));
         for team in loaded.teams.iter().filter(|team| !team.is_current()) {
             let faults: Vec<_> =
                 team.report.errors().map(|fault| format!("{}: {}", fault.code, fault.message)).collect();
             let faults = faults.join("; ");
-            let effect = if team.runs { "what of it ran last runs" } else { "nothing of it runs" };
+            let effect = if team.runs() { "what of it ran last runs" } else { "nothing of it runs" };
             tracing::error!(team = team.name, faults, "the files of a team have faults: {effect}");
         }
         if let Err(error) = self.kept.save(self.data_dir.path()) {
@@ -91,13 +90,12 @@ impl Agent {
         let mut topology = Topology::idle(&data_dir, families.clone(), Budget::new(limit as usize));
         let shown = Shown { roster: topology.roster(), families, figures };
         let door = open_door(plan, &globals, &shown).await?;
-        apply(&mut topology, plan, loaded, None)?;
+        apply(&mut topology, plan, loaded)?;
         let controls = Controls { shown: shown.clone(), taps: topology.taps(), asks };
         let control = open_control(&data_dir, controls);
         let settings = settings(plan);
         let agent = Self {
             renewals: renewals(plan, &globals),
-            plan: plan.clone(),
             kept: LastGood::default(),
             team_paths: Vec::new(),
             globals,
@@ -122,7 +120,8 @@ impl Agent {
         }
     }
 
-    /// Reads the configuration again and becomes what it says; where it has a fault, nothing changes.
+    /// Reads the configuration again and becomes what it says; where it has a fault, nothing changes. Cancel-safe: all
+    /// that it waits for comes before the first change.
     pub(super) async fn reload(&mut self, arguments: &Run, request: ReloadRequest) -> Reloaded {
         let (files, kept) = (arguments.files.clone(), self.kept.clone());
         let Ok(mut loaded) = tokio::task::spawn_blocking(move || files.load_to_run(Some(&kept))).await else {
@@ -133,19 +132,23 @@ impl Agent {
         let mut plan = loaded.plan.take();
         let mut done = Reloaded { inputs, is_good: plan.is_some(), ..Reloaded::default() };
         if let Some(plan) = &mut plan {
-            done.changes = self.topology.changes(plan).iter().map(ToString::to_string).collect();
-            if !request.dry_run {
-                let turned = self.turn_into(plan, &mut loaded).await;
-                done.is_good = turned.map_err(|fault| loaded.report.push(*fault)).is_ok();
-            }
+            let changes = if request.dry_run {
+                Ok(changes(&self.topology, plan))
+            } else {
+                self.turn_into(plan, &mut loaded).await
+            };
+            done.is_good = changes.is_ok();
+            done.changes = changes.map_err(|fault| loaded.report.push(*fault)).unwrap_or_default();
         }
         done.faults = render_report(&loaded.faults(), &loaded.sources, Color::Never);
         if !request.dry_run {
             arguments.log.tell(&loaded);
-            if let Some(plan) = plan.filter(|_| done.is_good) {
-                self.keep(plan, &mut loaded);
+            if done.is_good {
+                self.keep(&mut loaded);
+                self.shown.figures.reloaded();
+            } else {
+                self.refuse();
             }
-            if done.is_good { self.shown.figures.reloaded() } else { self.refuse() }
         }
         done
     }
@@ -155,13 +158,12 @@ impl Agent {
         tracing::error!("the configuration was not reloaded: what ran before runs on, unchanged");
     }
 
-    async fn turn_into(&mut self, plan: &mut Plan, loaded: &mut Loaded) -> Result<(), Fault> {
+    async fn turn_into(&mut self, plan: &mut Plan, loaded: &mut Loaded) -> Result<Vec<String>, Fault> {
         let globals: Globals = plan.globals.read()?;
         // What can fail comes first: after the swap there is no way back.
         let has_moved = globals.api != self.globals.api;
         let door = if has_moved { Some(open_door(plan, &globals, &self.shown).await?) } else { None };
-        let changes: Vec<_> = self.topology.changes(plan).iter().map(ToString::to_string).collect();
-        apply(&mut self.topology, plan, loaded, Some((&self.plan, &self.kept)))?;
+        let changes = apply(&mut self.topology, plan, loaded)?;
         if let Some(door) = door {
             self.door = door;
         }
@@ -172,7 +174,7 @@ impl Agent {
         (self.globals, self.settings) = (globals, settings(plan));
         tracing::info!(changes = changes.join("; "), "what the reload changed");
         self.announce(plan, "reloaded");
-        Ok(())
+        Ok(changes)
     }
 
     /// Waits until no source has anything more to come.
@@ -217,26 +219,23 @@ impl Agent {
     }
 }
 
-/// Builds and swaps. A team that cannot be built is what it was `before`, or is left out; that fails nobody else.
-fn apply(
-    topology: &mut Topology,
-    plan: &mut Plan,
-    loaded: &mut Loaded,
-    before: Option<(&Plan, &LastGood)>,
-) -> Result<(), Fault> {
-    let mut failed = BTreeSet::new();
-    while let Err(error) = topology.apply(plan) {
+/// Builds and swaps; gives what that changed. A team that cannot be built is what it was before, or is left out; that
+/// fails nobody else.
+fn apply(topology: &mut Topology, plan: &mut Plan, loaded: &mut Loaded) -> Result<Vec<String>, Fault> {
+    loop {
+        let changes = changes(topology, plan);
+        let Err(error) = topology.apply(plan) else { return Ok(changes) };
+        let fault = not_built(plan, &error);
         let team = Plan::team_of(&error.id).and_then(|name| loaded.teams.iter_mut().find(|team| team.name == name));
-        let Some(team) = team else { return Err(Box::new(not_built(plan, error))) };
-        team.report.push(not_built(plan, error));
-        let before = before.filter(|_| failed.insert(team.name.clone()));
-        plan.replace_team(&team.name, before.map(|(plan, _)| plan));
-        team.runs = plan.components().any(|component| Plan::team_of(&component.id) == Some(&team.name));
-        if let Some(kept) = &mut loaded.kept {
-            kept.replace_team(&team.name, before.map(|(_, kept)| kept));
-        }
+        let Some(team) = team.filter(|team| team.runs()) else { return Err(Box::new(fault)) };
+        team.report.push(fault);
+        let name = team.name.clone();
+        Files::fall_back(loaded, plan, &name);
     }
-    Ok(())
+}
+
+fn changes(topology: &Topology, plan: &Plan) -> Vec<String> {
+    topology.changes(plan).iter().map(ToString::to_string).collect()
 }
 
 /// Keeps the tokens of all Vaults; those of an earlier configuration end with it.
@@ -278,12 +277,12 @@ fn bad_data_dir(plan: &Plan, why: String) -> Diagnostic {
     fault.help("set `data_dir` to a folder that this user may write and no other agent uses")
 }
 
-fn not_built(plan: &Plan, error: BuildError) -> Diagnostic {
+fn not_built(plan: &Plan, error: &BuildError) -> Diagnostic {
     let fault = Diagnostic::new(Code::NotBuilt, format!("cannot build the {} `{}`", error.kind, error.id));
     let component = plan.components().find(|component| component.id == error.id);
     match component {
         Some(component) => fault.at(component.section.place(), component.section.without_variables(&error.why)),
-        None => fault.help(error.why),
+        None => fault.help(error.why.clone()),
     }
 }
 

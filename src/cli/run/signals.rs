@@ -32,20 +32,24 @@ impl Signals {
 
     /// Waits for the next one. Cancel-safe.
     pub(super) async fn next(&mut self) -> Asked {
-        let killed_by = |kind: SignalKind| Asked::End(128 + kind.as_raw_value() as u8);
         tokio::select! {
-            _ = self.terminate.recv() => killed_by(SignalKind::terminate()),
-            _ = self.interrupt.recv() => killed_by(SignalKind::interrupt()),
+            _ = self.terminate.recv() => Asked::End(killed_by(SignalKind::terminate())),
+            _ = self.interrupt.recv() => Asked::End(killed_by(SignalKind::interrupt())),
             _ = self.hang_up.recv() => Asked::Reload,
         }
     }
 
-    /// Waits until the end is asked for; gives the exit code. Cancel-safe.
+    /// Waits until the end is asked for; gives the exit code. A SIGHUP that comes meanwhile is left for
+    /// [`next`](Self::next). Cancel-safe.
     pub(super) async fn end(&mut self) -> u8 {
-        loop {
-            if let Asked::End(code) = self.next().await {
-                return code;
-            }
+        tokio::select! {
+            _ = self.terminate.recv() => killed_by(SignalKind::terminate()),
+            _ = self.interrupt.recv() => killed_by(SignalKind::interrupt()),
         }
     }
+}
+
+/// The exit code of a process that was killed by a signal.
+fn killed_by(kind: SignalKind) -> u8 {
+    128 + kind.as_raw_value() as u8
 }

@@ -25,7 +25,7 @@ fn programs_know_the_tables_of_all_files_before_any_is_read() {
     assert!(fault.contains("does not compile") && fault.contains("one.toml:10"), "{fault}");
     let misspelt = program.replace("owners", "owner");
     let fault = shown(&[&format!("{PIPELINE}{misspelt}"), TABLE]);
-    assert!(fault.contains("\"owner\"") && fault.contains("\"owners\""), "it names both: {fault}");
+    assert!(fault.contains("no table `owner`") && fault.contains("`owners`"), "it names both: {fault}");
     let condition = "[transforms.some]\ntype = 'filter'\ninputs = ['app']\n\
                      condition = 'length(find_enrichment_table_records!(\"owners\", {\"a\": .b})) > 0'\n";
     let used = condition.replace("some", "step");

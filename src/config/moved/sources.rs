@@ -4,39 +4,51 @@ use super::{Moved, Of, rows};
 use crate::config::Kind;
 
 pub(super) fn rows() -> impl Iterator<Item = &'static Moved> {
-    [FILE, STDIN, DEMO_LOGS, DECODING, ALL].into_iter().flatten()
+    [FILE, KUBERNETES_LOGS, STDIN, DEMO_LOGS, DECODING, ALL].into_iter().flatten()
 }
 
 const FILE: &[Moved] = rows! { Of::Types(Kind::Source, &["file"]);
-    Kept "encoding.charset" ["utf-8", "UTF-8"] "lines are read as UTF-8"
-    Otherwise "encoding.charset" "have the service write UTF-8: lines are read as such"
     Needless "fingerprint"
-        "a file is known by its device, its inode and its first bytes together, also one shorter than a line"
+        "a file is known by its first bytes, those before its position and its inode together: also one shorter than a line, and all that begin alike"
     Needless "fingerprinting"
-        "a file is known by its device, its inode and its first bytes together, also one shorter than a line"
+        "a file is known by its first bytes, those before its position and its inode together: also one shorter than a line, and all that begin alike"
     Needless "file_discovery_mode" "the kernel tells of new files, and `glob_minimum_cooldown_ms` looks for them besides"
     Needless "reconcile_interval_secs" "set `glob_minimum_cooldown_ms`: how often all patterns are looked at"
-    Otherwise "idle_timeout_secs" "leave it out: a file that is followed stays open until it is gone; `ignore_older_secs` leaves old ones out"
+    Otherwise "idle_timeout_secs" "`max_open_files`: beyond it files with nothing to read are closed until they are written to"
     Needless "ignore_not_found" "a file that goes away between being found and being opened is no fault"
-    Kept "ignore_checkpoints" ["false"] "a file is read from its committed position"
-    Otherwise "ignore_checkpoints" ["true"]
-        "a file is read from its committed position; to begin anew, name another `data_dir` in the source"
     Otherwise "ignore_older" "`ignore_older_secs`"
     Otherwise "start_at_beginning" "`read_from = \"beginning\"` or `\"end\"`"
     Otherwise "message_key" "the line is `message`; rename it in a `remap` step: `.text = del(.message)`"
-    Kept "line_delimiter" ["\n"] "lines end with a line feed"
-    Otherwise "line_delimiter"
-        "leave it out: lines end with a line feed; a `remap` step strips a carriage return: `.message = strip_whitespace!(.message)`"
-    Otherwise "multiline"
-        "a `reduce` step: `group_by = [\"file\"]`, `starts_when`, `merge_strategies.message = \"concat_newline\"`"
-    Otherwise "message_start_indicator" "a `reduce` step with `starts_when`"
-    Otherwise "multi_line_timeout" "`expire_after_ms` of a `reduce` step"
+    Otherwise "message_start_indicator"
+        "`multiline.mode = \"halt_before\"` with this as `multiline.start_pattern` and `multiline.condition_pattern`"
+    Otherwise "multi_line_timeout" "`multiline.timeout_ms`"
     Otherwise "offset_key" "leave it out: the offset is in a record's identity, not in the record"
-    Kept "oldest_first" ["false"] "files take turns of `max_read_bytes`"
-    Needless "oldest_first" ["true"] "files take turns of `max_read_bytes`, rotated ones are read to their end"
-    Otherwise "remove_after_secs" "leave that to log rotation: files that are read are not removed"
-    Otherwise "remove_after" "leave that to log rotation: files that are read are not removed"
-    Needless "rotate_wait_secs" "a rotated file is read to its end and then closed"
+    Otherwise "remove_after" "`remove_after_secs`"
+    Kept "internal_metrics.include_file_tag" ["false"] "metrics name the source, not the file"
+    Needless "internal_metrics.include_file_tag" ["true"] "metrics name the source, not the file"
+};
+
+const KUBERNETES_LOGS: &[Moved] = rows! { Of::Types(Kind::Source, &["kubernetes_logs"]);
+    Otherwise "extra_label_selector" "`include_pods`, `exclude_pods`: labels are known to the API server, and metadata is what paths tell"
+    Otherwise "extra_field_selector" "`include_pods`, `include_namespaces`: fields are known to the API server, and metadata is what paths tell"
+    Otherwise "extra_namespace_label_selector"
+        "`include_namespaces`, `exclude_namespaces`: labels are known to the API server, and metadata is what paths tell"
+    Kept "insert_namespace_fields" ["false"] "metadata is what paths tell: no labels of namespaces"
+    Otherwise "insert_namespace_fields" ["true"]
+        "leave it out: labels of namespaces are known to the API server, and metadata is what paths tell"
+    Needless "self_node_name" "no API server is asked: the pods of this node are those with a folder here"
+    Needless "kube_config_file" "no API server is asked, so no access to it is needed"
+    Needless "use_apiserver_cache" "no API server is asked"
+    Needless "delay_deletion_ms" "metadata is what the path tells, and stays while the log is read"
+    Otherwise "pod_annotation_fields" "rename the members of `.kubernetes` in a `remap` step: `.pod = del(.kubernetes.pod_name)`"
+    Otherwise "namespace_annotation_fields" "leave it out: labels of namespaces are known to the API server, and metadata is what paths tell"
+    Otherwise "node_annotation_fields" "leave it out: labels of nodes are known to the API server; an `enrich` step adds what is the same for a node"
+    Kept "auto_partial_merge" ["true"] "the pieces of a line are joined"
+    Otherwise "auto_partial_merge" ["false"] "leave it out: the pieces of a line are always joined"
+    Otherwise "max_merged_line_bytes" "`max_line_bytes`: it bounds a line with all its pieces, which is cut, not dropped"
+    Needless "fingerprint_lines" "a log is known by its device, its inode and its first bytes together"
+    Otherwise "ingestion_timestamp_field" "a `remap` step: `.ingest_timestamp = now()`"
+    Needless "timezone" "times of container runtimes tell their offset"
     Kept "internal_metrics.include_file_tag" ["false"] "metrics name the source, not the file"
     Needless "internal_metrics.include_file_tag" ["true"] "metrics name the source, not the file"
 };
@@ -53,7 +65,7 @@ const DEMO_LOGS: &[Moved] = rows! { Of::Types(Kind::Source, &["demo_logs"]);
     Needless "framing" "each line that is made is one record"
 };
 
-const DECODING: &[Moved] = rows! { Of::Types(Kind::Source, &["file", "stdin", "demo_logs"]);
+const DECODING: &[Moved] = rows! { Of::Types(Kind::Source, &["file", "kubernetes_logs", "stdin", "demo_logs"]);
     Otherwise "decoding.codec"
         ["avro", "gelf", "influxdb", "native", "native_json", "otlp", "protobuf", "syslog", "vrl"]
         "read lines as `bytes` and parse them in a `remap` step: `. = parse_syslog!(.message)`"

@@ -1,5 +1,5 @@
 //! `exec`, in Vector's protocol: `{"version": "1.0", "secrets": ["a"]}` on standard input,
-//! `{"a": {"value": "...", "error": null}}` on standard output, exit code 0. Standard error is ours.
+//! `{"a": {"value": "...", "error": null}}` on standard output, exit code 0. Standard error may quote secrets: only its length is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
@@ -52,9 +52,11 @@ pub(super) fn ask(command: &[String], timeout: u64, keys: &BTreeSet<String>) -> 
 /// What the command writes, if it ends well within `limit`. Whatever it started ends with it.
 fn run(command: &[String], question: &str, limit: Duration) -> Result<Vec<u8>, String> {
     let program = &command[0];
-    let spawned =
-        Command::new(program).args(&command[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn();
+    let mut asked = Command::new(program);
+    asked.args(&command[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let spawned = asked.spawn();
     let mut child = spawned.map_err(|error| format!("cannot run `{program}`: {error}"))?;
+    let said = swallow(&mut child);
     let (done, ended) = mpsc::sync_channel(1);
     converse(&mut child, question.to_owned(), done);
     let output = ended.recv_timeout(limit);
@@ -73,7 +75,28 @@ fn run(command: &[String], question: &str, limit: Duration) -> Result<Vec<u8>, S
     let status = wait(&mut child, limit)
         .map_err(|error| format!("cannot wait for `{program}`: {error}"))?
         .ok_or_else(|| format!("`{program}` answered and did not end within {} s", limit.as_secs()))?;
-    if status.success() { Ok(output) } else { Err(format!("`{program}` ended with {status}")) }
+    if status.success() {
+        return Ok(output);
+    }
+    // Whatever it left running may hold the pipe.
+    let said = match said.recv_timeout(GLANCE * 20) {
+        Ok(0) => String::new(),
+        Ok(bytes) => format!("; it wrote {bytes} bytes to its standard error, which are not shown: run it by hand"),
+        Err(_) => "; run it by hand to see its standard error".to_owned(),
+    };
+    Err(format!("`{program}` ended with {status}{said}"))
+}
+
+/// Reads what the command writes to its standard error, and keeps only how much that was.
+fn swallow(child: &mut Child) -> mpsc::Receiver<u64> {
+    let (done, ended) = mpsc::sync_channel(1);
+    let stderr = child.stderr.take();
+    thread::spawn(move || {
+        let read = stderr.map_or(Ok(0), |mut stderr| io::copy(&mut stderr, &mut io::sink()));
+        // Nobody asks where it ended well.
+        let _unasked = done.send(read.unwrap_or(0));
+    });
+    ended
 }
 
 /// Writes the question and reads the answer, each on a thread of its own: a command may do neither.

@@ -126,6 +126,8 @@ fn a_command_that_fails_is_told_once_where_it_is_needed() {
         let shown = told(body, 5);
         assert!(shown.contains(why) && !shown.contains("hunter5"), "{shown}");
     }
+    let shown = told("echo hunter6 >&2; exit 3", 5);
+    assert!(shown.contains("it wrote 8 bytes to its standard error") && !shown.contains("hunter6"), "{shown}");
     assert!(told("exec sleep 1000", 1).contains("did not answer within 1 s"));
     let backend = "type = 'exec'\ncommand = ['/nowhere/to/be/found']";
     assert!(password(&site.config(backend, SINK)).unwrap_err().contains("cannot run `/nowhere/to/be/found`"));

@@ -44,7 +44,7 @@ pub struct VaultSettings {
     /// TLS.
     #[serde(default)]
     pub tls: TlsSettings,
-    /// Seconds that all requests together may take.
+    /// Seconds that all requests together may take; of those that renew a token, each.
     #[serde(default = "timeout")]
     #[schemars(range(min = 1, max = 300))]
     pub timeout: u64,
@@ -94,6 +94,10 @@ impl VaultSettings {
         problems.extend(address(&format!("{setting}.endpoint"), &self.endpoint).err());
         problems
     }
+
+    fn late(&self) -> String {
+        format!("Vault at `{}` did not answer within {} s", self.endpoint, self.timeout)
+    }
 }
 
 pub(super) fn ask(settings: &VaultSettings, keys: &BTreeSet<String>, files: &Files) -> Answers {
@@ -101,8 +105,7 @@ pub(super) fn ask(settings: &VaultSettings, keys: &BTreeSet<String>, files: &Fil
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     let limit = Duration::from_secs(settings.timeout);
     let asked = async { tokio::time::timeout(limit, fetch(settings, keys, files)).await };
-    let late = || format!("Vault at `{}` did not answer within {} s", settings.endpoint, settings.timeout);
-    runtime.block_on(asked).map_err(|_| late())?
+    runtime.block_on(asked).map_err(|_| settings.late())?
 }
 
 async fn fetch(settings: &VaultSettings, keys: &BTreeSet<String>, files: &Files) -> Answers {
@@ -169,8 +172,9 @@ impl<'s> Vault<'s> {
             request = request.header("X-Vault-Namespace", namespace);
         }
         let request = request.body(Full::new(Bytes::from(body))).map_err(|_| format!("`{uri}` is no address"))?;
-        let reply =
-            self.client.send(request).await.map_err(|why| format!("cannot ask Vault at `{endpoint}`: {why}"))?;
+        let limit = Duration::from_secs(self.settings.timeout);
+        let sent = tokio::time::timeout(limit, self.client.send(request)).await.map_err(|_| self.settings.late())?;
+        let reply = sent.map_err(|why| format!("cannot ask Vault at `{endpoint}`: {why}"))?;
         match reply.status.as_u16() {
             200..=299 => Ok(serde_json::from_slice(&reply.body).unwrap_or_default()),
             404 => Err(format!("Vault at `{endpoint}` has nothing under `{path}`")),

@@ -1,5 +1,6 @@
 //! What a team's files may not hold: what is the platform's alone, and ways around that.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -15,8 +16,9 @@ use crate::diagnostic::{Code, Diagnostic, Place, Report, Sources};
 /// Component types that read or write files of this machine, or the process's own input.
 const REFUSED: [(Kind, &str); 3] = [(Kind::Source, "file"), (Kind::Source, "stdin"), (Kind::Sink, "file")];
 
-/// Functions of programs that read files.
-const READERS: [&str; 3] = ["parse_proto", "encode_proto", "validate_json_schema"];
+/// Functions of programs that read files, and the arguments of others that name one. Without a name these take files by
+/// their place, too: whatever is compiled asks `Files`, which admits none of a team's.
+const READERS: [&str; 5] = ["parse_proto", "encode_proto", "validate_json_schema", "alias_sources", "psl"];
 /// The function of programs that reads the environment.
 const VARIABLE: &str = "get_env_var";
 
@@ -51,13 +53,14 @@ fn without_secrets(node: &mut Node, report: &mut Report) {
     }
 }
 
-/// Reports component types and programs that reach beyond the team. `environment` are the variables that it sees.
+/// Reports component types and programs that reach beyond the team. `environment` are the variables that it sees. Asked
+/// before anything is compiled: gives the components of which nothing is to be.
 pub(in crate::config) fn judge(
     drafts: &[Draft],
     environment: &[String],
-    files: &Files,
-    (sources, report): (&mut Sources, &mut Report),
-) {
+    (sources, report): (&Sources, &mut Report),
+) -> HashSet<String> {
+    let mut refused_ones = HashSet::new();
     for draft in drafts {
         let Some(checked) = &draft.checked else { continue };
         if REFUSED.contains(&(draft.kind, checked.type_name.as_str())) {
@@ -68,8 +71,28 @@ pub(in crate::config) fn judge(
         }
         keys(&checked.section, report);
         member_files(draft, &checked.section, report);
-        programs(&checked.section.node, environment, sources, report);
+        if programs(&checked.section.node, environment, sources, report) {
+            refused_ones.insert(draft.id.clone());
+        }
     }
+    refused_ones
+}
+
+/// The same of a test, whose programs run while it is judged: may it?
+pub(in crate::config) fn judge_test(
+    test: &Section,
+    environment: &[String],
+    (sources, report): (&Sources, &mut Report),
+) -> bool {
+    !programs(&test.node, environment, sources, report)
+}
+
+/// The same of the files that hold programs, once they are read.
+pub(in crate::config) fn judge_files(
+    files: &Files,
+    environment: &[String],
+    (sources, report): (&mut Sources, &mut Report),
+) {
     for (path, contents) in files.kept() {
         let is_document = path.extension().is_some_and(|extension| extension == "toml");
         if let (false, Ok(text)) = (is_document, std::str::from_utf8(&contents)) {
@@ -102,19 +125,24 @@ fn member_files(draft: &Draft, section: &Section, report: &mut Report) {
     }
 }
 
-fn programs(node: &Node, environment: &[String], sources: &Sources, report: &mut Report) {
+/// Reports programs that reach beyond the team; are there any?
+fn programs(node: &Node, environment: &[String], sources: &Sources, report: &mut Report) -> bool {
+    // All are told of, not only the first.
+    let mut any = |nodes: &mut dyn Iterator<Item = &Node>| {
+        nodes.filter(|node| programs(node, environment, sources, report)).count() > 0
+    };
     match &node.value {
         Value::Text(text) => {
-            if let Some(found) = beyond(&text.content, environment) {
+            let found = beyond(&text.content, environment);
+            if let Some(found) = found.clone() {
                 report
                     .push(reaches(&text.content[found.clone()], &literal::place_in(sources, &node.place, text, found)));
             }
+            found.is_some()
         }
-        Value::Array(items) => items.iter().for_each(|item| programs(item, environment, sources, report)),
-        Value::Table(table) => {
-            table.entries.iter().for_each(|entry| programs(&entry.node, environment, sources, report));
-        }
-        _ => {}
+        Value::Array(items) => any(&mut items.iter()),
+        Value::Table(table) => any(&mut table.entries.iter().map(|entry| &entry.node)),
+        _ => false,
     }
 }
 
@@ -145,6 +173,10 @@ fn beyond(text: &str, environment: &[String]) -> Option<Range<usize>> {
     for name in READERS.into_iter().chain([VARIABLE]) {
         for (at, _) in text.match_indices(name) {
             let rest = &text[at + name.len()..];
+            let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+            if is_part(text.as_bytes()[..at].last()) || is_part(rest.as_bytes().first()) {
+                continue;
+            }
             let is_allowed =
                 name == VARIABLE && variable(rest).is_some_and(|name| environment.contains(&name.to_owned()));
             if !is_allowed && found.as_ref().is_none_or(|first| at < first.start) {
@@ -179,5 +211,8 @@ mod tests {
             assert_eq!(first(&format!(".a = get_env_var{bad}")).as_deref(), Some("get_env_var"), "{bad}");
         }
         assert_eq!(first("get_env_var(\"REGION\"); parse_proto!(.)").as_deref(), Some("parse_proto"));
+        assert_eq!(first("parse_groks!(.a, [], alias_sources: [])").as_deref(), Some("alias_sources"));
+        assert_eq!(first("parse_etld!(.a, psl: \"x\")").as_deref(), Some("psl"));
+        assert_eq!(first("parse_groks!(.a, []); .upslope = parse_etld!(.psl_)"), None);
     }
 }

@@ -66,7 +66,7 @@ impl Site {
         self.team("one", text);
         let loaded = self.load();
         let [team] = loaded.teams.as_slice() else { panic!("{:?}", loaded.teams) };
-        assert_eq!(team.is_current(), team.runs);
+        assert_eq!(team.is_current(), team.runs());
         assert!(loaded.plan.is_some(), "{}", render_report(&loaded.report, &loaded.sources, Color::Never));
         render_report(&team.report, &loaded.sources, Color::Never)
     }
@@ -123,6 +123,19 @@ fn what_is_the_platforms_is_refused_to_a_team() {
     let sink = |more: &str| format!("[sinks.out]\ntype = 'blackhole'\ninputs = ['app']\n{more}");
     let remap = |source: &str| sink(&format!("[transforms.r]\ntype = 'remap'\ninputs = ['app']\n{source}\n"));
     site.write("outside.vrl", ".a = = hunter2");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        site.path("teams/pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let test = |source: &str| {
+        let input = format!("insert_at = 'r'\ntype = 'vrl'\nsource = '{source}'");
+        remap("source = '.a = 1'")
+            + &format!("[[tests]]\nname = 't'\n[[tests.inputs]]\n{input}\n[[tests.outputs]]\nextract_from = 'r'\n")
+    };
     site.write("teams/one/inside.vrl", ".a = get_env_var!(\"TOKEN\")");
     for (text, wanted) in [
         (sink("[secret.t]\ntype = 'file'\npath = '/etc/shadow'"), "`secret` is not a team's to set"),
@@ -131,6 +144,24 @@ fn what_is_the_platforms_is_refused_to_a_team() {
         (sink("[teams.one]\nexports = ['audit']"), "`teams` is not a team's to set"),
         (remap("source = '.a = \"SECRET[s.password]\"'"), "a team has no secrets of the platform"),
         (remap("source = '.a = get_env_var!(\"TOKEN\")'"), "may not use `get_env_var` so"),
+        (
+            remap("source = '.a = parse_groks!(.b, [\"%{A}\"], alias_sources: [\"FOLDER/teams/pipe\"])'"),
+            "may not use `alias_sources` so",
+        ),
+        (
+            remap("source = '.a = parse_groks!(.b, [\"%{A}\"], {}, [\"FOLDER/teams/pipe\"])'"),
+            "a team's program names no files",
+        ),
+        (remap("source = '.a = parse_etld!(.b, 1, \"FOLDER/teams/pipe\")'"), "a team's program names no files"),
+        (test("abort get_env_var!(\"TOKEN\")"), "may not use `get_env_var` so"),
+        (test(".a = parse_etld!(\"a.b\", 1, \"FOLDER/teams/pipe\")"), "a program reads no files here"),
+        (remap("source = '.a = get_enrichment_table_record!(\"t\", {\"a\": 1})'"), "a team has no enrichment tables"),
+        (
+            sink(
+                "[transforms.e]\ntype = 'enrich'\ninputs = ['app']\nlookup = { table = 't', key = '.a', column = 'a' }",
+            ),
+            "a team has no enrichment tables",
+        ),
         (remap("source = '.a = \"${TOKEN}\"'"), "the environment variable `TOKEN` is not set"),
         (remap("file = 'FOLDER/outside.vrl'"), "only files in"),
         (remap("file = 'FOLDER/teams/one/inside.vrl'"), "may not use `get_env_var` so"),
@@ -147,7 +178,8 @@ fn what_is_the_platforms_is_refused_to_a_team() {
     ] {
         let told = site.told(&text);
         assert!(told.contains(wanted), "{text}\n{told}");
-        assert!(!told.contains("hunter2"), "{told}");
+        assert!(!told.contains("hunter2") && !told.contains("`[enrichment_tables"), "{told}");
+        assert!(!told.contains("asia"), "no variable is shown: {told}");
     }
     std::os::unix::fs::symlink(site.path("s.json"), site.path("teams/one/link.toml")).unwrap();
     let told = site.told(TEAM);
@@ -187,7 +219,7 @@ fn what_ran_last_of_a_team_runs_on() {
     site.team("one", "[sinks.out]\ntype = = 1");
     let loaded = site.run(Some(&kept));
     let team = &loaded.teams[0];
-    assert!(!team.is_current() && team.runs);
+    assert!(!team.is_current() && team.runs());
     let plan = loaded.plan.as_ref().unwrap();
     assert!(ids(plan).contains(&"one.parse"));
     assert_eq!(loaded.kept.as_ref(), Some(&kept), "and is kept further");
@@ -195,11 +227,11 @@ fn what_ran_last_of_a_team_runs_on() {
     assert!(loaded.inputs().contains(&now), "whoever watches knows the faulty file");
     // At a start the state folder tells it.
     fs::create_dir(site.path("state")).unwrap();
-    assert!(!site.run(None).teams[0].runs);
+    assert!(!site.run(None).teams[0].runs());
     kept.save(&site.path("state")).unwrap();
-    assert!(site.run(None).teams[0].runs);
+    assert!(site.run(None).teams[0].runs());
     site.write("levada.toml", &PLATFORM.replace("'app', ", ""));
-    assert!(!site.run(Some(&kept)).teams[0].runs, "it does not fit the platform any more");
+    assert!(!site.run(Some(&kept)).teams[0].runs(), "it does not fit the platform any more");
 }
 
 #[test]
@@ -210,7 +242,7 @@ fn memory_is_not_taken_from_a_team_that_stays() {
     let kept = site.run(None).kept.unwrap();
     site.team("a", &sized("40MiB"));
     let loaded = site.run(Some(&kept));
-    let state: Vec<_> = loaded.teams.iter().map(|team| (team.name.as_str(), team.runs)).collect();
+    let state: Vec<_> = loaded.teams.iter().map(|team| (team.name.as_str(), team.runs())).collect();
     assert_eq!(state, [("a", false), ("b", true)]);
     assert!(render_report(&loaded.teams[0].report, &loaded.sources, Color::Never).contains("error[E022]"));
 }

@@ -72,6 +72,39 @@ fn a_fault_of_a_program_file_stands_in_that_file() {
 }
 
 #[test]
+fn a_file_that_a_program_names_is_judged_and_counts_as_an_input() {
+    let named = "source = '.a = parse_groks!(.b, [\"%{A}\"], alias_sources: [\"DIR/aliases.json\"])'";
+    let desk = Desk::new(&remap(named));
+    let path = desk.0.path().join("aliases.json");
+    assert_tells(&desk.faults(), &["E025", "cannot read `DIR/aliases.json`", "No such file"]);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    assert_tells(&desk.faults(), &["E025", "expected a regular file"]);
+    fs::remove_file(&path).unwrap();
+    desk.write("aliases.json", r#"{"A":"%{GREEDYDATA:a}"}"#);
+    assert_eq!(desk.faults(), "");
+    let input = |loaded: &Loaded| loaded.inputs().into_iter().find(|input| input.path == path).unwrap();
+    let before = input(&desk.load());
+    desk.write("aliases.json", r#"{"A":"%{GREEDYDATA:b}"}"#);
+    assert_ne!(input(&desk.load()), before, "who watches sees it change");
+}
+
+#[test]
+fn credentials_in_an_address_are_told_of_though_they_are_secrets() {
+    let more = "[secret.s]\ntype = 'exec'\ncommand = ['/nowhere']\n";
+    let desk = Desk::new(&format!("{more}{}", http("").replace("//h/", "//u:SECRET[s.key]@h/")));
+    assert_tells(&desk.faults(), &["`uri` in sink `web`", "holds credentials"]);
+    let desk = Desk::new(&format!("{more}{}", http("").replace("https://h/", "SECRET[s.uri]")));
+    assert_eq!(desk.faults(), "");
+}
+
+#[test]
 fn a_program_that_nests_too_deeply_is_told_of_and_harms_nothing() {
     let deep = format!("{}true{}", "(".repeat(2_000), ")".repeat(2_000));
     let shown = Desk::new(&remap(&format!("source = '''\n.a = {deep}'''"))).faults();

@@ -68,8 +68,12 @@ impl Function for Lookup {
     fn compile(&self, state: &TypeState, ctx: &mut FunctionCompileContext, arguments: ArgumentList) -> Compiled {
         let tables = ctx.get_external_context::<Tables>().cloned().unwrap_or_default();
         let names: Vec<Value> = tables.names().map(Value::from).collect();
-        let name = arguments.required_enum("table", &names, state)?;
-        let name = name.as_str().unwrap_or_default();
+        let named = arguments.required_literal("table", state)?;
+        let name = named.as_str().unwrap_or_default();
+        if !names.contains(&named) {
+            let why = format!("there is no table `{name}`; {}", tables.instead_of(&name));
+            return Err(Box::new(ExpressionError::from(why)));
+        }
         let table = tables.get(&name).cloned().unwrap_or_default();
         let conditions: Vec<_> = arguments.required_object("condition")?.into_iter().collect();
         let case = match arguments.optional_literal("case_sensitive", state)? {

@@ -15,20 +15,65 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwapOption;
 
 use self::find::{Index, Wanted};
+use super::functions::{Admits, Voice};
 
 pub(crate) use self::find::Search;
 pub use self::find::{Case, Condition};
 pub(super) use self::functions::functions;
 pub use self::sheet::{Format, Sheet};
 
-/// The tables that there are, by name; a clone leads to the same ones.
+/// The tables that there are, by name; a clone leads to the same ones. With them goes what else programs reach beyond
+/// the record: files, if someone says which, and whoever hears what they say.
 #[derive(Clone, Debug, Default)]
-pub struct Tables(Arc<BTreeMap<String, Arc<Table>>>);
+pub struct Tables {
+    by_name: Arc<BTreeMap<String, Arc<Table>>>,
+    /// Why there are none, where a program could not have any.
+    withheld: Option<&'static str>,
+    files: Option<Arc<dyn Admits>>,
+    voice: Option<Arc<dyn Voice>>,
+}
 
 impl Tables {
     /// These tables.
     pub fn new(tables: impl IntoIterator<Item = (String, Arc<Table>)>) -> Self {
-        Self(Arc::new(tables.into_iter().collect()))
+        Self { by_name: Arc::new(tables.into_iter().collect()), ..Self::default() }
+    }
+
+    /// No tables, and `why` there can be none.
+    pub fn withheld(why: &'static str) -> Self {
+        Self { withheld: Some(why), ..Self::default() }
+    }
+
+    /// What to tell whoever names the table `name`, which is not there.
+    pub fn instead_of(&self, name: &str) -> String {
+        let names: Vec<_> = self.names().map(|name| format!("`{name}`")).collect();
+        match (self.withheld, names.as_slice()) {
+            (Some(why), _) => why.to_owned(),
+            (None, []) => format!("declare it: `[enrichment_tables.{name}]` with `type = \"file\"`"),
+            (None, names) => format!("the tables are {}", names.join(", ")),
+        }
+    }
+
+    /// Programs that use these may read the files that `files` admits.
+    #[must_use]
+    pub fn reading(self, files: Arc<dyn Admits>) -> Self {
+        Self { files: Some(files), ..self }
+    }
+
+    /// What programs that use these say, `voice` hears.
+    #[must_use]
+    pub fn heard_by(self, voice: Arc<dyn Voice>) -> Self {
+        Self { voice: Some(voice), ..self }
+    }
+
+    /// Who says which files may be read.
+    pub(super) fn files(&self) -> Option<Arc<dyn Admits>> {
+        self.files.clone()
+    }
+
+    /// Who hears what programs say.
+    pub(super) fn voice(&self) -> Option<Arc<dyn Voice>> {
+        self.voice.clone()
     }
 
     /// Tables of these names of which nothing more is known: enough to tell whether a program compiles.
@@ -38,12 +83,12 @@ impl Tables {
 
     /// The table of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Table>> {
-        self.0.get(name)
+        self.by_name.get(name)
     }
 
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.by_name.keys().map(String::as_str)
     }
 }
 

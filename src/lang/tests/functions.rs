@@ -1,9 +1,13 @@
 //! Functions that come with features of the crate: they are there, and do what their names say.
 
+use std::sync::Arc;
+
 use vrl::compiler::TimeZone;
 
 use super::document::Document;
-use crate::lang::{Outcome, Runner, compile, function_names};
+use crate::lang::{
+    Admits, Outcome, Runner, Said, Tables, Voice, compile, compile_with, function_names, panic_is_a_fault,
+};
 
 #[test]
 fn functions_for_hashes_ciphers_and_the_system_are_there() {
@@ -50,9 +54,84 @@ fn functions_that_need_the_network_are_not() {
     assert!(names.contains(&"find_enrichment_table_records"));
 }
 
+/// Admits files as a plan of the platform does, and notes which.
+#[derive(Debug, Default)]
+struct Asked(std::sync::Mutex<Vec<String>>);
+
+impl Admits for Asked {
+    fn admit(&self, path: &std::path::Path) -> Result<(), String> {
+        self.0.lock().unwrap().push(path.display().to_string());
+        Ok(())
+    }
+}
+
 #[test]
-fn a_program_that_names_a_file_that_is_not_there_is_a_fault_and_no_panic() {
+fn a_panic_of_the_compiler_is_a_fault_at_its_place() {
     let source = r#".r = parse_proto!(.message, "/no/such/file.desc", "a.B")"#;
-    let faults = compile(source, TimeZone::default()).err().expect("it does not compile");
-    assert!(faults[0].message.contains("cannot read the file"), "{}", faults[0].message);
+    let tables = Tables::default().reading(Arc::new(Asked::default()));
+    let faults = compile_with(source, TimeZone::default(), &tables).err().expect("it does not compile");
+    assert!(faults[0].message.contains("cannot use the file that it names: Failed to open"), "{}", faults[0].message);
+    assert_eq!(faults[0].span, 5..16);
+    assert!(!panic_is_a_fault(), "on this thread it would be one of ours");
+}
+
+#[test]
+fn a_function_that_reads_a_file_asks_first() {
+    for call in [
+        r#"parse_proto!("", "FILE", "a.B")"#,
+        r#"encode_proto!({}, desc_file: "FILE", message_type: "a.B")"#,
+        r#"validate_json_schema!("{}", "FILE")"#,
+        r#"parse_groks!("", ["%{A}"], {}, ["FILE"])"#,
+        r#"parse_groks!("", ["%{A}"], alias_sources: ["FILE"])"#,
+        r#"parse_etld!("a.b", 1, "FILE")"#,
+    ] {
+        let source = format!("x = \"/no/such\"\n.r = {}", call.replace("\"FILE\"", "x"));
+        for source in [call.replace("FILE", "/no/such"), source] {
+            let faults = compile(&source, TimeZone::default()).err().unwrap();
+            let told = &faults[0].rendered;
+            let is_static = told.contains("a program reads no files here");
+            assert!(is_static || told.contains("literal") || told.contains("static"), "{source}: {told}");
+            let asked = Arc::new(Asked::default());
+            let _compiled = compile_with(&source, TimeZone::default(), &Tables::default().reading(asked.clone()));
+            let asked = asked.0.lock().unwrap();
+            assert!(
+                asked.iter().all(|path| path == "/no/such") && asked.is_empty() != is_static,
+                "{source}: {asked:?}"
+            );
+        }
+    }
+}
+
+/// Functions whose sources reach beyond the program. A new version of the crate may have more: read it again then.
+#[test]
+fn the_functions_that_read_files_are_those_of_this_version() {
+    let lock = include_str!("../../../Cargo.lock");
+    let (_, rest) = lock.split_once("name = \"vrl\"\nversion = \"").unwrap();
+    assert!(rest.starts_with("0.35.0\""), "look for files, network, environment and output in its functions");
+    for reader in crate::lang::READERS {
+        assert!(function_names().contains(&reader), "{reader}");
+    }
+}
+
+/// What a program said.
+#[derive(Debug, Default)]
+struct Heard(std::sync::Mutex<Vec<String>>);
+
+impl Voice for Heard {
+    fn say(&self, said: &Said<'_>) {
+        let said = format!("{} {} {} {}", said.level, said.position, said.rate_limit_secs, said.text);
+        self.0.lock().unwrap().push(said);
+    }
+}
+
+#[test]
+fn what_a_program_logs_goes_to_its_voice_alone() {
+    let heard = Arc::new(Heard::default());
+    let source = "log({\"a\": 1}, level: \"warn\", rate_limit_secs: 60)\nlog(\"x\")";
+    let program = compile_with(source, TimeZone::default(), &Tables::default().heard_by(heard.clone())).ok().unwrap();
+    assert_eq!(Runner::new().run(&program, &mut Document::json("{}")), Outcome::Unchanged);
+    assert_eq!(*heard.0.lock().unwrap(), [r#"warn 0 60 {"a":1}"#, "info 50 1 x"]);
+    let silent = compile(source, TimeZone::default()).ok().unwrap();
+    assert_eq!(Runner::new().run(&silent, &mut Document::json("{}")), Outcome::Unchanged);
+    assert!(compile("log(1, level: \"loud\")", TimeZone::default()).is_err());
 }

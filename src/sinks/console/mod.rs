@@ -27,6 +27,7 @@ use crate::codecs::{self, Encoding};
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
+use crate::component::task::within;
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, Drain};
 
@@ -110,7 +111,7 @@ async fn run(out: Box<dyn Write + Send>, encoder: codecs::Writer, bench: Bench, 
     let (batches, work) = sync_channel(1);
     let (idle, is_idle) = mpsc::channel::<()>(1);
     let writer = Writer::new(out, encoder, &bench);
-    let spawned = thread::Builder::new().name("console".to_owned()).spawn(move || writer.run(&work, &idle));
+    let spawned = thread::Builder::new().name("console".to_owned()).spawn(within(move || writer.run(&work, &idle)));
     if let Err(error) = spawned {
         bench.health.troubled(&bench.meters.label().id, &format!("cannot start a thread: {error}"));
         return;

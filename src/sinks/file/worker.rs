@@ -13,6 +13,7 @@ use super::open::OpenFiles;
 use crate::codecs::Compression;
 use crate::component::signal::Stop;
 use crate::component::sink::Refusal;
+use crate::component::task::{blocking, done};
 use crate::delivery::Bench;
 use crate::delivery::confined::refusal;
 use crate::event::{Batch, Outcome, View};
@@ -158,7 +159,7 @@ pub(super) async fn run(sink: Arc<FileSink>, bench: Bench, stop: Stop) {
         };
         let (Some(batches), Some(idle)) = (taken, worker.take()) else { return };
         let (_at_work, _in_hand) = (bench.meters.at_work(), bench.in_hand.hold(&batches));
-        let sorted = tokio::task::spawn_blocking(move || {
+        let sorted = blocking(move || {
             let job = idle.sort(batches);
             idle.finish(job)
         });
@@ -193,7 +194,7 @@ async fn retry(mut worker: Worker, mut job: Job, stop: &Stop) -> Option<Worker> 
             () = sleep_until(next) => {}
             () = async { sleep_until(Instant::from_std(stop.requested().await)).await } => return None,
         }
-        (worker, job) = tokio::task::spawn_blocking(move || worker.finish(job)).await.ok()?;
+        (worker, job) = done(blocking(move || worker.finish(job))).await;
     }
     job.batches.into_iter().for_each(Batch::close);
     Some(worker)

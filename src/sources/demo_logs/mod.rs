@@ -17,7 +17,6 @@ mod format;
 mod script;
 
 use std::sync::Arc;
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -30,6 +29,7 @@ use crate::component::outlet::Outlet;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::{Stop, thread_waker};
 use crate::component::source::{Running, Source};
+use crate::component::task::on_thread;
 use crate::event::{Origin, Shared, StreamKey};
 
 pub use flows::Flows;
@@ -109,15 +109,8 @@ struct DemoLogs {
 impl Source for DemoLogs {
     fn run(self: Box<Self>, outlet: Arc<dyn Outlet>, stop: Stop) -> Running {
         Box::pin(async move {
-            let (ended, end) = tokio::sync::oneshot::channel::<()>();
-            let make = move || {
-                self.make(&*outlet, &stop);
-                drop(ended);
-            };
-            match Builder::new().name("levada-demo-logs".into()).spawn(make) {
-                // An error is how the channel tells that the thread has ended.
-                Ok(_) => drop(end.await),
-                Err(error) => tracing::error!(%error, "cannot start a thread, no lines are made"),
+            if let Err(error) = on_thread("levada-demo-logs", move || self.make(&*outlet, &stop)).await {
+                tracing::error!(%error, "cannot start a thread, no lines are made");
             }
         })
     }

@@ -35,12 +35,15 @@ impl Fingerprint {
         self.len == FINGERPRINT_BYTES
     }
 
-    /// The fingerprint of `file` as it is now, or `None` if the file does not begin as this one tells.
-    pub(super) fn grow(self, file: &File) -> io::Result<Option<Self>> {
-        let mut first = [0; FINGERPRINT_BYTES];
-        let got = read_at(file, &mut first, 0)?;
-        let is_same = self.len <= got && hash(&first[..self.len]) == self.hash;
-        Ok(is_same.then(|| Self { len: got, hash: hash(&first[..got]) }))
+    /// The fingerprint of a file that begins with `first`: all of it, or at least [`FINGERPRINT_BYTES`].
+    pub(super) fn of(first: &[u8]) -> Self {
+        let first = &first[..first.len().min(FINGERPRINT_BYTES)];
+        Self { len: first.len(), hash: hash(first) }
+    }
+
+    /// Does a file begin as this one tells, given its first bytes?
+    pub(super) fn fits(self, first: &[u8]) -> bool {
+        self.len <= first.len() && hash(&first[..self.len]) == self.hash
     }
 }
 
@@ -63,14 +66,6 @@ impl Guard {
     /// The guard of an offset, given the bytes before it: all of them, or at least [`GUARD_BYTES`].
     pub(super) fn of(before: &[u8]) -> Self {
         Self(hash(&before[before.len().saturating_sub(GUARD_BYTES)..]))
-    }
-
-    /// The guard that `file` has at `offset`; `None` if it is shorter.
-    pub(super) fn read(file: &File, offset: u64) -> io::Result<Option<Self>> {
-        let mut bytes = [0; GUARD_BYTES];
-        let bytes = &mut bytes[..guard_len(offset)];
-        let got = read_at(file, bytes, offset - bytes.len() as u64)?;
-        Ok((got == bytes.len()).then(|| Self(hash(bytes))))
     }
 }
 

@@ -80,7 +80,7 @@ impl Globs {
         paths.filter_map(Result::ok).filter(|path| path.is_dir()).collect()
     }
 
-    fn is_excluded(&self, path: &Path) -> bool {
+    pub(super) fn is_excluded(&self, path: &Path) -> bool {
         self.exclude.iter().any(|pattern| pattern.matches_with(&path.to_string_lossy(), OPTIONS))
     }
 }

@@ -1,17 +1,22 @@
 //! What all threads of one `file` source share.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::board::Board;
+use super::claim::Found;
+use super::limits::{Buckets, RateLimit};
 use super::mailbox::Mailbox;
 use super::positions::Positions;
-use super::settings::FileSettings;
-use crate::codecs::{Codec, Decoder};
-use crate::component::machine;
+use super::search::Search;
+use super::settings::{Drain, ReadFrom};
+use super::tail::{Seen, Tail};
+use crate::codecs::units::Layout;
+use crate::component::file_meters::{Abandoned, FileMeters};
 use crate::component::meters::Meters;
 use crate::component::row::Context;
-use crate::event::{Budget, Origin, Outcome, Shared, StreamKey};
+use crate::event::{Budget, Outcome, StreamKey};
 
 /// Names a file within the source, from when it is first seen until it is forgotten.
 pub(super) type FileId = u64;
@@ -19,14 +24,27 @@ pub(super) type FileId = u64;
 /// What a lane's thread is told.
 #[derive(Debug)]
 pub(super) enum Letter {
-    /// Follow this file.
-    Adopt(Box<super::tail::Tail>),
+    /// Follow this file, but not before another is read to its end: the one that was rotated away from its path.
+    Adopt(Box<Tail>, Option<FileId>),
     /// It was written to.
     Touched(FileId),
-    /// No path shows it any more.
-    Gone(FileId),
-    /// A path shows it again.
-    Back(FileId),
+    /// Where it shows now, or showed last.
+    Shows {
+        /// The file.
+        id: FileId,
+        /// Its path.
+        path: PathBuf,
+        /// Does no path show it, or only one that it was rotated to?
+        has_left: bool,
+    },
+    /// What was truncated away lies there.
+    Rest(FileId, Box<Found>),
+    /// Close it if there is nothing to read: too many files are open.
+    Park(FileId),
+    /// Close it, whatever is not read.
+    Abandon(FileId, Abandoned),
+    /// Nothing new comes any more: read all to the end, then rest.
+    Last,
     /// A batch of it has resolved.
     Resolved {
         /// The file.
@@ -43,13 +61,15 @@ pub(super) enum Letter {
 /// What the thread that looks for files is told.
 #[derive(Debug)]
 pub(super) enum Note {
-    /// A lane is done with a file that was gone.
-    Finished(FileId),
+    /// A lane is done with a file, and has closed it as it stood.
+    Closed(FileId, Option<Seen>),
+    /// A file was truncated: a copy may hold the rest of what it was, which has an id of its own.
+    Truncated(FileId, Option<FileId>),
 }
 
 /// How often things are looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(in crate::sources) struct Pace {
     /// The net: new files, and files that are quiet.
     pub(super) poll: Duration,
     /// A file that was read to its end is left alone at least this long, so that a busy writer makes batches and not
@@ -72,48 +92,56 @@ impl Pace {
 /// Longest pause after failures.
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
+/// How files are followed, whatever is looked for. The settings of the sources tell what each is for.
+#[derive(Debug)]
+pub(in crate::sources) struct Tailing {
+    pub(in crate::sources) layout: Layout,
+    pub(in crate::sources) read_from: ReadFrom,
+    pub(in crate::sources) ignore_older_secs: Option<u64>,
+    pub(in crate::sources) max_read_bytes: usize,
+    pub(in crate::sources) glob_minimum_cooldown_ms: u64,
+    pub(in crate::sources) ignore_checkpoints: bool,
+    pub(in crate::sources) oldest_first: bool,
+    pub(in crate::sources) remove_after_secs: Option<u64>,
+    pub(in crate::sources) rotate_wait_secs: Option<u64>,
+    pub(in crate::sources) max_open_files: Option<usize>,
+    pub(in crate::sources) max_deleted_open_files: usize,
+    pub(in crate::sources) max_deleted_open_bytes: u64,
+    pub(in crate::sources) rate_limit: Option<RateLimit>,
+    pub(in crate::sources) drain: Drain,
+    pub(in crate::sources) release_page_cache: bool,
+    /// The folder that keeps the positions.
+    pub(in crate::sources) state_dir: PathBuf,
+}
+
 /// What all threads of one source share.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) settings: FileSettings,
-    pub(super) decoder: Decoder,
+    pub(super) search: Box<dyn Search>,
+    pub(super) tailing: Tailing,
     pub(super) meters: Meters,
     pub(super) budget: Budget,
     pub(super) positions: Positions,
     pub(super) pace: Pace,
     pub(super) notes: Arc<Mailbox<Note>>,
-    host: String,
-    timestamp_keys: Arc<[Box<str>]>,
+    pub(super) board: Board,
+    pub(super) buckets: Buckets,
+    pub(super) files: FileMeters,
 }
 
 impl Job {
-    pub(super) fn new(settings: FileSettings, context: &Context, pace: Pace) -> Self {
+    pub(super) fn new(search: Box<dyn Search>, tailing: Tailing, context: &Context, pace: Pace) -> Self {
         Self {
-            decoder: Decoder { codec: settings.decoding.codec, max_line_bytes: settings.max_line_bytes },
+            search,
             meters: context.meters.clone(),
             budget: context.budget.clone(),
-            positions: Positions::new(settings.state_dir(context)),
+            positions: Positions::new(tailing.state_dir.clone()),
             pace,
             notes: Arc::default(),
-            host: machine::host_name(),
-            timestamp_keys: settings.timestamp_keys().into(),
-            settings,
+            board: Board::default(),
+            buckets: Buckets::default(),
+            files: context.meters.files(),
+            tailing,
         }
-    }
-
-    /// What the records of one generation of a file have in common.
-    pub(super) fn origin(&self, stream: StreamKey, path: &Path) -> Arc<Origin> {
-        let path = path.to_string_lossy();
-        let [file_key, host_key] = self.settings.member_keys();
-        let mut members = Vec::new();
-        members.extend(file_key.map(|key| Shared::string(key, &path)));
-        members.extend(host_key.map(|key| Shared::string(key, &self.host)));
-        if self.settings.decoding.codec == Codec::Bytes {
-            members.push(Shared::string("source_type", "file"));
-        }
-        let file = serde_json::json!({ "path": path, "host": self.host });
-        let metadata = Shared { key: "file".into(), value: file.to_string().into_bytes().into() };
-        let origin = Origin::new(stream).with_metadata(vec![metadata]).with_timestamp_keys(self.timestamp_keys.clone());
-        Arc::new(origin.with(&members))
     }
 }

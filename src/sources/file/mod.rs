@@ -12,23 +12,42 @@
 //! `max_line_bytes` is cut and marked; what a writer writes between a copy and its truncation (`copytruncate`) is lost
 //! by design of that method.
 //!
-//! Reading order: [`FileSettings`]; `source` (its threads); `discovery`, `globs`, `watch` (which files there are); `lane` (who reads
-//! when); `tail` (one file) and `read` (its turn); `positions`, `shelf` (what survives a restart).
+//! **How the pieces fit.** [`FileSettings`] become a `Search` (what to look for: `named` by `globs`; other sources bring their
+//! own) and `Tailing` (how to follow what is found); both are in the `job` that all threads share. One thread runs `discovery`:
+//! it lists what the search finds, told by the `watch`, finds the entry of each file in the `positions` (kept on the
+//! `shelf`), and hands it to a lane. A `lane` is a thread that gives its files turns. A turn of a `tail` is a `look` (how does the
+//! file stand, is it still the same) and a `read` (bytes to records to the outlet). Receipts come back to the lane as letters, and
+//! move the committed position.
 
+mod board;
+mod claim;
 mod discovery;
+mod enlist;
 mod fingerprint;
 mod globs;
-mod job;
+mod gz;
+mod input;
+pub(super) mod job;
 mod lane;
+mod legacy;
+mod limits;
+mod links;
+mod look;
 mod mailbox;
+mod named;
 mod positions;
 mod read;
+mod rotated;
+mod schedule;
+pub(super) mod search;
 mod settings;
 mod shelf;
-mod source;
+pub(super) mod source;
+mod stream;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod watch;
 
-pub use settings::{FileSettings, ReadFrom};
+pub use limits::{RateLimit, WhenExceeded};
+pub use settings::{Drain, FileSettings, ReadFrom};

@@ -4,22 +4,27 @@
 //! second later. So a crash repeats records under the identity they had, and loses none.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::fingerprint::{FINGERPRINT_BYTES, Fingerprint, Guard};
+use super::fingerprint::{Fingerprint, Guard};
+use super::input::node;
 use super::job::FileId;
+use super::rotated;
 use super::shelf::{LoadError, Shelf};
 use crate::event::StreamKey;
 
 /// How far a generation of a file is resolved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
+    /// The start of the oldest unit that is not whole or not resolved.
     pub(super) offset: u64,
+    /// How far each stream of the file is done beyond that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) ahead: [u64; 3],
     pub(super) guard: Guard,
     pub(super) fingerprint: Fingerprint,
 }
@@ -36,22 +41,23 @@ pub(super) struct Node {
 pub(super) struct Entry {
     #[serde(serialize_with = "path_text")]
     pub(super) path: PathBuf,
-    pub(super) node: Node,
+    /// The path that it was rotated away from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) base: Option<PathBuf>,
+    /// None of a generation that was truncated away: what is left of it may lie in a copy.
+    pub(super) node: Option<Node>,
     #[serde(with = "key_text")]
     pub(super) key: StreamKey,
     pub(super) at: Checkpoint,
+    /// Last modification that was seen, in nanoseconds since the Unix epoch.
+    #[serde(default)]
+    pub(super) modified: i64,
     /// Nanoseconds since the Unix epoch at which nobody followed it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) left: Option<i64>,
-}
-
-/// How an entry may be taken for a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By {
-    /// It lies where it lay: the same inode.
-    Inode,
-    /// It has the path, and begins with the same [`FINGERPRINT_BYTES`]: copied there, or its file system restored.
-    Path,
+    /// Was it read to its end when nobody would write to it any more? Then a file that is longer is another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_whole: bool,
 }
 
 /// An entry without a file is forgotten after an hour.
@@ -76,8 +82,18 @@ struct Table {
 #[derive(Debug)]
 struct Slot {
     entry: Entry,
-    /// Does anyone follow the file?
-    is_live: bool,
+    holder: Holder,
+}
+
+/// Who has to do with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// Nobody: it is for the file that fits it.
+    Nobody,
+    /// Its file is followed, or is known to be read.
+    File,
+    /// A lane waits for receipts, and for a copy of what was truncated away.
+    Orphan,
 }
 
 impl Positions {
@@ -90,99 +106,118 @@ impl Positions {
         self.shelf.probe()
     }
 
-    /// Reads what an earlier run has left.
-    pub(super) fn load(&self) -> Result<(), LoadError> {
-        let entries = self.shelf.load()?;
+    /// Reads what an earlier run has left. Tells of a file that a later version wrote, which is left alone.
+    pub(super) fn load(&self) -> Result<Option<PathBuf>, LoadError> {
+        let loaded = self.shelf.load()?;
         let mut table = self.table();
-        for entry in entries {
-            table.add(entry, false);
+        for entry in loaded.entries {
+            table.add(entry, Holder::Nobody);
         }
-        Ok(())
+        Ok(loaded.newer)
     }
 
-    /// The entry of a file that is about to be followed, if there is one for it.
-    pub(super) fn claim(&self, file: &File, found: (&PathBuf, Node), by: By) -> io::Result<Option<(FileId, Entry)>> {
-        let (path, node) = found;
+    /// The entries, with their holders, of which `is_meant` is true.
+    pub(super) fn entries(&self, is_meant: impl Fn(&Entry, Holder) -> bool) -> Vec<(FileId, Entry)> {
+        let table = self.table();
+        let meant = table.slots.iter().filter(|(_, slot)| is_meant(&slot.entry, slot.holder));
+        meant.map(|(id, slot)| (*id, slot.entry.clone())).collect()
+    }
+
+    /// Does something with each entry.
+    pub(super) fn each(&self, mut see: impl FnMut(&Entry)) {
+        self.table().slots.values().for_each(|slot| see(&slot.entry));
+    }
+
+    /// A file that lies there has this entry from now on.
+    pub(super) fn take(&self, id: FileId, (path, node): (&Path, Node)) {
         let mut table = self.table();
-        let free = table.slots.iter_mut().filter(|(_, slot)| !slot.is_live);
-        for (id, slot) in free {
-            let entry = &mut slot.entry;
-            let is_candidate = match by {
-                By::Inode => entry.node.inode == node.inode,
-                By::Path => &entry.path == path && entry.at.fingerprint.len == FINGERPRINT_BYTES,
-            };
-            if is_candidate && entry.fits(file)? {
-                (entry.path, entry.node, entry.left) = (path.clone(), node, None);
-                slot.is_live = true;
-                let claimed = (*id, entry.clone());
-                table.is_changed = true;
-                return Ok(Some(claimed));
-            }
+        table.is_changed = true;
+        if let Some(Slot { entry, holder }) = table.slots.get_mut(&id) {
+            *holder = Holder::File;
+            entry.go_to(path);
+            (entry.node, entry.left) = (Some(node), None);
         }
-        Ok(None)
     }
 
     /// Adds a file; not durable before [`save`](Self::save).
     pub(super) fn add(&self, entry: Entry) -> FileId {
-        self.table().add(entry, true)
+        self.table().add(entry, Holder::File)
     }
 
-    /// A file begins a new generation. Durable on return.
-    pub(super) fn renew(&self, id: FileId, key: StreamKey) -> io::Result<()> {
-        if let Some(entry) = self.table().change(id) {
+    /// A file begins a new generation. What is known of the old one becomes an entry of its own, whose id is returned,
+    /// if any of it was. Durable on return; on an error nothing has changed.
+    pub(super) fn split(&self, id: FileId, key: StreamKey) -> io::Result<Option<FileId>> {
+        let before = {
+            let mut table = self.table();
+            let Some(entry) = table.change(id) else { return Ok(None) };
+            let before = entry.clone();
             (entry.key, entry.at) = (key, Checkpoint::default());
-        }
-        self.save()
+            before
+        };
+        let is_known = before.at.fingerprint.len > 0;
+        let old = is_known.then(|| self.table().add(Entry { node: None, ..before.clone() }, Holder::Orphan));
+        self.save().inspect_err(|_| {
+            let mut table = self.table();
+            old.map(|old| table.slots.remove(&old));
+            if let Some(entry) = table.change(id) {
+                *entry = before;
+            }
+        })?;
+        Ok(old)
     }
 
-    /// What a generation begins with is known: its key is not taken for other bytes after a crash. Durable on return.
-    pub(super) fn begin(&self, id: FileId, fingerprint: Fingerprint) -> io::Result<()> {
+    /// What a generation begins with is known, and so its key: it is not taken for other bytes after a crash. Durable on
+    /// return.
+    pub(super) fn begin(&self, id: FileId, key: StreamKey, fingerprint: Fingerprint) -> io::Result<()> {
         if let Some(entry) = self.table().change(id) {
-            entry.at.fingerprint = fingerprint;
+            (entry.key, entry.at.fingerprint) = (key, fingerprint);
         }
         self.save()
     }
 
-    /// A file is resolved up to a new checkpoint.
-    pub(super) fn commit(&self, id: FileId, at: Checkpoint) {
+    /// A file is resolved up to a new checkpoint; `modified` is when it was written to last.
+    pub(super) fn commit(&self, id: FileId, at: Checkpoint, modified: i64) {
         if let Some(entry) = self.table().change(id) {
             entry.at = at;
+            entry.modified = entry.modified.max(modified);
         }
     }
 
     /// A file shows at another path.
-    pub(super) fn moved(&self, id: FileId, path: &PathBuf) {
+    pub(super) fn moved(&self, id: FileId, path: &Path) {
         if let Some(entry) = self.table().change(id) {
-            entry.path.clone_from(path);
+            entry.go_to(path);
         }
     }
 
-    /// Nobody follows a file any more; it may come back.
+    /// A file was read to its end, and nobody would write to it any more.
+    pub(super) fn ended(&self, id: FileId) {
+        if let Some(entry) = self.table().change(id) {
+            entry.is_whole = true;
+        }
+    }
+
+    /// Nobody has to do with a file any more; it may come back.
     pub(super) fn leave(&self, id: FileId, now: i64) {
         let mut table = self.table();
         table.is_changed = true;
         if let Some(slot) = table.slots.get_mut(&id) {
-            slot.is_live = false;
+            slot.holder = Holder::Nobody;
             slot.entry.left = Some(now);
         }
-    }
-
-    /// A file is deleted and read: it cannot come back.
-    pub(super) fn forget(&self, id: FileId) {
-        let mut table = self.table();
-        table.slots.remove(&id);
-        table.is_changed = true;
     }
 
     /// Forgets what has had no file for an hour; what was loaded and not claimed begins its hour.
     pub(super) fn expire(&self, now: i64) {
         let mut table = self.table();
-        for slot in table.slots.values_mut().filter(|slot| !slot.is_live) {
+        let mut is_changed = false;
+        for slot in table.slots.values_mut().filter(|slot| slot.holder == Holder::Nobody) {
+            is_changed |= slot.entry.left.is_none();
             slot.entry.left.get_or_insert(now);
         }
         let before = table.slots.len();
-        table.slots.retain(|_, slot| slot.is_live || !slot.entry.is_forgotten(now));
-        table.is_changed |= table.slots.len() != before;
+        table.slots.retain(|_, slot| slot.holder != Holder::Nobody || !slot.entry.is_forgotten(now));
+        table.is_changed |= is_changed || table.slots.len() != before;
     }
 
     /// Makes everything durable, if anything changed.
@@ -208,11 +243,11 @@ impl Positions {
 }
 
 impl Table {
-    fn add(&mut self, entry: Entry, is_live: bool) -> FileId {
+    fn add(&mut self, entry: Entry, holder: Holder) -> FileId {
         let id = self.next;
         self.next += 1;
         self.is_changed = true;
-        self.slots.insert(id, Slot { entry, is_live });
+        self.slots.insert(id, Slot { entry, holder });
         id
     }
 
@@ -223,17 +258,35 @@ impl Table {
 }
 
 impl Entry {
-    /// Has `file` the bytes this entry was made of?
-    fn fits(&self, file: &File) -> io::Result<bool> {
-        let is_same = self.at.fingerprint.grow(file)?.is_some();
-        Ok(is_same && Guard::read(file, self.at.offset)? == Some(self.at.guard))
+    /// It lies at another path now.
+    pub(super) fn go_to(&mut self, path: &Path) {
+        if self.base.is_none() && rotated::is_of(path, &self.path) {
+            self.base = Some(self.path.clone());
+        }
+        path.clone_into(&mut self.path);
     }
 
-    /// Has it had no file for an hour? A file that is there but cannot be read is not gone.
+    /// Has it had no file for an hour? A file that is there but cannot be looked at is not gone.
     fn is_forgotten(&self, now: i64) -> bool {
-        let is_due = self.left.is_some_and(|left| now - left > FORGET_NANOS);
-        is_due && matches!(std::fs::metadata(&self.path), Err(error) if error.kind() == io::ErrorKind::NotFound)
+        self.left.is_some_and(|left| now - left > FORGET_NANOS) && self.has_left()
     }
+
+    /// Does its path show nothing, or another file?
+    pub(super) fn has_left(&self) -> bool {
+        has_left(&self.path, self.node)
+    }
+}
+
+/// Does `path` show something else, or nothing? What cannot be looked at is not gone.
+pub(super) fn has_left(path: &Path, was: Option<Node>) -> bool {
+    match std::fs::metadata(path) {
+        Ok(about) => Some(node(&about)) != was,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+fn is_zero(ahead: &[u64; 3]) -> bool {
+    *ahead == [0; 3]
 }
 
 /// A path as text: one that is no UTF-8 must not keep the others from being saved; its file is found by its inode.

@@ -1,182 +1,185 @@
-//! A file's turn: look, read a block, split it, offer it.
+//! What is made of the bytes of a file: units, records, a batch.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::Waker;
 use std::time::Instant;
 
-use super::fingerprint::{Guard, guard_len, read_on};
-use super::job::{Job, Letter};
-use super::mailbox::Mailbox;
+use bytes::Bytes;
+
+use super::fingerprint::{Guard, guard_len};
+use super::job::Job;
+use super::look::{Desk, Turn};
+use super::stream::Mark;
 use super::tail::{Seen, Tail};
-use crate::codecs::Piece;
+use crate::codecs::units::{Input, Now, Rest, Taken, Tally};
 use crate::component::clock;
-use crate::component::outlet::{Held, Lane, Offer};
-use crate::event::{Batch, Permit, Receipt};
+use crate::component::meters::Meters;
+use crate::component::outlet::Offer;
+use crate::component::reason::Reason;
+use crate::event::{Batch, Budget, Outcome, Receipt};
 
-/// A file whose time of modification is younger than this may be written again without a change of that time: some
-/// file systems keep it in steps of two seconds.
-const TICK_NANOS: i64 = 2_000_000_000;
-
-/// What a lane's thread lends a file for its turn.
-pub(super) struct Desk<'a> {
-    pub(super) job: &'a Job,
-    pub(super) lane: &'a mut dyn Lane,
-    pub(super) mailbox: &'a Arc<Mailbox<Letter>>,
-    pub(super) waker: &'a Waker,
-}
-
-/// What a turn came to.
-pub(super) enum Turn {
-    /// There may be more to read.
-    More,
-    /// A batch waits for room.
-    Waits(Held),
-    /// Nothing more to read now.
-    Quiet,
-    /// There is no memory to read into.
-    Starved,
-}
-
-/// What to do with the bytes that were read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cut {
-    /// They belong to a line that was cut: skip so many.
-    Skip(usize),
-    /// So many bytes are lines.
-    Lines(usize),
-    /// The line is longer; read on.
-    Longer,
-    /// The line is not whole yet.
-    Partial,
-}
+/// The longest byte order mark.
+const MARK_BYTES: usize = 3;
 
 impl Tail {
-    /// Reads what there is, up to a quantum, and offers it.
-    pub(super) fn turn(&mut self, desk: &mut Desk<'_>) -> io::Result<Turn> {
-        // Before the look: a write after it is told of again.
-        self.is_told.store(false, Ordering::Release);
-        let about = self.file.metadata()?;
-        let modified = about.mtime().saturating_mul(1_000_000_000).saturating_add(about.mtime_nsec());
-        let now = Seen { size: about.len(), modified };
-        let is_last = self.is_finished(desk.job);
-        if self.seen == Some(now) && !(is_last && now.size > self.offset) {
-            return Ok(Turn::Quiet);
-        }
-        if now.size < self.offset {
-            return self.restart(desk);
-        }
-        if !self.fingerprint.is_full() {
-            let Some(grown) = self.fingerprint.grow(&self.file)? else { return self.restart(desk) };
-            if self.fingerprint.len == 0 && grown.len > 0 {
-                desk.job.positions.begin(self.id, grown)?;
-            }
-            self.fingerprint = grown;
-        }
-        if now.size == self.offset {
-            let is_same = Guard::read(&self.file, self.offset)? == Some(self.guard);
-            return if is_same { Ok(self.rest(now)) } else { self.restart(desk) };
-        }
-        self.read(desk, now)
-    }
-
-    /// Has it been gone and quiet for so long that nothing more will come?
-    pub(super) fn is_finished(&self, job: &Job) -> bool {
-        let Some(gone) = self.gone_since else { return false };
-        gone.max(self.calm.since).elapsed() >= job.pace.quiet
-    }
-
-    fn restart(&mut self, desk: &Desk<'_>) -> io::Result<Turn> {
-        self.renew(desk.job, desk.mailbox.clone())?;
-        Ok(Turn::More)
-    }
-
-    /// Nothing more to read. A look at it is trusted only if a later write must change what is seen.
-    fn rest(&mut self, now: Seen) -> Turn {
-        self.seen = (clock::now() - now.modified > TICK_NANOS).then_some(now);
-        Turn::Quiet
-    }
-
-    fn read(&mut self, desk: &mut Desk<'_>, now: Seen) -> io::Result<Turn> {
+    /// Reads a block and offers what is whole in it.
+    pub(super) fn read(&mut self, desk: &mut Desk<'_>, now: Seen) -> io::Result<Turn> {
+        let job = desk.job;
+        let Some(input) = &mut self.input else { return Ok(Turn::Quiet) };
         let before = guard_len(self.offset);
-        let ahead = (now.size - self.offset).min(self.reach as u64) as usize;
-        let Some(permit) = desk.job.budget.take(before + ahead, desk.waker) else { return Ok(Turn::Starved) };
-        let mut buffer = desk.job.budget.buffer(before + ahead);
-        let got = read_on(&self.file, &mut buffer, self.offset - before as u64)?;
+        let is_plain = input.is_plain();
+        let there = if is_plain { now.size - self.offset } else { u64::MAX };
+        let reach = job.tailing.max_read_bytes.max(job.tailing.layout.least_read());
+        let ahead = there.min(reach as u64) as usize;
+        let Some(permit) = job.budget.take(before + ahead, desk.waker) else { return Ok(Turn::Starved) };
+        let mut buffer = job.budget.buffer(before + ahead);
+        let got = input.read(&mut buffer, self.offset - before as u64)?;
         buffer.truncate(got);
         if got < before || Guard::of(&buffer[..before]) != self.guard {
             return self.restart(desk);
         }
-        let at_end = got < before + ahead || self.offset + ahead as u64 == now.size;
-        match self.cut(desk.job, &buffer[..], at_end) {
-            Cut::Longer => {
-                // Not beyond what tells that the line is too long.
-                self.reach = (self.reach * 2).min(desk.job.settings.max_line_bytes + 1);
-                Ok(Turn::More)
-            }
-            Cut::Partial => Ok(self.rest(now)),
-            Cut::Skip(len) => {
-                let receipt = self.advance(&buffer[..before + len], len);
-                desk.job.meters.received(0, len);
-                receipt.close();
-                Ok(Turn::More)
-            }
-            Cut::Lines(len) => {
-                self.reach = desk.job.settings.max_read_bytes;
-                Ok(self.offer(desk, (permit, buffer), len))
-            }
+        let at_end = got < before + ahead || (is_plain && ahead as u64 == there);
+        let rest = match got - before {
+            0 => return Ok(self.rest(now, 0)),
+            _ if at_end && self.is_finished(desk) => Rest::Last,
+            read if read == reach => Rest::InParts,
+            _ => Rest::Waits,
+        };
+        self.begin_units(job, buffer.split_at(before))?;
+        let block = permit.block(buffer);
+        let (records, members) = self.guess;
+        let mut batch = Batch::unanswered(block.clone(), self.stream.origin.clone()).with_capacity(records, members);
+        let input =
+            Input { block: &block, bytes: before..got, position: self.offset, now: self.moment(desk.now), rest };
+        let taken = self.stream.units.take(&job.tailing.layout, &mut batch, &input);
+        if taken.bytes == 0 {
+            return Ok(self.rest(now, (got - before) as u64));
         }
+        let receipt = self.advance(desk, &block[..before + taken.bytes], taken.bytes)?;
+        self.guess = guess(&batch);
+        drop(block);
+        Ok(self.offer(desk, (batch, taken), receipt))
     }
 
-    /// Decides about the bytes behind the guard. A line whose beginning is not read here was cut: that is known from
-    /// the byte before, so it needs no memory and holds after a restart.
-    fn cut(&self, job: &Job, buffer: &[u8], at_end: bool) -> Cut {
-        let (before, body) = buffer.split_at(guard_len(self.offset));
-        if before.last().is_some_and(|byte| *byte != b'\n') {
-            return Cut::Skip(memchr::memchr(b'\n', body).map_or(body.len(), |at| at + 1));
+    /// There is nothing to read: offers what has waited long enough for more, or what a file that has ended has left.
+    pub(super) fn flush(&mut self, desk: &mut Desk<'_>) -> io::Result<Turn> {
+        let (layout, now) = (&desk.job.tailing.layout, self.moment(desk.now));
+        let is_last = self.stream.units.is_holding() && self.is_finished(desk) && !desk.has_heir;
+        let is_due = self.stream.units.deadline(layout).is_some_and(|due| due <= now.tick);
+        if self.input.is_none() || !(is_last || is_due) {
+            return Ok(Turn::Quiet);
         }
-        match memchr::memrchr(b'\n', body) {
-            Some(at) => Cut::Lines(at + 1),
-            None if body.len() > job.settings.max_line_bytes => Cut::Lines(body.len()),
-            None if !at_end => Cut::Longer,
-            None if self.is_finished(job) => Cut::Lines(body.len()),
-            None => Cut::Partial,
+        let mut batch = Batch::unanswered(Bytes::new(), self.stream.origin.clone());
+        let taken = match is_last {
+            true => self.stream.units.finish(layout, &mut batch, now),
+            false => self.stream.units.flush(layout, &mut batch, now),
+        };
+        let mark = self.mark(&[])?;
+        let receipt = self.stream.receipt(mark);
+        Ok(self.offer(desk, (batch, taken), receipt))
+    }
+
+    /// When [`flush`](Self::flush) has something to do.
+    pub(super) fn due(&self, job: &Job) -> Option<Instant> {
+        self.input.as_ref()?;
+        self.stream.units.deadline(&job.tailing.layout).map(|due| self.born + due)
+    }
+
+    /// Tells the units where they begin, if nobody has yet; `read` are the bytes before that and behind it.
+    fn begin_units(&mut self, job: &Job, (before, behind): (&[u8], &[u8])) -> io::Result<()> {
+        // While nothing was taken, the file may still have been too short to show its byte order mark.
+        if self.stream.is_begun && self.offset > 0 {
+            return Ok(());
         }
+        let head = match &mut self.input {
+            Some(input) if self.offset > 0 => input.first()?,
+            _ => behind[..behind.len().min(MARK_BYTES)].to_vec(),
+        };
+        let first = &head[..head.len().min(MARK_BYTES)];
+        self.stream.units.begin(&job.tailing.layout, &self.stream.resolved.resume, (first, before));
+        self.stream.is_begun = true;
+        Ok(())
+    }
+
+    pub(super) fn moment(&self, now: Instant) -> Now {
+        Now { time: clock::now(), tick: now.saturating_duration_since(self.born) }
     }
 
     /// Moves on by `len` bytes, the last of `read`.
-    fn advance(&mut self, read: &[u8], len: usize) -> Receipt {
+    fn advance(&mut self, desk: &Desk<'_>, read: &[u8], len: usize) -> io::Result<Receipt> {
         self.offset += len as u64;
         self.guard = Guard::of(read);
-        self.calm.since = Instant::now();
-        self.stream.receipt(self.offset, self.guard)
+        self.calm.since = desk.now;
+        let mark = self.mark(read)?;
+        Ok(self.stream.receipt(mark))
     }
 
-    fn offer(&mut self, desk: &mut Desk<'_>, (permit, buffer): (Permit, Vec<u8>), len: usize) -> Turn {
-        let before = guard_len(self.offset);
-        let position = self.offset;
-        let receipt = self.advance(&buffer[..before + len], len);
-        let block = permit.block(buffer);
-        let (records, members) = self.guess;
-        let mut batch = Batch::new(block.clone(), self.stream.origin.clone(), receipt).with_capacity(records, members);
-        let piece = Piece { lines: before..before + len, position, time: clock::now() };
-        let counts = desk.job.decoder.fill(&mut batch, &block, &piece);
-        self.guess = guess(&batch);
-        let meters = &desk.job.meters;
-        meters.received(batch.len(), len);
-        meters.errors("not_json", counts.not_json);
-        meters.errors("line_truncated", counts.truncated);
+    /// Where to read on if it begins again; `read` are the bytes before the offset that are at hand.
+    fn mark(&mut self, read: &[u8]) -> io::Result<Mark> {
+        let resume = self.stream.units.resume(self.offset);
+        let back = (self.offset - resume.offset) as usize;
+        let guard = if back == 0 {
+            self.guard
+        } else if resume.offset == self.stream.last.resume.offset {
+            self.stream.last.guard
+        } else if let Some(before) = read.len().checked_sub(back).filter(|len| *len >= guard_len(resume.offset)) {
+            Guard::of(&read[..before])
+        } else {
+            // It began in an earlier block. The file is shorter only if it was truncated since: the next look finds out.
+            let known = self.input.as_mut().map(|input| input.guard(resume.offset)).transpose()?;
+            known.flatten().unwrap_or_default()
+        };
+        Ok(Mark { resume, guard })
+    }
+
+    fn offer(&mut self, desk: &mut Desk<'_>, (mut batch, taken): (Batch, Taken), receipt: Receipt) -> Turn {
+        let Taken { bytes, joined, tally } = taken;
+        let Job { budget, meters, .. } = desk.job;
+        meters.received(batch.len(), bytes);
+        count(meters, tally);
+        self.charge(budget);
+        batch.answer_also(receipt);
+        if !self.stream.units.is_heir() {
+            self.debts.drain(..).for_each(|debt| batch.answer_also(debt));
+        }
+        if !joined.is_empty() {
+            batch.add_block(budget.charge(joined.len()).keep(joined));
+        }
         if batch.is_empty() {
             batch.close();
             return Turn::More;
         }
-        drop(block);
+        if self.is_dropping {
+            meters.discarded(Reason::Throttled, batch.len());
+            batch.settle(Outcome::Dropped);
+            return Turn::More;
+        }
         match desk.lane.offer(batch, desk.waker) {
             Offer::Taken => Turn::More,
             Offer::Waits(held) => Turn::Waits(held),
         }
+    }
+
+    /// Charges what is not whole yet.
+    fn charge(&mut self, budget: &Budget) {
+        let held = self.stream.units.held();
+        if held > 0 || self.hold.is_some() {
+            self.hold = (held > 0).then(|| budget.charge(held));
+        }
+    }
+}
+
+fn count(meters: &Meters, tally: Tally) {
+    let Tally { not_json, truncated, unframed, dangling, split, invalid } = tally;
+    let kinds = [
+        ("not_json", not_json),
+        ("line_truncated", truncated),
+        ("line_not_framed", unframed),
+        ("line_without_end", dangling),
+        ("multiline_full", split),
+        ("invalid_text", invalid),
+    ];
+    for (kind, count) in kinds {
+        meters.errors(kind, count);
     }
 }
 

@@ -1,9 +1,13 @@
 //! The source as a whole, over real files.
 
+mod drain;
+mod engine;
+mod exact;
 mod hostile;
 mod model;
 mod restart;
 mod rotation;
+mod threads;
 
 use std::fs;
 use std::io::Write;
@@ -13,6 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::job::Pace;
+use super::named::Named;
 use super::settings::FileSettings;
 use super::source::FileSource;
 use prometheus::proto::MetricFamily;
@@ -24,7 +29,7 @@ use crate::component::source::Source;
 use crate::component::test_kit::{Catcher, Caught, context};
 
 /// A pace at which tests need not wait long.
-pub(super) const QUICK: Pace = Pace {
+pub(in crate::sources) const QUICK: Pace = Pace {
     poll: Duration::from_millis(20),
     linger: Duration::from_millis(1),
     quiet: Duration::from_millis(100),
@@ -34,6 +39,8 @@ pub(super) const QUICK: Pace = Pace {
 /// A folder of files and the state of a source.
 pub(super) struct Bench {
     folder: tempfile::TempDir,
+    /// In memory where the system has such a place: positions are synced often.
+    state: tempfile::TempDir,
     pub(super) settings: String,
     pub(super) memory: usize,
 }
@@ -50,7 +57,9 @@ impl Bench {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("logs")).unwrap();
-        Self { folder, settings: String::new(), memory: 16 << 20 }
+        let quick = Path::new("/dev/shm");
+        let state = if quick.is_dir() { tempfile::tempdir_in(quick) } else { tempfile::tempdir() };
+        Self { folder, state: state.unwrap(), settings: String::new(), memory: 16 << 20 }
     }
 
     pub(super) fn with(settings: &str) -> Self {
@@ -62,7 +71,7 @@ impl Bench {
     }
 
     pub(super) fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
+        self.state.path().join("state")
     }
 
     pub(super) fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
@@ -93,7 +102,8 @@ impl Bench {
         assert_eq!(settings.check(), []);
         let (families, context) = context(&self.state(), self.memory);
         let meters = context.meters.clone();
-        let source = FileSource::with_pace(settings, &context, QUICK).unwrap();
+        let (search, tailing) = (Box::new(Named::new(&settings)), settings.tailing(&context).unwrap());
+        let source = FileSource::with_pace(search, tailing, (&context, QUICK)).unwrap();
         let stop = Stop::default();
         let running = Box::new(source).run(Arc::new(outlet.clone()), stop.clone());
         let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -136,7 +146,7 @@ impl Drop for Running {
     }
 }
 
-pub(super) fn append(path: &Path, bytes: &[u8]) {
+pub(in crate::sources) fn append(path: &Path, bytes: &[u8]) {
     let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(bytes).unwrap();
 }

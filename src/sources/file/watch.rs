@@ -30,7 +30,8 @@ pub(super) struct Watch {
     /// The folders that are watched, with their inodes: one that was made anew is watched anew.
     folders: HashMap<PathBuf, u64>,
     routes: Routes,
-    is_reported: bool,
+    /// Does the kernel not tell of all changes?
+    is_degraded: bool,
 }
 
 impl Watch {
@@ -39,12 +40,18 @@ impl Watch {
         let routes = Routes::default();
         let told = routes.clone();
         let watcher = RecommendedWatcher::new(move |event| heard(event, &told, &notes), Config::default());
-        let mut watch = Self { watcher: None, folders: HashMap::new(), routes, is_reported: false };
+        let mut watch = Self { watcher: None, folders: HashMap::new(), routes, is_degraded: false };
         match watcher {
             Ok(watcher) => watch.watcher = Some(watcher),
             Err(error) => watch.report(&error),
         }
         watch
+    }
+
+    /// One that the kernel refused.
+    #[cfg(test)]
+    pub(super) fn blind() -> Self {
+        Self { watcher: None, folders: HashMap::new(), routes: Routes::default(), is_degraded: true }
     }
 
     /// Watches these folders and no others. Returns how many could not be watched.
@@ -73,7 +80,15 @@ impl Watch {
             }
         }
         self.watcher = Some(watcher);
+        if failed == 0 && std::mem::take(&mut self.is_degraded) {
+            tracing::info!("all folders are watched again");
+        }
         failed
+    }
+
+    /// Does the kernel not tell of all changes, so that one has to look?
+    pub(super) fn is_degraded(&self) -> bool {
+        self.is_degraded
     }
 
     /// From now on the lane of `route` hears of writes to `path`.
@@ -91,8 +106,8 @@ impl Watch {
     }
 
     fn report(&mut self, error: &notify::Error) {
-        if !std::mem::replace(&mut self.is_reported, true) {
-            tracing::warn!(%error, "cannot watch all folders, new files and lines are seen a little later; raise `fs.inotify.max_user_watches` or `max_user_instances`");
+        if !std::mem::replace(&mut self.is_degraded, true) {
+            tracing::warn!(%error, "cannot watch all folders: they are looked at every second instead; raise `fs.inotify.max_user_watches` or `max_user_instances`");
         }
     }
 }

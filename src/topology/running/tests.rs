@@ -15,13 +15,14 @@ use super::*;
 use crate::component::health::State;
 use crate::component::meters::Families;
 use crate::component::source::Running;
-use crate::config::{Memory, Plan, Rules, Shelves, load_texts};
+use crate::config::{Component, Memory, Plan, Rules, Shelves, load_texts};
 use crate::delivery::test_tls::Pki;
 use crate::diagnostic::{Color, render_report};
 use crate::event::{Budget, Outcome};
 use crate::topology::DataDir;
 
 mod held;
+mod panics;
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -350,4 +351,21 @@ async fn a_program_or_a_certificate_that_changed_is_a_change() {
     assert!(third.1 != first.1, "the certificate");
     assert_eq!((third.0, third.2, third.3), (second.0, first.2, first.3));
     drop(kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_has_finished_is_not_named_beside_one_that_has_not() {
+    let mut stage = Stage::new();
+    let target = stage.path("out.txt");
+    let file = format!("[sinks.out]\ntype = 'file'\ninputs = ['app']\npath = '{target}'\nencoding.codec = 'text'\n");
+    let text = format!("{}{file}{}", stage.source("app", ""), sink("stuck", "'app'", ""));
+    let _shut = stage.apply_with_gate(&text, "stuck");
+    stage.write("app", "one\n");
+    until(|| lines(&target) == ["one"] && stage.topology.sinks["stuck"].queue.bytes() > 0).await;
+    until(|| stage.topology.sinks["out"].in_hand.sum().0 == 0).await;
+    // As a lane holds it that has not ended.
+    let _open = stage.topology.sinks["out"].entry.door.clone();
+    let left = within(stage.topology.shut_down(Instant::now())).await;
+    let named = |id: &str| left.components.iter().any(|late| late == id);
+    assert!(named("stuck") && !named("out"), "{left:?}");
 }

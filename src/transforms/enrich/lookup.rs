@@ -37,11 +37,7 @@ impl LookupSettings {
     pub(super) fn check(&self, tables: &Tables) -> Vec<Problem> {
         let known = tables.get(&self.table).is_some();
         let unknown = (!known).then(|| {
-            let names: Vec<String> = tables.names().map(|name| format!("`{name}`")).collect();
-            let help = match names.as_slice() {
-                [] => format!("declare it: `[enrichment_tables.{}]` with `type = \"file\"`", self.table),
-                names => format!("the tables are {}", names.join(", ")),
-            };
+            let help = tables.instead_of(&self.table);
             Problem::new("lookup.table", format!("there is no table `{}`", self.table)).help(help)
         });
         unknown.into_iter().chain(self.key().err()).collect()

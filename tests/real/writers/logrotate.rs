@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use super::need;
 use super::tally::{Tally, line};
-use crate::agent::Home;
+use crate::agent::{Agent, Home};
 use crate::{is_asked, wait_for};
 
 const ROTATIONS: usize = 8;
@@ -145,7 +145,7 @@ fn rotate(test: &str, mode: &str, how: Writer, include: &str) {
 
     let pen = Pen::new(logs.clone(), how);
     let output = home.as_ref().join("out.ndjson");
-    let mut agent = None;
+    let mut agent: Option<Agent<'_>> = None;
     for rotation in 0..ROTATIONS {
         // Two rotations without the agent, where what was rotated can still be found.
         if include != "app.log" && AWAY.contains(&rotation) {

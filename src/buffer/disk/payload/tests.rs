@@ -66,7 +66,7 @@ fn round_trip(batch: &Batch) -> Batch {
 }
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
-    let members = prop::collection::vec((r#"[a-d]|message|host|\\u0061"#, 0..100_u32), 0..5);
+    let members = prop::collection::vec((r"[a-d]|message|host|\\u0061", 0..100_u32), 0..5);
     let json = members.prop_map(|members| {
         let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\" :{value}")).collect();
         format!(" {{{}}} ", members.join(" , ")).into_bytes()

@@ -33,7 +33,7 @@ fn mixed() -> Batch {
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let ledger = Arc::new(Ledger::default());
     let lines = batch_of(7, 100, &["one", "two", ""], ledger.receipt());
-    let frame = |batch: &Batch, is_compressed| {
+    let frame = |batch: &Batch, is_compressed: bool| {
         let mut bytes = Vec::new();
         let is_counted = !is_compressed;
         Draft { batch, sequence: 5, group: 4, is_counted, is_compressed }.write(&runs(batch), &mut bytes);

@@ -87,15 +87,6 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) fn open(disk: &Model, options: Options, share: usize) -> std::io::Result<(Self, Report)> {
-        Self::reopen(disk, options, (share, false))
-    }
-
-    /// Opens a log that perhaps could not be opened the last time.
-    pub(super) fn reopen(
-        disk: &Model,
-        options: Options,
-        (share, is_doubted): (usize, bool),
-    ) -> std::io::Result<(Self, Report)> {
         let meters = meters();
         let tools = Tools {
             disk: Box::new(disk.clone()),
@@ -103,7 +94,7 @@ impl Site {
             meters: meters.clone(),
             bell: Waker::noop().clone(),
         };
-        let (log, report) = Log::open(tools, options, (0, is_doubted)).map_err(|(_, error)| error)?;
+        let (log, report) = Log::open(tools, options, 0)?;
         let queue = Queue::new(share, WhenFull::Block, super::super::tests::unseen());
         Ok((Self { log, queue, waiting: VecDeque::new(), meters }, report))
     }

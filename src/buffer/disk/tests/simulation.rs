@@ -19,8 +19,6 @@ struct Simulation {
     rng: Rng,
     disk: Model,
     options: Options,
-    /// Could it not be opened the last time?
-    is_doubted: bool,
     sources: Vec<Arc<Source>>,
     /// In the sink's hand.
     hand: Vec<Batch>,
@@ -47,7 +45,6 @@ impl Simulation {
             options,
             sources: (1..=rng.u128(1..4)).map(Source::new).collect(),
             rng,
-            is_doubted: false,
             hand: Vec::new(),
             reached: HashMap::new(),
             arrived: HashMap::new(),
@@ -74,10 +71,7 @@ impl Simulation {
         };
         self.disk.arm(faults);
         self.settled.clear();
-        let opened = Site::reopen(&self.disk, self.options, (self.rng.usize(1_000..50_000), self.is_doubted));
-        // Within one process, as long as it cannot be opened.
-        self.is_doubted = opened.is_err();
-        if let Ok((mut site, _)) = opened {
+        if let Ok((mut site, _)) = Site::open(&self.disk, self.options, self.rng.usize(1_000..50_000)) {
             for _ in 0..self.rng.u8(5..60) {
                 self.act(&mut site);
                 let total = self.disk.total();
@@ -94,7 +88,6 @@ impl Simulation {
         // A process that is killed leaves the page cache as it is.
         if self.disk.has_crashed() || self.rng.bool() {
             self.disk.crash();
-            self.is_doubted = false;
         }
         self.sources.iter().for_each(|source| source.rewind());
     }
@@ -157,7 +150,7 @@ impl Simulation {
     /// Nothing goes wrong any more: everything arrives.
     fn finish(&mut self) {
         self.settled.clear();
-        let (mut site, _) = Site::reopen(&self.disk, self.options, (20_000, self.is_doubted)).unwrap();
+        let (mut site, _) = Site::open(&self.disk, self.options, 20_000).unwrap();
         let ends: Vec<u64> = self.sources.iter().map(|source| source.committed() + 10).collect();
         for _ in 0..2_000 {
             for (source, end) in self.sources.iter().zip(&ends) {

@@ -244,3 +244,41 @@ async fn a_team_with_faults_is_told_and_reloads_go_on() {
     assert!(agent.reload(&desk.arguments, ReloadRequest::default()).await.is_good);
     assert!(!runs(&agent) && faulty(&agent).is_empty());
 }
+
+#[tokio::test]
+async fn a_team_that_cannot_be_built_is_what_it_was_with_the_files_it_had() {
+    let platform =
+        PIPELINE.replace("\n\n[sources", "\nteams_dir = 'FOLDER/teams'\n[teams.'*']\nexports = ['app']\n[sources");
+    let desk = Desk::new(&platform);
+    let team = desk.path().join("teams/one");
+    fs::create_dir_all(&team).unwrap();
+    let program = team.join("mark.vrl");
+    let says = |mark: u8, more: &str| {
+        fs::write(&program, format!(".mark = {mark}")).unwrap();
+        let step = format!("[transforms.mark]\ntype = 'remap'\ninputs = ['app']\nfile = '{}'\n", program.display());
+        let text = format!("{step}[sinks.own]\ntype = 'blackhole'\ninputs = ['mark']\n{more}");
+        fs::write(team.join("one.toml"), text).unwrap();
+    };
+    says(1, "");
+    let mut agent = desk.start().await.unwrap();
+    let runs = |agent: &Agent| agent.shown.roster.health("one.own").is_some();
+    assert!(runs(&agent));
+    says(2, "buffer.max_size = 1048576\n[sinks.more]\ntype = 'blackhole'\ninputs = ['mark']\n");
+    crate::topology::fault::set(Some("one.own"));
+    let reloaded = agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert!(reloaded.is_good && reloaded.faults.contains("error[E029]: cannot build the sink `one.own`"));
+    assert_eq!(reloaded.changes, Vec::<String>::new(), "neither settings nor files are others");
+    assert!(runs(&agent) && agent.shown.roster.health("one.more").is_none());
+    let before = agent.kept.clone();
+    // What it was does not fit a platform any more that exports nothing.
+    desk.write(&platform.replace("['app']\n[sources", "[]\n[sources"));
+    let reloaded = agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert_eq!((reloaded.is_good, runs(&agent)), (true, false), "{}", reloaded.faults);
+    assert_eq!(reloaded.changes, ["- sinks.one.own", "- transforms.one.mark"]);
+    assert_ne!(agent.kept, before);
+    // The platform is mended: what was kept of it in the state folder is gone, and what it says now can be built.
+    crate::topology::fault::set(None);
+    desk.write(&platform);
+    let reloaded = agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert!(reloaded.is_good && runs(&agent) && reloaded.faults.is_empty(), "{}", reloaded.faults);
+}

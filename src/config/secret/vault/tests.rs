@@ -107,3 +107,16 @@ fn a_vault_that_is_not_there_is_told_with_its_address() {
     let bad = VaultSettings { endpoint: "vault:8200".to_owned(), ..settings };
     assert_eq!(bad.check("secret.v")[0].setting, "secret.v.endpoint");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_does_not_answer_holds_no_renewal_up() {
+    // It listens, and takes no connection up.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let auth = json!({ "strategy": "token", "token": "t0ken" });
+    let settings: VaultSettings =
+        serde_json::from_value(json!({ "endpoint": endpoint, "path": "a", "auth": auth, "timeout": 7 })).unwrap();
+    let vault = Vault::new(&settings, &Files::default()).unwrap();
+    let renewed = tokio::time::timeout(Duration::from_mins(1), vault.renew("t0ken")).await.expect("it comes back");
+    assert!(renewed.unwrap_err().ends_with("did not answer within 7 s"));
+}

@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use super::{Bench, append};
+use super::{Bench, append, errors};
 use crate::component::row::Settings;
 use crate::component::test_kit::{Catcher, Caught, Mood, context};
 use crate::event::{Identity, Outcome};
+use crate::sources::file::fingerprint::hash;
 
 fn identities(caught: &[Caught]) -> Vec<(Identity, &[u8])> {
     caught.iter().map(|caught| (caught.identity, &caught.text[..])).collect()
@@ -83,12 +84,13 @@ fn a_truncation_while_it_was_down_is_seen() {
 fn a_cut_line_is_not_begun_in_its_middle_after_a_restart() {
     let bench = Bench::with("max_line_bytes = 4\nmax_read_bytes = 16");
     let outlet = Catcher::default();
-    bench.append("a.log", "0123456789012345678901234567890123456789");
+    bench.append("a.log", "before\n0123456789012345678901234567890123456789");
     bench.start(&outlet).stop_after(&outlet, 1);
     bench.append("a.log", "56789\nnext\n");
-    bench.start(&outlet).stop_after(&outlet, 2);
-    assert_eq!(outlet.lines(), ["0123", "next"]);
-    assert!(outlet.caught()[0].is_truncated);
+    bench.start(&outlet).stop_after(&outlet, 3);
+    assert_eq!(outlet.lines(), ["befo", "0123", "next"]);
+    let cut: serde_json::Value = serde_json::from_slice(&outlet.caught()[1].json).unwrap();
+    assert_eq!((&cut["truncated"], &cut["original_bytes"]), (&true.into(), &45.into()), "all of it was counted");
 }
 
 #[test]
@@ -117,7 +119,63 @@ fn state_that_cannot_be_kept_or_read_is_told_before_the_start() {
     let build =
         |folder: &str| bench.settings().build(context(&bench.path(folder), 1 << 20).1).err().unwrap_or_default();
     assert!(build("a-file/state").contains("cannot keep positions in"));
-    fs::create_dir(bench.path("newer")).unwrap();
-    append(&bench.path("newer/positions.json"), b"{\"version\":2}");
-    assert!(build("newer").contains("has version 2, expected 1"));
+}
+
+#[test]
+fn positions_of_a_later_version_are_left_alone_and_read_when_it_returns() {
+    let (bench, outlet) = (Bench::new(), Catcher::default());
+    bench.append("a.log", "one\ntwo\n");
+    bench.start(&outlet).stop_after(&outlet, 2);
+    let (main, beside) = (bench.state().join("positions.json"), bench.state().join("positions.v2.json"));
+    let own = fs::read_to_string(&main).unwrap();
+    let newer = own.replace("\"version\":2", "\"version\":3");
+    fs::write(&main, &newer).unwrap();
+    // A new epoch begins beside it, and goes on there.
+    let running = bench.start(&outlet);
+    outlet.wait_for(4);
+    assert_eq!(errors(&running.families, "positions_newer") as u32, 1);
+    running.stop();
+    assert_eq!(fs::read_to_string(&main).unwrap(), newer);
+    bench.append("a.log", "three\n");
+    bench.start(&outlet).stop_after(&outlet, 5);
+    assert!(beside.exists() && fs::read_to_string(&main).unwrap() == newer);
+    // The later version knows both, and what came furthest counts.
+    fs::write(&main, &own).unwrap();
+    bench.append("a.log", "four\n");
+    bench.start(&outlet).stop_after(&outlet, 6);
+    assert_eq!(outlet.lines(), ["one", "two", "one", "two", "three", "four"]);
+    assert!(!beside.exists(), "all of it is in the main row now");
+    let caught = outlet.caught();
+    assert_eq!(caught[5].identity.stream, caught[2].identity.stream);
+    assert_ne!(caught[2].identity.stream, caught[0].identity.stream);
+}
+
+#[test]
+fn positions_of_the_version_before_are_read() {
+    let (bench, outlet) = (Bench::new(), Catcher::default());
+    bench.append("a.log", "one\ntwo\n");
+    let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(bench.path("a.log")).unwrap());
+    let files = format!(
+        "[{{\"path\":\"{}\",\"node\":{{\"device\":1,\"inode\":{inode}}},\"key\":\"{:032x}\",\
+         \"at\":{{\"offset\":4,\"guard\":{},\"fingerprint\":{{\"len\":8,\"hash\":{}}}}}}}]",
+        bench.path("a.log").display(),
+        7,
+        hash(b"one\n"),
+        hash(b"one\ntwo\n"),
+    );
+    fs::create_dir_all(bench.state()).unwrap();
+    let text = format!("{{\"version\":1,\"checksum\":{},\"files\":{files}}}", hash(files.as_bytes()));
+    fs::write(bench.state().join("positions.json"), text).unwrap();
+    bench.start(&outlet).stop_after(&outlet, 1);
+    assert_eq!(outlet.lines(), ["two"]);
+    assert_eq!(outlet.caught()[0].identity.stream.0, 7);
+}
+
+#[test]
+fn positions_can_be_left_out_of_account() {
+    let (bench, outlet) = (Bench::with("ignore_checkpoints = true"), Catcher::default());
+    bench.append("a.log", "one\n");
+    bench.start(&outlet).stop_after(&outlet, 1);
+    bench.start(&outlet).stop_after(&outlet, 2);
+    assert_eq!(outlet.lines(), ["one", "one"]);
 }
