@@ -173,7 +173,7 @@ impl Log {
     }
 
     /// Removes segments all of whose frames are settled; never the last, which knows the positions.
-    fn remove_settled(&mut self) -> io::Result<()> {
+    pub(super) fn remove_settled(&mut self) -> io::Result<()> {
         let mut index = 0;
         while index + 1 < self.segments.len() {
             let segment = &self.segments[index];

@@ -212,14 +212,7 @@ impl Log {
                 self.reader.at = if taken.is_ok() { at + head.len() } else { at };
                 taken
             }
-            Ok(Found::Damage(len)) => {
-                let bytes = scanner.fetch(at, (len as usize).min(DAMAGE), segment.len).map(<[u8]>::to_vec);
-                bytes.map(|bytes| {
-                    self.reader.at = at + len;
-                    self.damaged(segment.id, (at, len), &bytes);
-                    None
-                })
-            }
+            Ok(Found::Damage(len)) => self.pass_damage((&segment, end), (at, len), &mut scanner),
             Ok(Found::End) => {
                 self.lose_up_to(end);
                 Ok(None)
@@ -269,23 +262,46 @@ impl Log {
         Ok(Some((head.sequence, place, batch)))
     }
 
+    /// How many frames below `next` were not found, and not settled by an earlier run.
+    fn missing(&self, next: u64) -> usize {
+        let fed = self.acks.fed();
+        let epoch = (fed >> 48) as u16;
+        // The end of an epoch is not known: what follows its last frame was never written.
+        if next >= super::log::first_of(epoch + 1) {
+            return 0;
+        }
+        let ledger = self.ledgers.get(&epoch).map(|(ledger, _)| ledger);
+        let is_open = |sequence: &u64| !ledger.is_some_and(|ledger| ledger.is_settled(*sequence));
+        (fed..next).take(1 << 16).filter(is_open).count()
+    }
+
     /// Frames below `next` that were not found are lost, unless they were settled.
     fn lose_up_to(&mut self, next: u64) {
-        let fed = self.acks.fed();
-        if fed >= next {
-            return;
-        }
-        let epoch = (fed >> 48) as u16;
-        let ledger = self.ledgers.get(&epoch).map(|(ledger, _)| ledger);
-        // The end of an epoch is not known: what follows its last frame was never written.
-        let is_end = next >= super::log::first_of(epoch + 1);
-        let lost = (fed..next).take(if is_end { 0 } else { 1 << 16 });
-        let lost = lost.filter(|sequence| !ledger.is_some_and(|ledger| ledger.is_settled(*sequence))).count();
+        let lost = self.missing(next);
         if lost > 0 {
             self.figures.lost(lost);
             tracing::error!(component_id = self.id(), frames = lost, "frames of the buffer are damaged or missing");
         }
         self.acks.pass(next);
+    }
+
+    /// Passes over bytes that are no frame. Where nothing is missing they are what a write that failed has left.
+    fn pass_damage(
+        &mut self,
+        (segment, end): (&super::log::Segment, u64),
+        (at, len): (u64, u64),
+        scanner: &mut Scanner,
+    ) -> io::Result<Option<(u64, Place, Batch)>> {
+        let next = match scanner.look(at + len, segment.len)? {
+            Found::Frame(head) => head.sequence.min(end),
+            Found::Damage(_) | Found::End => end,
+        };
+        if self.missing(next) > 0 {
+            let bytes = scanner.fetch(at, (len as usize).min(DAMAGE), segment.len)?.to_vec();
+            self.damaged(segment.id, (at, len), &bytes);
+        }
+        self.reader.at = at + len;
+        Ok(None)
     }
 
     fn damaged(&mut self, id: (u16, u64), (at, len): (u64, u64), bytes: &[u8]) {

@@ -57,6 +57,8 @@ impl Log {
         let (group, end) = (scanned.group, scanned.end);
         let report = std::mem::take(&mut survey.report);
         let mut log = Self::of(tools, options, (survey, scanned));
+        // What was removed may be back after a crash.
+        log.remove_settled()?;
         log.renew_group(group, end, now)?;
         log.show();
         Ok((log, report))
@@ -120,7 +122,8 @@ impl Log {
         let segment = renewed?;
         if let Some(old) = self.segments.back_mut() {
             (old.void, old.len) = (old.void + old.len - offset, offset);
-            if file.truncate(offset).is_ok() {
+            // Else it may be back after a crash.
+            if file.truncate(offset).and_then(|()| file.sync()).is_ok() {
                 old.void = 0;
             }
         }

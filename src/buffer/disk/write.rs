@@ -382,7 +382,7 @@ impl Log {
         let written = std::mem::take(&mut self.writer.written) + self.writer.buffer.len() as u64;
         self.writer.buffer.clear();
         if let (Some(file), Some(segment)) = (self.writer.file.take(), self.segments.back_mut())
-            && file.truncate(segment.len).is_err()
+            && file.truncate(segment.len).and_then(|()| file.sync()).is_err()
         {
             segment.void += written;
         }
