@@ -11,8 +11,8 @@ check:
 test:
     cargo test
 
-# The agent against real servers and real writers of logs; needs Maven, a JDK 17, curl, openssl, conmon, runc,
-# busybox-static and logrotate.
+# The agent against real servers and real writers of logs; needs Maven, a JDK 17, Python 3 with pip, curl, openssl,
+# conmon, runc, busybox-static and logrotate.
 real *names:
     LEVADA_REAL=1 cargo test --test real -- {{ names }}
 

@@ -11,6 +11,7 @@ mod demo;
 mod disk;
 mod examples;
 mod faults;
+mod files;
 mod functions;
 mod held;
 mod hold;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use levada::codecs::{Codec, Decoder, Piece};
 use levada::component::files::Files;
 use levada::component::meters::{Families, Label};
+use levada::component::pause::Pause;
 use levada::component::row::{Context, Row};
 use levada::component::sink::Encoder;
 use levada::component::transform::{Ports, Transform};
@@ -123,6 +124,7 @@ fn build<B: 'static>(rows: &[Row<B>], name: &str, settings: &str) -> B {
         state_dir: "".into(),
         files: Files::default(),
         tables: levada::lang::Tables::default(),
+        pause: Pause::default(),
     };
     (row.read)(table).and_then(|settings| settings.build(context)).expect("settings are right")
 }

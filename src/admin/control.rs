@@ -1,8 +1,11 @@
 //! The control socket: `control.sock` in the state folder, for the user that runs the agent alone (mode 0600). What
-//! shows content writes a line into the log: who looked, and at what.
+//! shows content or changes what runs writes a line into the log: who asked, and for what.
 //!
-//! It speaks HTTP/1.1: `GET /status`, `GET /config`, `POST /reload`, `POST /tap`. Bodies are JSON.
+//! It speaks HTTP/1.1: `GET /status`, `GET /config`, `GET /files`, `GET /positions`, `POST /reload`, `POST /tap`, `POST /why`,
+//! `POST /positions`, `POST /pause`, `POST /resume`. Bodies are JSON.
 
+mod files;
+mod pause;
 mod status;
 mod tap;
 
@@ -30,8 +33,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::door::Shown;
 use crate::component::mask::masked;
 use crate::config::Input;
-use crate::topology::Taps;
+use crate::topology::{Pauses, Taps};
 
+pub use pause::{PauseDone, PauseRequest};
 pub use status::{Status, StatusOf};
 pub use tap::TapRequest;
 
@@ -45,6 +49,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 /// The largest body of a request.
 const MOST_BYTES: usize = 64 << 10;
+
+/// What there is, for who asks for something else.
+const PAGES: &str =
+    "there are GET /status, /config, /files, /positions, POST /reload, /tap, /why, /positions, /pause, /resume";
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -86,6 +94,8 @@ pub struct Controls {
     pub shown: Shown,
     /// Where records can be looked at.
     pub taps: Taps,
+    /// Which sources are paused.
+    pub pauses: Pauses,
     /// To the agent.
     pub asks: mpsc::Sender<Ask>,
 }
@@ -168,6 +178,20 @@ async fn answer(request: Request<Incoming>, controls: &Controls, caller: Caller)
     match (head.method, head.uri.path()) {
         (Method::GET, "/status") => json(&status::status(&controls.shown)),
         (Method::GET, "/config") => config(controls).await,
+        (Method::GET, "/files") => files::files(controls).await,
+        (Method::GET, "/positions") => files::positions(controls).await,
+        (Method::POST, "/positions") => match read(&body) {
+            Ok(request) => files::set(controls, request, caller).await,
+            Err(refused) => *refused,
+        },
+        (Method::POST, "/why") => match read(&body) {
+            Ok(subject) => files::why_not(controls, subject).await,
+            Err(refused) => *refused,
+        },
+        (Method::POST, path @ ("/pause" | "/resume")) => match read::<PauseRequest>(&body) {
+            Ok(request) => pause::set(controls, (request.id, path == "/pause"), caller).await,
+            Err(refused) => *refused,
+        },
         (Method::POST, "/reload") => match read(&body) {
             Ok(request) => reload(controls, request).await,
             Err(refused) => *refused,
@@ -176,7 +200,7 @@ async fn answer(request: Request<Incoming>, controls: &Controls, caller: Caller)
             Ok(request) => tap::tap(controls, request, caller),
             Err(refused) => *refused,
         },
-        _ => refusal(StatusCode::NOT_FOUND, "there are GET /status, GET /config, POST /reload, POST /tap"),
+        _ => refusal(StatusCode::NOT_FOUND, PAGES),
     }
 }
 

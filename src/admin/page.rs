@@ -11,10 +11,9 @@ use prometheus::TextEncoder;
 use serde::Serialize;
 
 use super::door::Shown;
-use crate::component::health::State;
 use crate::component::mask::masked;
 use crate::config::Kind;
-use crate::topology::Member;
+use crate::topology::{Member, Standing};
 
 type Answer = Response<Full<Bytes>>;
 
@@ -86,7 +85,8 @@ fn health(shown: &Shown) -> Answer {
     // Transforms run where their source reads: they have no state of their own.
     let alive = members.iter().filter(|member| member.kind != Kind::Transform);
     let components: Vec<_> = alive.map(Condition::of).collect();
-    let status = ["degraded", "starting"].into_iter().find(|bad| components.iter().any(|one| one.state == *bad));
+    let status =
+        ["degraded", "starting", "paused"].into_iter().find(|bad| components.iter().any(|one| one.state == *bad));
     let health = Health { status: status.unwrap_or("running"), version: env!("CARGO_PKG_VERSION"), components };
     let body = serde_json::to_string(&health).expect("strings are JSON");
     respond(StatusCode::OK, JSON, masked(&body).into_owned())
@@ -94,19 +94,15 @@ fn health(shown: &Shown) -> Answer {
 
 impl<'a> Condition<'a> {
     fn of(member: &'a Member) -> Self {
-        let (state, why) = match member.health.state() {
-            State::Starting => ("starting", None),
-            State::Running => ("running", None),
-            State::Degraded { why, .. } => ("degraded", Some(without_paths(&why))),
-        };
-        let since = DateTime::from_timestamp_nanos(member.health.since());
+        let Standing { state, why, since } = member.standing();
+        let since = DateTime::from_timestamp_nanos(since);
         Self {
             id: &member.id,
             kind: member.kind.noun(),
             type_name: &member.type_name,
             state,
             since: since.to_rfc3339_opts(SecondsFormat::Secs, true),
-            why,
+            why: why.map(|why| without_paths(&why)),
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::files::Files;
 use crate::admin::SOCKET;
+use crate::config::{Loaded, Plan};
 
 /// Which agent is meant.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,6 +39,14 @@ impl Which {
         let folder = self.data_dir.clone().or_else(|| self.files.load().data_dir).ok_or(unknown)?;
         Ok(Agent { path: folder.join(SOCKET) })
     }
+
+    /// What an agent would run, and its state folder, for a verb that does without one.
+    pub(super) fn plan(&self) -> Result<(Plan, PathBuf), String> {
+        let Loaded { plan, data_dir, .. } = self.files.load();
+        let plan = plan.ok_or("no agent listens, and the configuration has faults: `levada validate` shows them")?;
+        let folder = self.data_dir.clone().or(data_dir).ok_or("the configuration names no `data_dir`")?;
+        Ok((plan, folder))
+    }
 }
 
 /// A runtime for one conversation.
@@ -46,6 +55,11 @@ pub(super) fn runtime() -> Result<Runtime, String> {
 }
 
 impl Agent {
+    /// Does one listen?
+    pub(super) fn is_there(&self) -> bool {
+        std::os::unix::net::UnixStream::connect(&self.path).is_ok()
+    }
+
     /// Asks for a value.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
         self.whole(self.send(Method::GET, path, Bytes::new()).await?).await

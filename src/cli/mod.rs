@@ -16,15 +16,19 @@ mod graph;
 mod init;
 mod list;
 mod log;
+mod pause;
+mod positions;
 mod reload;
 mod run;
 mod screen;
 mod scrub;
 mod status;
+mod tailed;
 mod tap;
 mod test;
 mod validate;
 mod vrl;
+mod why_not;
 
 use std::panic::{catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
@@ -61,6 +65,11 @@ enum Verb {
     Top(status::Top),
     Tap(tap::Tap),
     Buffer(buffer::Buffer),
+    Files(tailed::Tailed),
+    WhyNot(why_not::WhyNot),
+    Positions(positions::Positions),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
     Init(init::Init),
     Vrl(vrl::Vrl),
     Scrub(scrub::Scrub),
@@ -91,6 +100,11 @@ pub fn main() -> ExitCode {
             Verb::Status(arguments) => status::status(&arguments),
             Verb::Top(arguments) => status::top(&arguments),
             Verb::Tap(arguments) => tap::tap(&arguments),
+            Verb::Files(arguments) => tailed::files(&arguments),
+            Verb::WhyNot(arguments) => why_not::why_not(&arguments),
+            Verb::Positions(arguments) => positions::positions(&arguments),
+            Verb::Pause(arguments) => pause::pause(&arguments),
+            Verb::Resume(arguments) => pause::resume(&arguments),
             Verb::Test(arguments) => test::test(&arguments),
             Verb::Scrub(arguments) => scrub::scrub(&arguments),
             Verb::Buffer(arguments) => buffer::buffer(&arguments),
@@ -106,6 +120,12 @@ pub fn main() -> ExitCode {
         }
     });
     done.unwrap_or(ExitCode::from(INTERNAL))
+}
+
+/// Says why a verb failed.
+fn failed(why: &str, code: u8) -> ExitCode {
+    eprintln!("error: {why}");
+    ExitCode::from(code)
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ pub(super) enum Format {
     Github,
 }
 
+/// Moves the cursor to the first column of the first line and clears what is below (ECMA-48).
+pub(super) const CLEAR: &str = "\x1b[H\x1b[J";
+
 /// Colour for words on standard error: only on a terminal, and not where `NO_COLOR` is set (<https://no-color.org>).
 pub(super) fn color() -> Color {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

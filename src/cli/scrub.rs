@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use super::screen::say;
 use super::{FAULTY, USAGE};
 use crate::component::meters::{Families, Label};
+use crate::config::GlobalScrub;
 use crate::transforms::scrub::{Finding, Profile, ScrubSettings, Scrubber};
 
 /// Mask personal data and secrets in lines of JSON or text: one line out for each line in.
@@ -17,7 +18,7 @@ pub(super) struct Scrub {
     /// The profile: `levada list scrub` shows them.
     #[arg(long, value_name = "NAME", conflicts_with = "settings")]
     profile: Option<String>,
-    /// A TOML file with the settings of a `scrub`, as under `[scrub]`.
+    /// A TOML file with the settings of a `scrub`, or a configuration with a table `[scrub]`.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// Show what is masked, by which rule and why, instead of the lines.
@@ -53,8 +54,7 @@ fn scrubber(arguments: &Scrub) -> Result<Scrubber, String> {
     let meters = Families::default().meters(&label);
     if let Some(path) = &arguments.settings {
         let text = fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-        let settings: ScrubSettings =
-            toml::from_str(&text).map_err(|error| format!("`{}`: {}", path.display(), error.message()))?;
+        let settings = settings(&text).map_err(|why| format!("`{}`: {why}", path.display()))?;
         return Scrubber::new(&settings, meters);
     }
     let profile = match arguments.profile.as_deref() {
@@ -65,6 +65,19 @@ fn scrubber(arguments: &Scrub) -> Result<Scrubber, String> {
         })?,
     };
     Ok(Scrubber::of_profile(profile, meters))
+}
+
+/// The settings in a file: those of a `scrub`, bare or under `[scrub]`. `exempt` names sources, of which there are none here.
+fn settings(text: &str) -> Result<ScrubSettings, String> {
+    let message = |error: toml::de::Error| error.message().to_owned();
+    let mut table: toml::Table = text.parse().map_err(message)?;
+    let table = match table.remove("scrub") {
+        Some(toml::Value::Table(scrub)) => scrub,
+        Some(_) => return Err("`scrub` is no table, expected `[scrub]`".to_owned()),
+        None => table,
+    };
+    let scrub: GlobalScrub = table.try_into().map_err(message)?;
+    scrub.settings()
 }
 
 /// Calls `with` for each line, without its end.
@@ -134,7 +147,21 @@ fn without_numbers(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_numbers;
+    use super::{settings, without_numbers};
+
+    #[test]
+    fn the_filter_takes_the_table_of_the_configuration() {
+        for text in [
+            "profile = 'ru'\nexempt = ['app']",
+            "[scrub]\nprofile = 'ru'\nexempt = ['app']",
+            "data_dir = '/x'\n[scrub]\nprofile = 'ru'",
+        ] {
+            assert!(settings(text).is_ok(), "{text}");
+        }
+        for text in ["scrub = 1", "profil = 'ru'", "[scrub]\nexempt = 1", "["] {
+            assert!(settings(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn elements_of_a_list_are_one_field() {

@@ -5,9 +5,9 @@ use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::FAULTY;
 use super::client::{Which, runtime};
-use super::screen::{is_read, say};
+use super::screen::{CLEAR, is_read, say};
+use super::{FAULTY, failed};
 use crate::admin::{Status as Report, StatusOf};
 use crate::config::show_size;
 
@@ -37,9 +37,6 @@ pub(super) struct Top {
     count: Option<u64>,
 }
 
-/// Moves the cursor to the first column of the first line and clears what is below (ECMA-48).
-const CLEAR: &str = "\x1b[H\x1b[J";
-
 pub(super) fn status(arguments: &Status) -> ExitCode {
     let asked = runtime().and_then(|runtime| {
         let agent = arguments.which.agent()?;
@@ -48,7 +45,7 @@ pub(super) fn status(arguments: &Status) -> ExitCode {
     match asked {
         Ok(report) if arguments.json => say(&format!("{}\n", serde_json::json!(report))),
         Ok(report) => say(&page(&report)),
-        Err(why) => return failed(&why),
+        Err(why) => return failed(&why, FAULTY),
     }
     ExitCode::SUCCESS
 }
@@ -56,13 +53,8 @@ pub(super) fn status(arguments: &Status) -> ExitCode {
 pub(super) fn top(arguments: &Top) -> ExitCode {
     match runtime().and_then(|runtime| runtime.block_on(watch(arguments))) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => failed(&why),
+        Err(why) => failed(&why, FAULTY),
     }
-}
-
-fn failed(why: &str) -> ExitCode {
-    eprintln!("error: {why}");
-    ExitCode::from(FAULTY)
 }
 
 async fn watch(arguments: &Top) -> Result<(), String> {

@@ -59,6 +59,7 @@ struct Inner {
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
     buffers: BufferFamilies,
+    paused: IntGaugeVec,
     utilization: Utilization,
     files: FileFamilies,
 }
@@ -107,6 +108,7 @@ impl Default for Families {
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
             buffers: BufferFamilies::new(&registry),
+            paused: gauge("levada_component_paused", "Whether a person has paused the source: 1 or 0."),
             utilization: Utilization::new(utilization),
             files: FileFamilies::new(&registry, &LABELS),
             table_reloads,
@@ -254,6 +256,11 @@ impl Meters {
         let [held, most] = self.0.buffer.get_or_init(own);
         held.set(bytes as i64);
         most.set(limit as i64);
+    }
+
+    /// Tells whether a person has paused the source.
+    pub fn paused(&self, is_paused: bool) {
+        self.0.families.0.paused.with_label_values(&self.values()).set(i64::from(is_paused));
     }
 
     /// The component is at work until the answer is dropped.

@@ -1,12 +1,15 @@
 //! Rows of the shelves: what the program knows of a kind of component before one is built.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::files::{Files, Named};
+use super::inspect::Inspect;
 use super::meters::Meters;
+use super::pause::Pause;
 use crate::codecs::BadField;
 use crate::event::Budget;
 use crate::lang::Tables;
@@ -50,6 +53,11 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
     /// Faults in what these files hold; those that cannot be read are told of elsewhere.
     fn check_files(&self, _files: &Files, _tables: &Tables) -> Vec<Problem> {
         Vec::new()
+    }
+
+    /// Of a source that follows files: what it would do, and what its folder keeps, without running it. Opens nothing.
+    fn inspect(&self, _context: &Context) -> Option<Arc<dyn Inspect>> {
+        None
     }
 
     /// Builds the component. May open files, those of [`files`](Self::files) through the context; connects to nothing.
@@ -131,6 +139,8 @@ pub struct Context {
     pub files: Files,
     /// What programs may look things up in.
     pub tables: Tables,
+    /// Whether it is to read nothing for now, if it is a source.
+    pub pause: Pause,
 }
 
 /// One row of a shelf.
@@ -150,6 +160,8 @@ pub struct Row<B> {
     pub held_bytes: fn(&toml::Table) -> u64,
     /// Reads settings that fit the schema.
     pub read: Read<B>,
+    /// See [`Settings::inspect`]. None for settings that cannot be read.
+    pub inspect: fn(&toml::Table, &Context) -> Option<Arc<dyn Inspect>>,
 }
 
 /// Reads settings; an error is why they cannot be read.
@@ -178,6 +190,7 @@ impl<B: 'static> Row<B> {
             files: files::<S>,
             held_bytes: held_bytes::<S>,
             read: read::<S>,
+            inspect: inspect::<S>,
         }
     }
 }
@@ -212,6 +225,10 @@ fn held_bytes<S: Settings>(table: &toml::Table) -> u64 {
 
 fn read<S: Settings>(table: toml::Table) -> Result<Box<dyn Readied<S::Built>>, String> {
     Ok(Box::new(settings::<S>(table)?))
+}
+
+fn inspect<S: Settings>(table: &toml::Table, context: &Context) -> Option<Arc<dyn Inspect>> {
+    settings::<S>(table.clone()).ok()?.inspect(context)
 }
 
 fn settings<S: Settings>(table: toml::Table) -> Result<S, String> {

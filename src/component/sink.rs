@@ -1,7 +1,9 @@
 //! The contract of sinks: how to encode records into a request, how to send one, and what the answer means.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +18,11 @@ pub trait Sink: Send + Sync + 'static {
     /// Sends one request, once.
     fn send(&self, request: Payload) -> Sending<'_>;
 
+    /// By what the destination knows again what it has.
+    fn identity(&self) -> KnownBy {
+        KnownBy::Nothing
+    }
+
     /// Must the requests of a partition arrive in order?
     fn is_ordered(&self) -> bool {
         false
@@ -28,6 +35,20 @@ pub trait Sink: Send + Sync + 'static {
     }
 }
 
+/// By what a destination knows again what it has. It decides what delivery may do with requests whose outcome it does
+/// not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KnownBy {
+    /// Each record: requests may be cut anew at will.
+    Record,
+    /// The request: the same records must come in the same request, so one that was sent is never cut anew. It is
+    /// split only on [`Answer::Split`], which then must prove that nothing of it was stored.
+    Request,
+    /// Nothing: what is sent again is stored again.
+    #[default]
+    Nothing,
+}
+
 /// A question to a destination on its way: what it said, or why it cannot be used.
 pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
 
@@ -36,6 +57,13 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 /// Turns records into the body of a request.
 pub trait Encoder: Send {
+    /// Where the next record goes, for destinations that take one place in a request: records of two places are
+    /// never in one body. Asked before each [`encode`](Self::encode). An encoder that names places has several bodies
+    /// open at once, and keeps nothing of one of them.
+    fn place(&mut self, _record: View<'_>) -> Result<Option<Place>, Refusal> {
+        Ok(None)
+    }
+
     /// Begins a body.
     fn begin(&mut self, _body: &mut Vec<u8>) {}
 
@@ -50,6 +78,28 @@ pub trait Encoder: Send {
 /// The number an encoder gave a partition; the same for the same name as long as the encoder lives.
 pub type Partition = u32;
 
+/// Where the records of one request go: a table, with what the encoder knew of it. Two are the same if one is a clone
+/// of the other.
+#[derive(Clone, Debug)]
+pub struct Place(Arc<dyn Any + Send + Sync>);
+
+impl Place {
+    /// A place that only its sink can read.
+    pub fn new(of: impl Any + Send + Sync) -> Self {
+        Self(Arc::new(of))
+    }
+
+    /// What it was made of.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+
+    /// Is it this one?
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// Why a record cannot be encoded for this destination.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
@@ -61,12 +111,17 @@ pub struct Refusal {
 }
 
 /// What `send` gets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Payload {
     /// The body, compressed as configured.
     pub body: Bytes,
     /// How many records it carries.
     pub records: usize,
+    /// Where they go, if the encoder says so.
+    pub place: Option<Place>,
+    /// The request's identity, a pure function of those of its records whatever their order; zero unless the
+    /// destination [knows requests](KnownBy::Request).
+    pub identity: u128,
 }
 
 /// What a destination said of a request: a class, not a status code.
@@ -88,8 +143,10 @@ pub enum Answer {
         /// What to do about it.
         why: String,
     },
-    /// Too large: send it in halves.
+    /// Too large, or spoilt by some record, and nothing of it stored: send it in halves.
     Split,
+    /// Nothing was sent: what the encoder knew has changed. Encode the same records anew.
+    Anew,
     /// An answer per record: those not named here are stored.
     Partial(Vec<(usize, Verdict)>),
     /// Refused for good.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::files::Files;
 use super::meters::{Families, Label, Meters};
 use super::outlet::{Inlet, Lane, Offer, Outlet};
+use super::pause::Pause;
 use super::row::Context;
 use super::signal::Waiters;
 use crate::event::{Batch, Budget, Form, Identity, Outcome, View};
@@ -224,6 +225,7 @@ pub(crate) fn context(folder: &std::path::Path, memory: usize) -> (Families, Con
         state_dir: folder.to_owned(),
         files: Files::default(),
         tables: Tables::default(),
+        pause: Pause::default(),
     };
     (families, context)
 }

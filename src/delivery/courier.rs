@@ -15,7 +15,7 @@ use super::request::{Load, Request};
 use super::sorted::{Sorted, Told, Why};
 use crate::component::health::Health;
 use crate::component::meters::Meters;
-use crate::component::sink::{Answer, Payload, Sink, Verdict};
+use crate::component::sink::{Answer, KnownBy, Payload, Sink, Verdict};
 use crate::component::task::blocking;
 use crate::event::Outcome;
 
@@ -60,8 +60,12 @@ struct Trip {
 /// What comes after an answer.
 enum Next {
     Settled,
-    Again { request: Request, pause: Duration },
-    Halves(Load, Load),
+    Again {
+        request: Request,
+        pause: Duration,
+    },
+    /// These are requests of their own from now on.
+    Apart(Vec<Load>),
 }
 
 impl Courier {
@@ -93,9 +97,10 @@ impl Courier {
                         trip = Trip { request, attempt: attempt.saturating_add(1), begun };
                         sleep(pause).await;
                     }
-                    Next::Halves(first, second) => {
-                        work.extend(self.encode(second).await);
-                        work.extend(self.encode(first).await);
+                    Next::Apart(loads) => {
+                        for load in loads.into_iter().rev() {
+                            work.extend(self.encode(load).await);
+                        }
                         break;
                     }
                 }
@@ -134,7 +139,12 @@ impl Courier {
     }
 
     async fn send(&self, request: &Request) -> Answer {
-        let payload = Payload { body: request.body.clone(), records: request.load.len() };
+        let payload = Payload {
+            body: request.body.clone(),
+            records: request.load.len(),
+            place: request.place.clone(),
+            identity: request.identity,
+        };
         let sent = timeout(self.attempts.timeout, self.sink.send(payload)).await;
         sent.unwrap_or_else(|_| Answer::Retry {
             why: format!(
@@ -158,8 +168,9 @@ impl Courier {
             Answer::Split if trip.request.load.len() > 1 => {
                 let half = trip.request.load.len() / 2;
                 let (first, second) = trip.request.load.split_at(half);
-                Next::Halves(first, second)
+                Next::Apart(vec![first, second])
             }
+            Answer::Anew => Next::Apart(vec![trip.request.load]),
             Answer::Split => {
                 let why = "the destination refuses a request of this one record as too large";
                 self.bury(trip.request.load, "too_large", why).await;
@@ -229,18 +240,23 @@ impl Courier {
     }
 
     /// Encodes records once more: a pure function, so the bytes are what they were. Records that were one request
-    /// give one at most; more than were one give as many as the limits ask for.
+    /// give one at most; more than were one give as many as the limits ask for. Where the destination knows requests
+    /// they stay one in any case.
     async fn encode(&self, load: Load) -> Vec<Request> {
         if load.is_empty() {
             return Vec::new();
         }
-        let (sink, limits, bodies) = (self.sink.clone(), self.attempts.limits, self.bodies());
+        let (sink, bodies) = (self.sink.clone(), self.bodies());
+        let limits = match sink.identity() {
+            KnownBy::Request => self.attempts.limits.lifted(),
+            KnownBy::Record | KnownBy::Nothing => self.attempts.limits,
+        };
         let (refusals, meters) = (self.refusals.clone(), self.meters.clone());
         let encoded = blocking(move || {
             let mut cut = Cut::default();
             let mut cutter = Cutter::new(sink, limits, bodies);
             cutter.push_load(&load, &mut cut);
-            cut.requests.extend(cutter.close());
+            cut.requests.extend(std::iter::from_fn(|| cutter.close()));
             for (load, refusal) in cut.refused {
                 bury(&refusals, &meters, &load, &[Why { code: refusal.code.to_owned(), why: refusal.why }]);
             }

@@ -9,7 +9,7 @@ use super::body::Bodies;
 use super::request::{Load, Request};
 use super::share::Share;
 use crate::codecs::Compression;
-use crate::component::sink::{Encoder, Partition, Refusal, Sink};
+use crate::component::sink::{Encoder, KnownBy, Partition, Place, Refusal, Sink};
 
 /// When a body is full.
 #[derive(Clone, Copy, Debug)]
@@ -29,16 +29,27 @@ const LAST_RECORD: usize = 16 << 10;
 /// The code of a record whose encoding panicked.
 pub(crate) const PANIC: &str = "panic";
 
-/// A body in the making.
+/// Bodies that are open at once, for a sink that takes one place in a request; the fullest goes when there are more.
+const MAX_OPEN: usize = 64;
+
+/// Makes bodies.
 pub(crate) struct Cutter {
     sink: Arc<dyn Sink>,
     encoder: Box<dyn Encoder>,
     limits: Limits,
     bodies: Bodies,
+    /// Bodies in the making, the oldest first: one for each place.
+    open: Vec<Open>,
+    /// How many bodies were begun.
+    begun: u64,
+}
+
+/// A body in the making.
+struct Open {
+    number: u64,
+    place: Option<Place>,
     load: Load,
     body: Vec<u8>,
-    /// Was the body begun?
-    is_begun: bool,
 }
 
 /// What encoding gave.
@@ -48,15 +59,22 @@ pub(crate) struct Cut {
     pub(crate) refused: Vec<(Load, Refusal)>,
 }
 
+impl Limits {
+    /// Without bounds.
+    pub(crate) fn lifted(self) -> Self {
+        Self { bytes: usize::MAX, records: usize::MAX, ..self }
+    }
+}
+
 impl Cutter {
     pub(crate) fn new(sink: Arc<dyn Sink>, limits: Limits, bodies: Bodies) -> Self {
         let encoder = sink.encoder();
-        Self { sink, encoder, limits, bodies, load: Load::default(), body: Vec::new(), is_begun: false }
+        Self { sink, encoder, limits, bodies, open: Vec::new(), begun: 0 }
     }
 
-    /// Is a body open that has records?
-    pub(crate) fn has_open(&self) -> bool {
-        !self.load.is_empty()
+    /// The number of the oldest body that is open and has records.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.open.first().map(|open| open.number)
     }
 
     /// Encodes all records of `share`.
@@ -74,60 +92,94 @@ impl Cutter {
     }
 
     fn push_one(&mut self, share: &Arc<Share>, record: u32, cut: &mut Cut) {
-        match self.encode(share, record) {
-            Ok(partition) => self.load.push(share, record, partition),
+        let at = match self.encode(share, record) {
+            Ok((at, partition)) => {
+                self.open[at].load.push(share, record, partition);
+                at
+            }
             Err(refusal) => {
                 let mut load = Load::default();
                 load.push(share, record, 0);
                 cut.refused.push((load, refusal));
                 return;
             }
-        }
-        if self.body.len() >= self.limits.bytes || self.load.len() >= self.limits.records {
-            cut.requests.extend(self.close());
+        };
+        let Open { body, load, .. } = &self.open[at];
+        if body.len() >= self.limits.bytes || load.len() >= self.limits.records {
+            cut.requests.push(self.close_at(at));
+        } else if self.is_crowded() {
+            let fullest = (0..self.open.len()).max_by_key(|at| self.open[*at].body.len());
+            cut.requests.extend(fullest.map(|at| self.close_at(at)));
         }
     }
 
-    /// Appends one record to the body; one that is refused leaves it as it was.
-    fn encode(&mut self, share: &Share, record: u32) -> Result<Partition, Refusal> {
-        if !self.is_begun {
-            self.is_begun = true;
-            if self.body.capacity() == 0 {
-                self.body = self.bodies.take(self.limits.bytes.min(MAX_RESERVE) + LAST_RECORD);
-            }
-            self.encoder.begin(&mut self.body);
-        }
-        let before = self.body.len();
-        let encoded = catch_unwind(AssertUnwindSafe(|| self.encoder.encode(share.get(record), &mut self.body)));
+    /// Do open bodies hold more together than two full ones?
+    fn is_crowded(&self) -> bool {
+        let held = || self.open.iter().map(|open| open.body.len()).sum::<usize>();
+        self.open.len() > 1 && (self.open.len() > MAX_OPEN || held() / 2 > self.limits.bytes)
+    }
+
+    /// Appends one record to the body of its place and tells which that is; one that is refused leaves it as it was.
+    fn encode(&mut self, share: &Share, record: u32) -> Result<(usize, Partition), Refusal> {
+        let mut touched = None;
+        let encoded = catch_unwind(AssertUnwindSafe(|| {
+            let view = share.get(record);
+            let place = self.encoder.place(view)?;
+            let at = self.body_of(place);
+            let body = &mut self.open[at].body;
+            touched = Some((at, body.len()));
+            self.encoder.encode(view, body).map(|partition| (at, partition))
+        }));
         let Ok(encoded) = encoded else {
-            self.start_over();
+            self.start_over(touched.map(|(at, _)| at));
             return Err(Refusal { code: PANIC, why: "encoding this record failed by a fault of ours".to_owned() });
         };
-        if encoded.is_err() {
-            self.body.truncate(before);
+        if let (Err(_), Some((at, before))) = (&encoded, touched) {
+            self.open[at].body.truncate(before);
+            if self.open[at].load.is_empty() {
+                let Open { body, .. } = self.open.remove(at);
+                self.bodies.give(body);
+            }
         }
         encoded
     }
 
-    /// Makes the body anew with a new encoder: what the old one knows after a panic is not to be trusted.
-    fn start_over(&mut self) {
+    /// The open body of a place, begun if there is none.
+    fn body_of(&mut self, place: Option<Place>) -> usize {
+        let is_it = |open: &Open| match (&open.place, &place) {
+            (Some(one), Some(other)) => one.is(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        if let Some(at) = self.open.iter().position(is_it) {
+            return at;
+        }
+        // Of several bodies most stay small: only the first has all its room from the beginning.
+        let room = if self.open.is_empty() { self.limits.bytes.min(MAX_RESERVE) } else { 0 };
+        let mut body = self.bodies.take(room + LAST_RECORD);
+        self.encoder.begin(&mut body);
+        self.begun += 1;
+        self.open.push(Open { number: self.begun, place, load: Load::default(), body });
+        self.open.len() - 1
+    }
+
+    /// Makes the body at `at` anew with a new encoder: what the old one knows after a panic is not to be trusted.
+    fn start_over(&mut self, at: Option<usize>) {
         self.encoder = self.sink.encoder();
-        self.body.clear();
-        self.is_begun = false;
-        let load = std::mem::take(&mut self.load);
+        let Some(at) = at else { return };
+        let Open { load, body, .. } = self.open.remove(at);
+        self.bodies.give(body);
         // They were encoded before and are below the limits: none is refused now and no request is closed.
         self.push_load(&load, &mut Cut::default());
     }
 
-    /// Closes the open body, if it has records.
+    /// Closes the oldest body, if any is open.
     pub(crate) fn close(&mut self) -> Option<Request> {
-        if self.load.is_empty() {
-            return None;
-        }
-        self.encoder.end(&mut self.body);
-        self.is_begun = false;
-        let load = std::mem::take(&mut self.load);
-        let body = std::mem::take(&mut self.body);
+        (!self.open.is_empty()).then(|| self.close_at(0))
+    }
+
+    fn close_at(&mut self, at: usize) -> Request {
+        let Open { place, load, mut body, .. } = self.open.remove(at);
+        self.encoder.end(&mut body);
         let encoded = body.len();
         let body = match self.limits.compression {
             Compression::None => self.bodies.lend(body),
@@ -137,7 +189,8 @@ impl Cutter {
                 Bytes::from(compressed)
             }
         };
-        Some(Request { load, body, encoded })
+        let identity = if self.sink.identity() == KnownBy::Request { load.identity() } else { 0 };
+        Request { load, body, encoded, place, identity }
     }
 }
 
@@ -166,10 +219,10 @@ mod tests {
         let (mut cutter, mut cut) = (cutter(8, usize::MAX), Cut::default());
         cutter.push(&share(&["abc", "def", "g"]), &mut cut);
         assert_eq!(bodies(&cut), ["[abc,def,]"]);
-        assert!(cutter.has_open());
+        assert_eq!(cutter.oldest(), Some(2));
         cut.requests.extend(cutter.close());
         assert_eq!(bodies(&cut), ["[abc,def,]", "[g,]"]);
-        assert!(!cutter.has_open() && cutter.close().is_none());
+        assert!(cutter.oldest().is_none() && cutter.close().is_none());
     }
 
     #[test]
@@ -209,5 +262,57 @@ mod tests {
         load.settle(Outcome::DeadLettered);
         cut.requests.pop().unwrap().load.settle(Outcome::Delivered);
         assert_eq!(ledger.worst(), [(0, Outcome::DeadLettered)]);
+    }
+
+    /// A cutter over a destination that takes one place in a request: the first letter of a line.
+    fn by_letter(bytes: usize) -> Cutter {
+        let limits = Limits { bytes, records: usize::MAX, compression: Compression::None };
+        let script = Script { identity: KnownBy::Request, has_places: true, ..Script::default() };
+        Cutter::new(Arc::new(script), limits, Bodies::default())
+    }
+
+    #[test]
+    fn a_body_has_records_of_one_place() {
+        let (mut cutter, mut cut) = (by_letter(7), Cut::default());
+        cutter.push(&share(&["a1", "b1", "a2", "b2", "a3"]), &mut cut);
+        assert_eq!((bodies(&cut), cutter.oldest()), (vec!["[a1,a2,]", "[b1,b2,]"], Some(3)));
+        cut.requests.extend(std::iter::from_fn(|| cutter.close()));
+        assert_eq!(bodies(&cut), ["[a1,a2,]", "[b1,b2,]", "[a3,]"]);
+        let identities: std::collections::HashSet<u128> = cut.requests.iter().map(|one| one.identity).collect();
+        assert!(identities.len() == 3 && cut.requests.iter().all(|one| one.place.is_some()));
+    }
+
+    #[test]
+    fn open_bodies_are_bounded_together() {
+        let (mut cutter, mut cut) = (by_letter(10), Cut::default());
+        cutter.push(&share(&["a234", "b23456", "c2345", "d2345"]), &mut cut);
+        assert_eq!(bodies(&cut), ["[b23456,]"], "the fullest");
+        let (mut cutter, mut cut) = (by_letter(1000), Cut::default());
+        let lines: Vec<String> = (0..=MAX_OPEN as u8).map(|at| char::from(b'0' + at).to_string()).collect();
+        cutter.push(&share(&lines.iter().map(String::as_str).collect::<Vec<_>>()), &mut cut);
+        assert_eq!((cut.requests.len(), cutter.open.len()), (1, MAX_OPEN));
+    }
+
+    #[test]
+    fn what_is_encoded_anew_keeps_its_identity_whatever_the_limits() {
+        let (mut cutter, mut cut) = (by_letter(7), Cut::default());
+        cutter.push(&share(&["a1", "b1", "a2"]), &mut cut);
+        let first = cut.requests.pop().unwrap();
+        let mut again = Cut::default();
+        let limits = Limits { bytes: 1, records: 1, compression: Compression::None }.lifted();
+        let mut anew = Cutter::new(cutter.sink.clone(), limits, Bodies::default());
+        anew.push_load(&first.load, &mut again);
+        again.requests.extend(anew.close());
+        assert_eq!((bodies(&again), again.requests[0].identity), (vec!["[a1,a2,]"], first.identity));
+        assert!(first.identity != 0 && anew.close().is_none());
+    }
+
+    #[test]
+    fn a_refused_record_opens_no_body() {
+        let (mut cutter, mut cut) = (by_letter(8), Cut::default());
+        cutter.push(&share(&["a1", "!refused", "!panic", "a2"]), &mut cut);
+        assert_eq!((bodies(&cut), cut.refused.len(), cutter.oldest()), (vec![], 2, Some(1)));
+        cut.requests.extend(std::iter::from_fn(|| cutter.close()));
+        assert_eq!(bodies(&cut).concat(), "[a1,][a2,]", "a new encoder names its places anew");
     }
 }

@@ -21,6 +21,8 @@ pub const REFUSES: &str = "it does not take these credentials";
 const MAX_ANSWER: usize = 32 << 20;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept that nothing uses.
+const KEEP_IDLE: Duration = Duration::from_secs(50);
 /// Bytes of an answer that are quoted in a message.
 const QUOTED: usize = 300;
 
@@ -52,6 +54,11 @@ pub struct Reply {
 impl Client {
     /// A client with this TLS configuration for `https`.
     pub fn new(tls: rustls::ClientConfig) -> Self {
+        Self::keeping_idle(tls, KEEP_IDLE)
+    }
+
+    /// One that lets go of a connection which nothing used for so long: sooner than its server does.
+    pub fn keeping_idle(tls: rustls::ClientConfig, idle: Duration) -> Self {
         let mut http = HttpConnector::new();
         http.set_nodelay(true);
         http.enforce_http(false);
@@ -61,10 +68,8 @@ impl Client {
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        let client = HyperClient::builder(Connections)
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(50))
-            .build(https);
+        let client =
+            HyperClient::builder(Connections).pool_timer(TokioTimer::new()).pool_idle_timeout(idle).build(https);
         Self(client)
     }
 

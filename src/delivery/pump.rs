@@ -37,8 +37,10 @@ pub(crate) struct Pump {
     queue: Arc<Queue>,
     pace: Pace,
     cutter: Option<Cutter>,
-    /// When the open body must go.
+    /// When the open bodies must go.
     due: Option<Instant>,
+    /// The oldest open body, and when it must go though others are filled and sent meanwhile.
+    oldest: Option<(u64, Instant)>,
     /// Has a body been filled since the last one that went unfilled?
     is_burst: bool,
     ready: VecDeque<Request>,
@@ -52,7 +54,8 @@ impl Pump {
         let cutter = Some(Cutter::new(courier.sink().clone(), pace.limits, courier.bodies()));
         let (under_way, held) = (JoinSet::new(), JoinSet::new());
         let ready = VecDeque::new();
-        Self { courier, queue, pace, cutter, due: None, is_burst: false, ready, under_way, held, at_work: None }
+        let (due, oldest, at_work) = (None, None, None);
+        Self { courier, queue, pace, cutter, due, oldest, is_burst: false, ready, under_way, held, at_work }
     }
 
     /// Runs until the queue is closed and empty, or until `stop`: then it takes no more. What is not settled by the
@@ -133,7 +136,7 @@ impl Pump {
     }
 
     async fn flush(&mut self) {
-        self.with_cutter(|cutter, cut| cut.requests.extend(cutter.close())).await;
+        self.with_cutter(|cutter, cut| cut.requests.extend(std::iter::from_fn(|| cutter.close()))).await;
         self.is_burst = false;
     }
 
@@ -173,7 +176,11 @@ impl Pump {
         let counted = self.due.filter(|_| requests.is_empty());
         self.is_burst |= !requests.is_empty();
         self.ready.extend(requests);
-        self.due = cutter.has_open().then(|| self.next_due(counted));
+        self.oldest = cutter.oldest().map(|number| match self.oldest {
+            Some((known, latest)) if known == number => (number, latest),
+            _ => (number, Instant::now() + self.pace.linger),
+        });
+        self.due = self.oldest.map(|(_, latest)| self.next_due(counted).min(latest));
         self.cutter = Some(cutter);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::share::Share;
-use crate::component::sink::Partition;
+use crate::component::sink::{Partition, Place};
 use crate::event::Outcome;
 
 /// One record of a request.
@@ -31,6 +31,10 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     /// Bytes before compression.
     pub(crate) encoded: usize,
+    /// Where it goes, if the encoder says so.
+    pub(crate) place: Option<Place>,
+    /// See [`Load::identity`]; zero where nobody asks for it.
+    pub(crate) identity: u128,
 }
 
 impl Load {
@@ -58,6 +62,13 @@ impl Load {
 
     pub(crate) fn share(&self, item: Item) -> &Arc<Share> {
         &self.shares[item.share as usize]
+    }
+
+    /// The identity of a request of exactly these records: the sum of their hashes. So it is the same however often
+    /// they are encoded and in whatever order; a half of a request has one of its own, and the same one each time.
+    pub(crate) fn identity(&self) -> u128 {
+        let hashes = self.items.iter().map(|item| self.share(*item).get(item.record).identity().hash());
+        hashes.fold(0, u128::wrapping_add)
     }
 
     #[cfg(test)]
@@ -115,6 +126,9 @@ impl Load {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::btree_set;
+    use proptest::prelude::*;
+
     use super::*;
     use crate::event::test_kit::{Ledger, batch};
 
@@ -184,5 +198,29 @@ mod tests {
         assert_eq!((lines(&first), ledger.worst()), (vec!["a".into()], vec![]));
         first.settle(Outcome::DeadLettered);
         assert_eq!(ledger.worst(), [(0, Outcome::DeadLettered)]);
+    }
+
+    /// The records of these places, out of thirty-two.
+    fn chosen(places: impl IntoIterator<Item = u32>) -> Load {
+        let share = Share::new(batch(&Arc::new(Ledger::default()), &["x"; 32]));
+        let mut load = Load::default();
+        places.into_iter().for_each(|record| load.push(&share, record, 0));
+        load
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_records_have_one_identity_and_others_another(
+            one in btree_set(0..32_u32, 1..32),
+            other in btree_set(0..32_u32, 1..32),
+        ) {
+            let identity = chosen(one.clone()).identity();
+            prop_assert_eq!(identity, chosen(one.iter().rev().copied()).identity(), "in any order");
+            prop_assert_eq!(identity, chosen(one.clone()).detach().identity(), "out of any batch");
+            prop_assert_eq!(identity == chosen(other.clone()).identity(), one == other);
+            let (first, rest) = chosen(one.clone()).split_at(one.len() / 2);
+            prop_assert_eq!(identity, first.identity().wrapping_add(rest.identity()), "halves make up the whole");
+            prop_assert_eq!(first.identity() == identity, first.len() == one.len());
+        }
     }
 }

@@ -6,8 +6,8 @@ use super::identity::Identity;
 use super::json;
 use super::origin::Origin;
 use super::path::Path;
-use super::record::{Form, Record, flag};
-use super::tables::{Tables, range};
+use super::record::{Form, NONE, Record, flag};
+use super::tables::{Tables, Target, range};
 use super::time;
 
 /// A record as it stands: its bytes, with the overlay and its origin's members.
@@ -35,6 +35,11 @@ impl<'a> View<'a> {
     pub fn untouched_line(self) -> Option<&'a [u8]> {
         let is_message = self.is_text() && self.tables.edit_of(self.record, 0).is_none();
         (is_message && self.shared(TEXT_KEYS[0]).is_none()).then(|| self.text())
+    }
+
+    /// The bytes of an object, if all that the record itself brings still reads as them.
+    pub fn untouched_json(self) -> Option<&'a [u8]> {
+        (self.record.form == Form::Json && self.record.edits == NONE).then(|| self.text())
     }
 
     /// The bytes it came as.
@@ -152,6 +157,18 @@ impl<'a> View<'a> {
     /// The origin's member `key`, if this record still shows it.
     pub(crate) fn shared(self, key: &[u8]) -> Option<&'a [u8]> {
         if self.record.has(flag::ORIGIN_HIDDEN) { None } else { self.origin().member(key) }
+    }
+
+    /// Are all its keys fine, decoded? Those of members that edits removed count too; a record that has a key twice or
+    /// with escapes is never fine. Looks at the index alone.
+    pub fn all_keys(self, mut is_fine: impl FnMut(&[u8]) -> bool) -> bool {
+        !self.record.has(flag::ODD_KEYS)
+            && (0..self.own_count()).all(|number| is_fine(self.own_key(number)))
+            && self.tables.edits(self.record).all(|edit| match edit.target {
+                Target::New(key) => is_fine(self.tables.span(key)),
+                Target::Own(_) => true,
+            })
+            && self.shown_shared().all(|member| is_fine(member.key.as_bytes()))
     }
 
     /// JSON text of what stands at `path`; metadata paths read the origin's metadata.

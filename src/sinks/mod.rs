@@ -1,6 +1,7 @@
 //! The shelf of sinks: one row each.
 
 mod blackhole;
+mod clickhouse;
 mod console;
 mod elasticsearch;
 mod file;
@@ -12,6 +13,7 @@ use crate::delivery::Drain;
 /// Every kind of sink.
 pub const ROWS: &[Row<Box<dyn Drain>>] = &[
     Row::of::<blackhole::BlackholeSettings>(),
+    Row::of::<clickhouse::ClickhouseSettings>(),
     Row::of::<console::ConsoleSettings>(),
     Row::of::<elasticsearch::ElasticsearchSettings>(),
     Row::of::<file::FileSettings>(),

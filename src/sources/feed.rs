@@ -14,6 +14,7 @@ use crate::codecs::{Decoder, Piece};
 use crate::component::clock;
 use crate::component::meters::Meters;
 use crate::component::outlet::{Held, Lane, Offer, Outlet};
+use crate::component::pause::Pause;
 use crate::component::row::Context;
 use crate::component::signal::Stop;
 use crate::event::{Batch, Budget, Origin, Outcome, Permit, Receipt, Resolution, Resolve};
@@ -27,6 +28,7 @@ pub(super) struct Feed {
     origin: Arc<Origin>,
     meters: Meters,
     budget: Budget,
+    pause: Pause,
     lane: Box<dyn Lane>,
     stop: Stop,
     waker: Waker,
@@ -80,6 +82,7 @@ impl Feed {
             origin: Arc::new(stream.origin),
             meters: context.meters.clone(),
             budget: context.budget.clone(),
+            pause: context.pause.clone(),
             lane: outlet.lane(),
             stop,
             sheet: Arc::new(Sheet { resolved: Mutex::default(), waker: waker.clone() }),
@@ -90,14 +93,15 @@ impl Feed {
         }
     }
 
-    /// Memory for a block, as soon as there is some.
+    /// Memory for a block, as soon as there is some and the source is not paused.
     pub(super) fn room(&mut self, bytes: usize) -> Result<Permit, Stopped> {
         loop {
             self.attend();
             if self.stop.is_requested() {
                 return Err(Stopped);
             }
-            match self.budget.take(bytes, &self.waker) {
+            let permit = if self.pause.holds(&self.waker) { None } else { self.budget.take(bytes, &self.waker) };
+            match permit {
                 Some(permit) => return Ok(permit),
                 None => std::thread::park(),
             }

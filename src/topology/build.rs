@@ -5,9 +5,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::compile::BuiltStep;
+use super::pauses::Pauses;
 use super::tap::Taps;
 use crate::component::files::{Files, Input, Named};
+use crate::component::inspect::Inspect;
 use crate::component::meters::{Families, Label};
+use crate::component::pause::Pause;
 use crate::component::row::{Context, Row};
 use crate::component::source::Source;
 use crate::config::{Component, Kind};
@@ -37,11 +40,18 @@ pub(super) struct Ground {
     pub(super) data_dir: Arc<Path>,
     pub(super) taps: Taps,
     pub(super) tables: Tables,
+    pub(super) pauses: Pauses,
 }
 
 impl Ground {
     pub(super) fn source(&self, component: &Component, files: &Files) -> Result<Box<dyn Source>, BuildError> {
         self.build((component, files), sources::ROWS)
+    }
+
+    /// What a source of this kind lets people see without running.
+    pub(super) fn inspect(&self, component: &Component) -> Option<Arc<dyn Inspect>> {
+        let row = named(sources::ROWS, &component.type_name)?;
+        (row.inspect)(&component.section.settings, &self.context(component))
     }
 
     pub(super) fn sink(&self, component: &Component, files: &Files) -> Result<Box<dyn Drain>, BuildError> {
@@ -72,9 +82,11 @@ impl Ground {
 
     pub(super) fn context(&self, component: &Component) -> Context {
         let label = Label { id: component.id.clone(), kind: component.kind.noun(), type_name: type_name(component) };
+        let meters = self.families.meters(&label);
         Context {
             id: component.id.clone(),
-            meters: self.families.meters(&label),
+            pause: if component.kind == Kind::Source { self.pauses.of(&meters) } else { Pause::default() },
+            meters,
             budget: self.budget.clone(),
             state_dir: self.data_dir.join(component.kind.section()).join(&component.id),
             files: Files::default(),

@@ -9,9 +9,11 @@ mod compile;
 mod door;
 mod entry;
 mod guard;
+mod inspect;
 mod keeper;
 mod keepers;
 mod leftover;
+mod pauses;
 mod probe;
 mod retired;
 mod revive;
@@ -19,6 +21,7 @@ mod roster;
 mod running;
 mod running_sink;
 mod running_source;
+mod sight;
 mod suspect;
 mod tables;
 mod tap;
@@ -38,9 +41,11 @@ pub use build::BuildError;
 #[cfg(test)]
 pub(crate) use build::fault;
 pub use changes::{Change, What};
+pub use inspect::{Inspected, inspect};
 pub use leftover::Leftover;
+pub use pauses::Pauses;
 pub use probe::{Probed, probe};
-pub use roster::{Member, Roster};
+pub use roster::{Member, Roster, Standing};
 pub use running::{Guest, Topology};
 pub use tap::{Shown, Side, Tapped, Taps, Wanted};
 pub use trial::{Emitted, Trial};
@@ -95,6 +100,7 @@ impl Topology {
                 data_dir: data_dir.path.clone(),
                 taps: Taps::default(),
                 tables: Tables::default(),
+                pauses: Pauses::open(&data_dir.path),
             },
             dead_letters,
         )

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::build::Ground;
+use super::pauses::Pauses;
 use super::tap::Taps;
 use crate::component::meters::Families;
 use crate::config::Plan;
@@ -31,7 +32,14 @@ pub struct Probed {
 /// Asks all destinations at once. A sink that has nobody to ask is not among the answers.
 pub async fn probe(plan: &Plan) -> Vec<Probed> {
     let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
-    let ground = Ground { families, budget, data_dir: Path::new("").into(), taps, tables: Tables::default() };
+    let ground = Ground {
+        families,
+        budget,
+        data_dir: Path::new("").into(),
+        taps,
+        tables: Tables::default(),
+        pauses: Pauses::default(),
+    };
     let mut asked = JoinSet::new();
     let mut answers = Vec::new();
     for component in &plan.sinks {

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::running_source::RunningSource;
+use super::sight::Sight;
 use crate::component::health::{Health, State};
+use crate::component::inspect::Inspect;
+use crate::component::pause::{Pause, Paused};
 use crate::config::{Component, Kind};
 
 /// The components that run; a clone tells of the same. A reload replaces the list as a whole.
@@ -22,13 +26,67 @@ pub struct Member {
     pub type_name: String,
     /// How it is.
     pub health: Health,
+    /// Whose records it takes.
+    pub inputs: Vec<String>,
+    /// Whether it is paused, if it is a source.
+    pub pause: Pause,
+    pub(super) sight: Sight,
+}
+
+/// How a component is, as people are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// `starting`, `running`, `paused` or `degraded`.
+    pub state: &'static str,
+    /// Why it is paused or degraded.
+    pub why: Option<String>,
+    /// Since when, in nanoseconds since the Unix epoch.
+    pub since: i64,
 }
 
 impl Member {
     pub(super) fn of(made_of: &Component, health: &Health) -> Self {
         let Component { id, kind, type_name, .. } = made_of;
-        Self { id: id.clone(), kind: *kind, type_name: type_name.clone(), health: health.clone() }
+        Self {
+            id: id.clone(),
+            kind: *kind,
+            type_name: type_name.clone(),
+            health: health.clone(),
+            inputs: made_of.inputs.iter().map(|input| input.component.clone()).collect(),
+            pause: Pause::default(),
+            sight: Sight::default(),
+        }
     }
+
+    pub(super) fn of_source(source: &RunningSource) -> Self {
+        let member = Self::of(&source.made_of.component, &source.health);
+        Self { pause: source.pause.clone(), sight: source.sight.clone(), ..member }
+    }
+
+    /// What it lets people see, if it follows files.
+    pub fn inspect(&self) -> Option<Arc<dyn Inspect>> {
+        self.sight.get()
+    }
+
+    /// How it is. Trouble is told before a pause.
+    pub fn standing(&self) -> Standing {
+        let since = self.health.since();
+        match (self.health.state(), self.pause.state()) {
+            (State::Degraded { why, .. }, _) => Standing { state: "degraded", why: Some(why), since },
+            (_, Some(paused)) => {
+                let why = Some(format!("{}; `levada resume {}` ends that", by(&paused), self.id));
+                Standing { state: "paused", why, since: paused.since }
+            }
+            (State::Starting, None) => Standing { state: "starting", why: None, since },
+            (State::Running, None) => Standing { state: "running", why: None, since },
+        }
+    }
+}
+
+/// Who paused a source.
+fn by(paused: &Paused) -> String {
+    let pid = paused.pid.map_or_else(String::new, |pid| format!(", process {pid}"));
+    paused.uid.map_or_else(|| "by a person".to_owned(), |uid| format!("by user {uid}{pid}"))
 }
 
 impl Roster {

@@ -19,6 +19,7 @@ use super::entry::{self, Buffers, Entry};
 use super::guard::Guards;
 use super::keepers::{self, Around, Keepers};
 use super::leftover::Leftover;
+use super::pauses::Pauses;
 use super::retired::{HAND_OVER, Retired};
 use super::roster::{Member, Roster};
 use super::running_sink::{self, ClosedSink, RunningSink};
@@ -113,6 +114,11 @@ impl Topology {
         self.ground.taps.clone()
     }
 
+    /// Which sources are paused.
+    pub fn pauses(&self) -> Pauses {
+        self.ground.pauses.clone()
+    }
+
     /// Who runs, and how each is.
     pub fn roster(&self) -> Roster {
         self.roster.clone()
@@ -184,7 +190,7 @@ impl Topology {
     }
 
     fn members(&self) -> Vec<Member> {
-        let sources = self.sources.values().map(|source| Member::of(&source.made_of.component, &source.health));
+        let sources = self.sources.values().map(Member::of_source);
         let steps = self.steps.values().map(|step| Member::of(&step.made_of.component, &running()));
         let sinks = self.sinks.values().map(|sink| Member::of(&sink.made_of.component, &sink.health));
         sources.chain(steps).chain(self.keepers.members()).chain(sinks).collect()
@@ -295,7 +301,8 @@ impl Topology {
         let mut before = std::mem::take(&mut self.sources);
         for (made_of, source) in sources {
             let id = made_of.component.id.clone();
-            let meters = self.ground.context(&made_of.component).meters;
+            let context = self.ground.context(&made_of.component);
+            let (meters, pause) = (context.meters, context.pause);
             let chain = Arc::new(compiler.chain(&id, meters));
             let running = match (before.remove(&id), source) {
                 (Some(running), None) => {
@@ -305,7 +312,7 @@ impl Topology {
                 (old, Some(source)) => {
                     let old = old.map(RunningSource::hand_over).or_else(|| self.retired.take_source(&id));
                     let files = plan.files.clone();
-                    NewSource { made_of, chain, source, files }.start(old, (&self.ground, &self.alive))
+                    NewSource { made_of, chain, pause, source, files }.start(old, (&self.ground, &self.alive))
                 }
                 (None, None) => continue,
             };

@@ -12,8 +12,10 @@ use super::build::{Ground, Made};
 use super::chain::{Chain, ChainOutlet};
 use super::retired::HAND_OVER;
 use super::revive::Ward;
+use super::sight::Sight;
 use crate::component::health::Health;
 use crate::component::outlet::Outlet;
+use crate::component::pause::Pause;
 use crate::component::signal::Stop;
 use crate::component::source::{Running, Source};
 use crate::config::Files;
@@ -22,6 +24,8 @@ use crate::config::Files;
 pub(super) struct RunningSource {
     pub(super) made_of: Made,
     pub(super) health: Health,
+    pub(super) pause: Pause,
+    pub(super) sight: Sight,
     pub(super) chain: Arc<ArcSwap<Chain>>,
     pub(super) stop: Stop,
     pub(super) task: JoinHandle<()>,
@@ -31,6 +35,7 @@ pub(super) struct RunningSource {
 pub(super) struct NewSource {
     pub(super) made_of: Made,
     pub(super) chain: Arc<Chain>,
+    pub(super) pause: Pause,
     pub(super) source: Box<dyn Source>,
     /// For another one, after a panic.
     pub(super) files: Files,
@@ -39,7 +44,8 @@ pub(super) struct NewSource {
 impl NewSource {
     /// Starts it after the end of `old`.
     pub(super) fn start(self, old: Option<JoinHandle<()>>, (ground, alive): (&Ground, &Alive)) -> RunningSource {
-        let Self { made_of, chain, source, files } = self;
+        let Self { made_of, chain, pause, source, files } = self;
+        let sight = Sight::default();
         let chain = Arc::new(ArcSwap::new(chain));
         let outlet: Arc<dyn Outlet> = Arc::new(ChainOutlet::of_source(chain.clone(), alive.reader()));
         let (stop, health) = (Stop::default(), Health::default());
@@ -47,7 +53,9 @@ impl NewSource {
         let (pulse, span) = (alive.begin(&made_of.component.id, &stop), meters.label().span());
         let life = {
             let (id, stop, health) = (made_of.component.id.clone(), stop.clone(), health.clone());
+            let sight = sight.clone();
             move |source: Box<dyn Source>| -> Running {
+                sight.shows(&*source);
                 let (id, stop, health, outlet) = (id.clone(), stop.clone(), health.clone(), outlet.clone());
                 Box::pin(async move {
                     health.succeeded(&id);
@@ -67,7 +75,7 @@ impl NewSource {
             }
             ward.live(first).await;
         };
-        RunningSource { made_of, health, chain, stop, task: tokio::spawn(task.instrument(span)) }
+        RunningSource { made_of, health, pause, sight, chain, stop, task: tokio::spawn(task.instrument(span)) }
     }
 }
 

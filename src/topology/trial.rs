@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::build::{BuildError, Ground};
 use super::compile::BuiltStep;
+use super::pauses::Pauses;
 use super::tables::Shelf;
 use super::tap::Taps;
 use crate::component::meters::Families;
@@ -59,7 +60,8 @@ impl<'p> Trial<'p> {
     pub fn new(plan: &'p Plan) -> Result<Self, BuildError> {
         let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
         let tables = Shelf::default().build(plan, &families)?.tables();
-        let ground = Ground { families, budget, data_dir: Path::new("").into(), taps, tables };
+        let ground =
+            Ground { families, budget, data_dir: Path::new("").into(), taps, tables, pauses: Pauses::default() };
         let build = |component: &'p Component| {
             if !Ground::is_stateful(component) {
                 return Ok((component, Step::Plain(ground.transform(component, &plan.files)?)));

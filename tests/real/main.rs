@@ -1,12 +1,13 @@
 //! The agent as users run it, against real servers: what arrived there is read back through their own interface.
 //!
 //! Runs where `LEVADA_REAL` is set; a server that cannot be installed or started then fails the tests. Needs Maven,
-//! a JDK of version 17, `curl`, `openssl`, `conmon`, `runc`, `busybox-static` and `logrotate`. Servers are installed once, into the folder `LEVADA_SERVERS`.
+//! a JDK of version 17, Python 3 with `pip`, `curl`, `openssl`, `conmon`, `runc`, `busybox-static` and `logrotate`. Servers are installed once, into the folder `LEVADA_SERVERS`.
 #![allow(clippy::unwrap_used, reason = "in a test that is how things fail")]
 #![allow(clippy::unnecessary_debug_formatting, reason = "quotes and escapes are what TOML needs")]
 
 mod agent;
 mod answers;
+mod clickhouse;
 mod credentials;
 mod delivery;
 mod lines;

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     ElasticsearchTls,
     /// OpenSearch 2, open to all.
     OpenSearch,
+    /// The engine of ClickHouse 26 behind its HTTP interface, open to all unless a setting says `--password=...`.
+    ClickHouse,
 }
 
 /// One that all tests may use which do not disturb it.
@@ -27,7 +29,9 @@ pub(crate) fn shared(kind: Kind) -> &'static Server {
     static BASIC: LazyLock<Server> = LazyLock::new(|| Server::start(Kind::ElasticsearchBasic, &[]));
     static TLS: LazyLock<Server> = LazyLock::new(|| Server::start(Kind::ElasticsearchTls, &[]));
     static OPEN: LazyLock<Server> = LazyLock::new(|| Server::start(Kind::OpenSearch, &[]));
+    static CLICKHOUSE: LazyLock<Server> = LazyLock::new(|| Server::start(Kind::ClickHouse, &[]));
     match kind {
+        Kind::ClickHouse => &CLICKHOUSE,
         Kind::ElasticsearchBasic => &BASIC,
         Kind::ElasticsearchTls => &TLS,
         Kind::OpenSearch => &OPEN,
@@ -85,7 +89,7 @@ impl Server {
 
     /// Does it let everyone in?
     pub(crate) fn is_open(&self) -> bool {
-        self.kind == Kind::OpenSearch
+        matches!(self.kind, Kind::OpenSearch | Kind::ClickHouse)
     }
 
     /// Ends it with SIGKILL.
@@ -104,7 +108,7 @@ impl Server {
         command.envs(self.kind.secure().map(|value| ("ES_SECURE", value)));
         command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
         *self.leash.lock().unwrap() = Some(command.spawn().unwrap());
-        let is_ready = || self.store().get("/_cluster/health").status == 200;
+        let is_ready = || self.store().get(self.kind.ready()).status == 200;
         wait_for("the server to answer", || is_ready().then_some(()), || fs::read_to_string(self.log()).unwrap());
     }
 
@@ -118,6 +122,7 @@ impl Kind {
         match self {
             Self::ElasticsearchBasic | Self::ElasticsearchTls => "elasticsearch",
             Self::OpenSearch => "opensearch",
+            Self::ClickHouse => "clickhouse",
         }
     }
 
@@ -125,6 +130,15 @@ impl Kind {
         match self {
             Self::ElasticsearchBasic | Self::ElasticsearchTls => "es.sh",
             Self::OpenSearch => "os.sh",
+            Self::ClickHouse => "ch.sh",
+        }
+    }
+
+    /// What answers 200 when it is ready.
+    fn ready(self) -> &'static str {
+        match self {
+            Self::ElasticsearchBasic | Self::ElasticsearchTls | Self::OpenSearch => "/_cluster/health",
+            Self::ClickHouse => "/ping",
         }
     }
 
@@ -132,7 +146,7 @@ impl Kind {
         match self {
             Self::ElasticsearchBasic => Some("basic"),
             Self::ElasticsearchTls => Some("tls"),
-            Self::OpenSearch => None,
+            Self::OpenSearch | Self::ClickHouse => None,
         }
     }
 }

@@ -201,7 +201,17 @@ impl Maker {
                 &["postgres://#@db.internal:5432/x", "https://#@example.com/a?b=1", "amqp://#@queue/"]
             }
             Kind::QuerySecret => &["GET /cb?token=#&x=1", "/x?a=1&sig=#", "https://h.example/?api_key=#"],
-            Kind::KeyValue => &["password=#", "api_key: #", "{\"secret\":\"#\"}", "DB_PASSWORD=#", "пароль: #"],
+            Kind::KeyValue => &[
+                "password=#",
+                "api_key: #",
+                "{\"secret\":\"#\"}",
+                "DB_PASSWORD=#",
+                "пароль: #",
+                "PGPASSWORD=# psql",
+                "deploy --password # --yes",
+                "Authorization: Token #",
+                "dbPassword=#",
+            ],
             Kind::CloudKey => &["#", "key #", "(#)", "uses #,"],
             _ => &["#", "<#>", "(#)", "#,", "is #;"],
         };
@@ -231,9 +241,17 @@ impl Maker {
             Kind::BasicAuth => ["basic plan", "Basic authentication", "basic sanity"][self.below(3)].to_owned(),
             Kind::UrlCredentials => ["ssh://git@host/x", "https://h.example:8080/a@b:c"][self.below(2)].to_owned(),
             Kind::QuerySecret => format!("GET /x?page={}&sort=name", self.below(99)),
-            Kind::KeyValue => {
-                ["key=value", "tokens=17", "token: refused", "a secret: none", "pin code"][self.below(5)].to_owned()
-            }
+            Kind::KeyValue => [
+                "key=value",
+                "tokens=17",
+                "token: refused",
+                "a secret: none",
+                "pin code",
+                "the --password flag is missing",
+                "Authorization: Token expired",
+                "--verbose --retries 5",
+            ][self.below(8)]
+            .to_owned(),
             Kind::CloudKey => {
                 let key = self.key();
                 key[..key.len() / 2].trim_end_matches(['-', '_', '.']).chars().take(14).collect()

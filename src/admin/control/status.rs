@@ -7,7 +7,7 @@ use prometheus::proto::{Metric, MetricFamily};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::door::Shown;
-use crate::component::health::State;
+use crate::topology::Standing;
 
 /// The agent, as it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,9 +35,9 @@ pub struct StatusOf {
     /// Its type.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// `starting`, `running` or `degraded`.
+    /// `starting`, `running`, `paused` or `degraded`.
     pub state: String,
-    /// Why it is degraded.
+    /// Why it is paused or degraded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// Records it took in.
@@ -67,11 +67,7 @@ pub(super) fn status(shown: &Shown) -> Status {
     let mut components: Vec<StatusOf> = members
         .iter()
         .map(|member| {
-            let (state, why) = match member.health.state() {
-                State::Starting => ("starting", None),
-                State::Running => ("running", None),
-                State::Degraded { why, .. } => ("degraded", Some(why)),
-            };
+            let Standing { state, why, .. } = member.standing();
             let (id, kind, type_name) = (member.id.clone(), member.kind.noun().to_owned(), member.type_name.clone());
             StatusOf { id, kind, type_name, state: state.to_owned(), why, ..StatusOf::default() }
         })

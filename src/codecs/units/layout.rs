@@ -62,9 +62,15 @@ impl Layout {
         Self { charset, delimiter: delimiter.into(), splits: charset.splits(delimiter), ..self }
     }
 
-    /// The fewest bytes that a read has to have, so that a delimiter fits into it.
-    pub fn least_read(&self) -> usize {
-        self.delimiter.len() * 4
+    /// Where the line begins that goes on where `bytes` end: behind the last delimiter, if there is one. At the end of `bytes`
+    /// where a line ends there.
+    pub fn last_begin(&self, bytes: &[u8]) -> Option<usize> {
+        let delimiter = self.split(self.charset);
+        let mut begin = None;
+        while let Some(at) = delimiter.find(&bytes[begin.unwrap_or(0)..]) {
+            begin = Some(begin.unwrap_or(0) + at + delimiter.len());
+        }
+        begin
     }
 
     /// Does a file that is rotated end within a line, which the next one goes on with?

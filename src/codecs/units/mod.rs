@@ -6,7 +6,7 @@
 //! does no I/O and reads no clock. A unit that lies in one piece of the block stays there; what is joined is copied once more into bytes of
 //! its own. What is held is bounded for each stream by `max_line_bytes` and the caps of `multiline`.
 //!
-//! Reading order: [`Layout`], `split` and `charset` (lines), `assembler` (the way of a line), `chain`, `group` (what is held),
+//! Reading order: [`Layout`], `split` and `charset` (lines), `assembler`, `way` (of a line), `chain`, `group`, `long` (what is held),
 //! `fill` (records).
 
 mod assembler;
@@ -19,6 +19,7 @@ mod long;
 mod split;
 #[cfg(test)]
 mod tests;
+mod way;
 
 pub use assembler::{Assembler, Estate, Input, Now, Rest, Resume, Taken};
 pub use charset::{Charset, charset};

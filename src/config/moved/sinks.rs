@@ -4,7 +4,7 @@ use super::{Moved, Of, rows};
 use crate::config::Kind;
 
 pub(super) fn rows() -> impl Iterator<Item = &'static Moved> {
-    [ELASTICSEARCH, HTTP, FILE, BLACKHOLE, LINES, ENCODING, REQUEST, TLS, ALL].into_iter().flatten()
+    [ELASTICSEARCH, CLICKHOUSE, HTTP, FILE, BLACKHOLE, LINES, ENCODING, REQUEST, TLS, ALL].into_iter().flatten()
 }
 
 const ELASTICSEARCH: &[Moved] = rows! { Of::Types(Kind::Sink, &["elasticsearch"]);
@@ -34,6 +34,20 @@ const ELASTICSEARCH: &[Moved] = rows! { Of::Types(Kind::Sink, &["elasticsearch"]
     Otherwise "dangerously_allow_unconfined_template_resolution" ["true"]
         "list what records may choose in `bulk.allow` or `data_stream.allow`"
     Otherwise "compression" ["snappy", "zlib"] "`gzip`"
+};
+
+const CLICKHOUSE: &[Moved] = rows! { Of::Types(Kind::Sink, &["clickhouse"]);
+    Otherwise "host" "`endpoint`"
+    Otherwise "format" ["arrow_stream"] "`json_each_row`, `json_as_object` or `json_as_string`: rows are JSON"
+    Otherwise "batch_encoding" "`format`: `json_each_row`, `json_as_object` or `json_as_string`: rows are JSON"
+    Kept "query_settings.async_insert_settings.wait_for_processing" ["true"]
+        "rows count as delivered when the server has stored them"
+    Otherwise "query_settings.async_insert_settings.wait_for_processing" ["false"]
+        "leave it out: rows count as delivered when the server has stored them, so the end of an insert is waited for"
+    Otherwise "auth.strategy" ["aws", "custom"] "`basic`, `bearer`, or a header of your own in `request.headers`"
+    Kept "dangerously_allow_unconfined_template_resolution" ["false"] "records choose only behind a literal beginning"
+    Otherwise "dangerously_allow_unconfined_template_resolution" ["true"] "list what records may choose in `allow`"
+    Otherwise "compression" ["snappy", "zlib"] "`gzip` or `zstd`"
 };
 
 const HTTP: &[Moved] = rows! { Of::Types(Kind::Sink, &["http"]);
@@ -89,7 +103,7 @@ const ENCODING: &[Moved] = rows! { Of::Types(Kind::Sink, &["console", "file", "h
     Needless "encoding.metric_tag_values" "records are logs"
 };
 
-const REQUEST: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch"]);
+const REQUEST: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch", "clickhouse"]);
     Otherwise "request.concurrency" ["adaptive"] "a number of requests under way at once; 4 without it"
     Needless "request.adaptive_concurrency" "`request.concurrency` says how many requests are under way at once"
     Otherwise "request.rate_limit_num"
@@ -101,7 +115,7 @@ const REQUEST: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch
         "a pause is a random part of what it may be, so that many agents do not come back at once"
 };
 
-const TLS: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch"]);
+const TLS: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch", "clickhouse"]);
     Needless "tls.alpn_protocols" "requests are HTTP/1.1, which every server of this kind takes"
     Otherwise "tls.key_pass" "keep the key without a passphrase, in a file that only the agent may read: `openssl pkey`"
     Otherwise "tls.server_name" "the name that the certificate holds, written in the address"

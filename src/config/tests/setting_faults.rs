@@ -48,7 +48,7 @@ buffer = { max_events = 500 }
     4 | fingerprint.strategy = 'checksum'
       | ^^^^^^^^^^^ left out
       |
-      = help: a file is known by its device, its inode and its first bytes together, also one shorter than a line
+      = help: a file is known by its first bytes, those before its position and its inode together: also one shorter than a line, and all that begin alike
 
     error[E040]: `snappy` for `compression` in sink `out` is a value of Vector that is written otherwise here
       --> levada.toml:10:15
@@ -59,10 +59,10 @@ buffer = { max_events = 500 }
        = help: instead: `gzip`
 
     error[E040]: `buffer.max_events` in sink `out` is a setting of Vector that is written otherwise here
-      --> levada.toml:11:29
+      --> levada.toml:11:12
        |
     11 | buffer = { max_events = 500 }
-       |                             ^^^^^^^^^^ not known under this name
+       |            ^^^^^^^^^^ not known under this name
        |
        = help: instead: `buffer.max_size`: queues are bounded in bytes, such as `"4MiB"` (the default)
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::kit::{Act, LIMITS, Script, Stage, held, hold, retry};
 use crate::component::health::State;
 use crate::component::reason::Reason;
-use crate::component::sink::{Answer, Verdict};
+use crate::component::sink::{Answer, KnownBy, Verdict};
 use crate::delivery::cutter::Limits;
 use crate::delivery::sorted::Told;
 use crate::event::Outcome;
@@ -207,4 +207,37 @@ async fn an_abort_in_the_middle_is_a_failure_however_much_is_stored() {
     assert!(tokio::time::timeout(SECOND * 100, courier.deliver(request)).await.is_err());
     let resolution = ledger.resolution(0).unwrap();
     assert_eq!((resolution.worst, resolution.delivered), (Outcome::Failed, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_keeps_the_identity_and_each_half_has_its_own() {
+    let answers = [retry(None), Answer::Split, retry(None), Answer::Delivered, Answer::Delivered];
+    let stage = Stage::new(Script { identity: KnownBy::Request, ..Script::answers(answers) });
+    let (ledger, _) = deliver(&stage, &["a", "b", "c"]).await;
+    assert_eq!(stage.script.bodies(), ["[a,b,c,]", "[a,b,c,]", "[a,]", "[a,]", "[b,c,]"]);
+    let ids = stage.script.identities.lock().unwrap().clone();
+    assert_eq!((ids[0], ids[2]), (ids[1], ids[3]));
+    assert!(ids[0] != ids[2] && ids[2] != ids[4] && ids[4] != 0);
+    assert_eq!(ledger.worst(), [(0, Outcome::Delivered)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_knows_requests_gets_what_was_held_as_it_was() {
+    let hold_all = || Answer::Partial(vec![held(0), held(1), held(2)]);
+    let stage = Stage::new(Script { identity: KnownBy::Request, ..Script::answers([hold_all(), hold_all()]) });
+    let (ledger, mut told) = deliver(&stage, &["a", "b", "c"]).await;
+    stage.courier(Limits { records: 2, ..LIMITS }).hold(told.pop().unwrap()).await;
+    assert_eq!(stage.script.bodies(), ["[a,b,c,]"; 3]);
+    let ids = stage.script.identities.lock().unwrap().clone();
+    assert!(ids[0] != 0 && ids.iter().all(|id| *id == ids[0]));
+    assert_eq!(ledger.worst(), [(0, Outcome::Delivered)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_encoded_with_old_knowledge_is_encoded_anew() {
+    let stage = Stage::new(Script { identity: KnownBy::Request, ..Script::answers([Answer::Anew]) });
+    let (ledger, _) = deliver(&stage, &["a", "b"]).await;
+    assert_eq!(stage.script.bodies(), ["[a,b,]"; 2]);
+    assert_eq!((stage.script.pauses(), stage.bench.meters.sent_events()), (vec![Duration::ZERO], 2));
+    assert_eq!(ledger.worst(), [(0, Outcome::Delivered)]);
 }

@@ -1,6 +1,6 @@
 //! A destination that answers as it was told, and a bench to deliver to it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::buffer::{Queue, WhenFull};
 use crate::codecs::Compression;
 use crate::component::health::Health;
-use crate::component::sink::{Answer, Encoder, Partition, Payload, Refusal, Sending, Sink, Verdict};
+use crate::component::sink::{Answer, Encoder, KnownBy, Partition, Payload, Place, Refusal, Sending, Sink, Verdict};
 use crate::component::test_kit::meters;
 use crate::delivery::backoff::Backoff;
 use crate::delivery::body::Bodies;
@@ -36,6 +36,11 @@ pub(crate) struct Script {
     /// What came, and when.
     pub(crate) seen: Mutex<Vec<(Instant, String)>>,
     pub(crate) is_ordered: bool,
+    pub(crate) identity: KnownBy,
+    /// Does each first letter of a line name a place?
+    pub(crate) has_places: bool,
+    /// The identities that came.
+    pub(crate) identities: Mutex<Vec<u128>>,
 }
 
 impl Script {
@@ -61,12 +66,17 @@ impl Script {
 
 impl Sink for Script {
     fn encoder(&self) -> Box<dyn Encoder> {
-        Box::new(Brackets)
+        Box::new(Brackets(self.has_places.then(HashMap::new)))
+    }
+
+    fn identity(&self) -> KnownBy {
+        self.identity
     }
 
     fn send(&self, request: Payload) -> Sending<'_> {
         let body = String::from_utf8(request.body.to_vec()).unwrap();
         self.seen.lock().unwrap().push((Instant::now(), body));
+        self.identities.lock().unwrap().push(request.identity);
         let act = self.acts.lock().unwrap().pop_front();
         Box::pin(async move {
             match act {
@@ -83,10 +93,15 @@ impl Sink for Script {
     }
 }
 
-/// Writes `[a,b,]`.
-struct Brackets;
+/// Writes `[a,b,]`; knows the places it named.
+struct Brackets(Option<HashMap<u8, Place>>);
 
 impl Encoder for Brackets {
+    fn place(&mut self, record: View<'_>) -> Result<Option<Place>, Refusal> {
+        let letter = record.text().first().copied().unwrap_or_default();
+        Ok(self.0.as_mut().map(|places| places.entry(letter).or_insert_with(|| Place::new(letter)).clone()))
+    }
+
     fn begin(&mut self, body: &mut Vec<u8>) {
         body.push(b'[');
     }

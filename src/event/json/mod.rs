@@ -32,6 +32,7 @@ mod text;
 mod walk;
 
 pub(crate) use cursor::{Entry, elements, members, string_end, value_end};
+pub(crate) use scan::{Lanes, Work, run};
 
 pub use check::{MAX_DEPTH, check};
 pub use fault::{Fault, FaultKind};

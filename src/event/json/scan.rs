@@ -1,6 +1,6 @@
 //! Finds the few bytes that matter in many that do not, sixteen at a time: this is where the check of a record spends its time.
 //!
-//! On `x86_64` with SSE2, which every such processor has, so there is nothing to detect; elsewhere with eight bytes in a machine word. No load
+//! On `x86_64` with SSE2, which every such processor has, so there is nothing to detect (but for [`run`]); elsewhere with eight bytes in a machine word. No load
 //! ever reaches beyond the text: its last bytes are loaded once more, together with those before them, and shifted into place.
 #![allow(unsafe_code)]
 #![allow(
@@ -8,6 +8,15 @@
     reason = "the hot loop is one function on purpose: a few per cent faster than leaving it to the compiler, and no caller can change that"
 )]
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(any(test, not(target_arch = "x86_64")))]
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::run;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use portable::run;
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) use portable::{Seen, marks, nondigits, special};
 #[cfg(target_arch = "x86_64")]
@@ -15,6 +24,39 @@ pub(super) use sse2::{Seen, marks, nondigits, special};
 
 /// Bytes looked at in one step.
 pub(super) const STEP: usize = 16;
+
+/// As many bytes as a register holds. What compares gives all ones in each byte for which it holds.
+pub(crate) trait Lanes: Copy {
+    /// How many: 32 at most.
+    const BYTES: usize;
+
+    /// The first bytes of a text that has enough.
+    fn of(bytes: &[u8]) -> Self;
+    /// The same byte in each place.
+    fn all(byte: u8) -> Self;
+    /// The bits of both.
+    fn or(self, other: Self) -> Self;
+    /// Each byte less `byte`, modulo 256.
+    fn minus(self, byte: u8) -> Self;
+    /// The bytes that equal `byte`.
+    fn equal(self, byte: u8) -> Self;
+    /// The bytes that are `limit` or less, unsigned.
+    fn at_most(self, limit: u8) -> Self;
+    /// The bytes above `limit`, as signed numbers: none beyond ASCII is.
+    fn above(self, limit: u8) -> Self;
+    /// The high bit of each byte, that of the first byte lowest.
+    fn mask(self) -> u32;
+}
+
+/// Work over many bytes, done with the widest registers that the processor has: see [`run`].
+pub(crate) trait Work {
+    /// What it gives.
+    type Done;
+
+    /// Does it. To be inlined always, with all that touches lanes and without a closure around them, or it would not be
+    /// compiled for these registers and call a function for each instruction.
+    fn run<L: Lanes>(self) -> Self::Done;
+}
 
 /// Is this one of the bytes that [`special`] finds?
 const fn is_special(byte: u8) -> bool {
@@ -54,15 +96,15 @@ impl Marks {
 
 #[cfg(target_arch = "x86_64")]
 mod sse2 {
-    use super::{Marks, STEP, is_special};
+    use super::{Lanes, Marks, STEP, is_special};
     use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
-        _mm_sub_epi8, _mm_xor_si128,
+        __m128i, _mm_cmpeq_epi8, _mm_cmpgt_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
+        _mm_set1_epi8, _mm_sub_epi8, _mm_xor_si128,
     };
 
     /// Sixteen bytes in a register.
     #[derive(Clone, Copy)]
-    struct Block(__m128i);
+    pub(super) struct Block(__m128i);
 
     impl Block {
         #[inline(always)]
@@ -72,48 +114,9 @@ mod sse2 {
         }
 
         #[inline(always)]
-        fn all(byte: u8) -> Self {
-            // SAFETY: works on registers alone, and every x86_64 has SSE2; so it is for all below.
-            Self(unsafe { _mm_set1_epi8(byte.cast_signed()) })
-        }
-
-        #[inline(always)]
-        fn or(self, other: Self) -> Self {
-            // SAFETY: as in `all`.
-            Self(unsafe { _mm_or_si128(self.0, other.0) })
-        }
-
-        #[inline(always)]
         fn flip(self, bits: u8) -> Self {
             // SAFETY: as in `all`.
             Self(unsafe { _mm_xor_si128(self.0, Self::all(bits).0) })
-        }
-
-        #[inline(always)]
-        fn minus(self, byte: u8) -> Self {
-            // SAFETY: as in `all`.
-            Self(unsafe { _mm_sub_epi8(self.0, Self::all(byte).0) })
-        }
-
-        /// All ones in each byte that equals `byte`.
-        #[inline(always)]
-        fn equal(self, byte: u8) -> Self {
-            // SAFETY: as in `all`.
-            Self(unsafe { _mm_cmpeq_epi8(self.0, Self::all(byte).0) })
-        }
-
-        /// All ones in each byte that is `limit` or less, unsigned.
-        #[inline(always)]
-        fn at_most(self, limit: u8) -> Self {
-            // SAFETY: as in `all`.
-            Self(unsafe { _mm_cmpeq_epi8(_mm_min_epu8(self.0, Self::all(limit).0), self.0) })
-        }
-
-        /// The high bit of each byte, that of the first byte lowest.
-        #[inline(always)]
-        fn mask(self) -> u32 {
-            // SAFETY: as in `all`.
-            unsafe { _mm_movemask_epi8(self.0) }.cast_unsigned()
         }
 
         /// A bit for each byte that is a quote, a backslash or a control character.
@@ -139,6 +142,57 @@ mod sse2 {
         #[inline(always)]
         fn digits(self) -> u32 {
             self.minus(b'0').at_most(9).mask()
+        }
+    }
+
+    impl Lanes for Block {
+        const BYTES: usize = STEP;
+
+        #[inline(always)]
+        fn of(bytes: &[u8]) -> Self {
+            Self::of(bytes.first_chunk().expect("the text has as many bytes"))
+        }
+
+        #[inline(always)]
+        fn all(byte: u8) -> Self {
+            // SAFETY: works on registers alone, and every x86_64 has SSE2; so it is for all below.
+            Self(unsafe { _mm_set1_epi8(byte.cast_signed()) })
+        }
+
+        #[inline(always)]
+        fn or(self, other: Self) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_or_si128(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn minus(self, byte: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_sub_epi8(self.0, Self::all(byte).0) })
+        }
+
+        #[inline(always)]
+        fn equal(self, byte: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_cmpeq_epi8(self.0, Self::all(byte).0) })
+        }
+
+        #[inline(always)]
+        fn at_most(self, limit: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_cmpeq_epi8(_mm_min_epu8(self.0, Self::all(limit).0), self.0) })
+        }
+
+        #[inline(always)]
+        fn above(self, limit: u8) -> Self {
+            // SAFETY: as in `all`.
+            Self(unsafe { _mm_cmpgt_epi8(self.0, Self::all(limit).0) })
+        }
+
+        #[inline(always)]
+        fn mask(self) -> u32 {
+            // SAFETY: as in `all`.
+            unsafe { _mm_movemask_epi8(self.0) }.cast_unsigned()
         }
     }
 
@@ -237,91 +291,5 @@ mod sse2 {
     }
 }
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
-mod portable {
-    use super::{Marks, STEP, is_special};
-
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const WORD: usize = 8;
-
-    /// All bytes that went by, or-ed together: enough to tell whether any was not ASCII.
-    #[derive(Clone, Copy, Default)]
-    pub(in super::super) struct Seen(u64);
-
-    impl Seen {
-        /// Was any byte above 0x7f?
-        pub(in super::super) fn any_high(self) -> bool {
-            self.0 & HIGH != 0
-        }
-    }
-
-    fn load(text: &[u8], at: usize) -> Option<u64> {
-        let (block, _) = text.get(at..)?.split_first_chunk::<WORD>()?;
-        Some(u64::from_le_bytes(*block))
-    }
-
-    /// The high bit of the lowest byte below `limit` (at most 0x80); those above it may be wrong, since the subtraction borrows.
-    fn below(word: u64, limit: u8) -> u64 {
-        word.wrapping_sub(EACH * u64::from(limit)) & !word & HIGH
-    }
-
-    fn equal(word: u64, byte: u8) -> u64 {
-        below(word ^ (EACH * u64::from(byte)), 1)
-    }
-
-    /// Offset of the first quote, backslash or control character at or after `from`; the text's length if there is none.
-    pub(in super::super) fn special(text: &[u8], from: usize, seen: &mut Seen) -> usize {
-        let mut at = from;
-        while let Some(word) = load(text, at) {
-            seen.0 |= word;
-            let found = below(word ^ (EACH * 2), 0x21) | equal(word, b'\\');
-            if found != 0 {
-                return at + (found.trailing_zeros() / 8) as usize;
-            }
-            at += WORD;
-        }
-        let rest = text.get(at..).unwrap_or_default();
-        for &byte in rest {
-            seen.0 |= u64::from(byte);
-        }
-        rest.iter().position(|&byte| is_special(byte)).map_or(text.len(), |offset| at + offset)
-    }
-
-    /// A bit for each of the sixteen bytes from `at` on that is not a digit; bytes beyond the text, and all higher bits, count as such.
-    pub(in super::super) fn nondigits(text: &[u8], at: usize) -> u32 {
-        let digits = text.iter().skip(at).take(STEP).enumerate();
-        !digits.fold(0, |mask, (offset, byte)| mask | (u32::from(byte.is_ascii_digit()) << offset))
-    }
-
-    /// The marks among the sixteen bytes from `at` on.
-    pub(in super::super) fn marks(text: &[u8], at: usize) -> Marks {
-        Marks::slowly(text, at)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn both_ways_find_what_a_plain_loop_finds(text in proptest::collection::vec(prop_oneof![4 => Just(b'a'), 1 => any::<u8>(), 1 => b'0'..=b'9', 1 => proptest::sample::select(b"{}[]\"\\".to_vec())], 0..80), from in 0_usize..80) {
-            let from = from.min(text.len());
-            let expected = text[from..].iter().position(|&b| is_special(b)).map_or(text.len(), |o| from + o);
-            let (mut seen, mut word_seen) = (Seen::default(), portable::Seen::default());
-            prop_assert_eq!(special(&text, from, &mut seen), expected);
-            prop_assert_eq!(portable::special(&text, from, &mut word_seen), expected);
-            let high = text[from..expected].iter().any(|b| !b.is_ascii());
-            prop_assert!(!high || (seen.any_high() && word_seen.any_high()));
-            prop_assert!(text.iter().any(|b| !b.is_ascii()) || !(seen.any_high() || word_seen.any_high()));
-
-            prop_assert_eq!(marks(&text, from), Marks::slowly(&text, from));
-            prop_assert_eq!(portable::marks(&text, from), Marks::slowly(&text, from));
-            let expected = (0..STEP).filter(|o| !text.get(from + o).is_some_and(u8::is_ascii_digit)).fold(!0xffff_u32, |m, o| m | (1 << o));
-            prop_assert_eq!(nondigits(&text, from), expected);
-            prop_assert_eq!(portable::nondigits(&text, from), expected);
-        }
-    }
-}
+mod tests;

@@ -51,7 +51,7 @@ use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
 use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem, Settings};
-use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
+use crate::component::sink::{Answer, Encoder, KnownBy, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address::{self, Endpoints, escape};
 use crate::delivery::confined::Allow;
@@ -378,6 +378,10 @@ impl Elasticsearch {
 impl Sink for Elasticsearch {
     fn encoder(&self) -> Box<dyn Encoder> {
         Box::new(BulkEncoder::new(self.form.clone()))
+    }
+
+    fn identity(&self) -> KnownBy {
+        if self.form.with_id { KnownBy::Record } else { KnownBy::Nothing }
     }
 
     fn send(&self, payload: Payload) -> Sending<'_> {

@@ -5,6 +5,7 @@ use std::io::Read;
 use super::*;
 use crate::component::files::Files;
 use crate::component::meters::{Families, Label};
+use crate::component::pause::Pause;
 use crate::delivery::test_batch::{json, text};
 use crate::delivery::test_peer::{Came, Peer};
 use crate::delivery::test_tls;
@@ -15,8 +16,16 @@ const STORED: &str = r#"{"errors":false,"items":[]}"#;
 fn context() -> Context {
     let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name: "elasticsearch" });
     let files = Files::default();
-    let tables = crate::lang::Tables::default();
-    Context { id: "logs".into(), meters, budget: Budget::new(1 << 20), state_dir: "unused".into(), files, tables }
+    let (tables, pause) = (crate::lang::Tables::default(), Pause::default());
+    Context {
+        id: "logs".into(),
+        meters,
+        budget: Budget::new(1 << 20),
+        state_dir: "unused".into(),
+        files,
+        tables,
+        pause,
+    }
 }
 
 fn settings(text: &str) -> ElasticsearchSettings {
@@ -49,7 +58,7 @@ fn first(settings: &str, record: &str) -> String {
 }
 
 fn payload(body: &'static [u8]) -> Payload {
-    Payload { body: Bytes::from_static(body), records: 1 }
+    Payload { body: Bytes::from_static(body), records: 1, ..Payload::default() }
 }
 
 fn root(version: &str) -> impl Fn(&Came) -> (u16, String) + Send + Sync + 'static {
@@ -201,7 +210,7 @@ async fn a_request_carries_what_the_settings_say() {
         peer.address
     ));
     let body = crate::codecs::Compression::Gzip.compress(b"{\"create\":{}}\n{}\n");
-    assert_eq!(sink.send(Payload { body: body.into(), records: 1 }).await, Answer::Delivered);
+    assert_eq!(sink.send(Payload { body: body.into(), records: 1, ..Payload::default() }).await, Answer::Delivered);
     let came = peer.came();
     assert_eq!((came.len(), came[0].uri.path(), &came[0].method), (2, "/base/", &Method::GET));
     let bulk = &came[1];

@@ -67,7 +67,7 @@ async fn a_request_carries_what_the_settings_say() {
                 request.headers.Content-Type = \"application/vnd.own\"";
     let sink = settings(&format!("uri = \"http://{}/in?x=1\"\n{text}", peer.address)).sink(&Files::default()).unwrap();
     let body = Compression::Zstd.compress(b"[1]");
-    assert_eq!(sink.send(Payload { body: body.into(), records: 1 }).await, Answer::Delivered);
+    assert_eq!(sink.send(Payload { body: body.into(), records: 1, ..Payload::default() }).await, Answer::Delivered);
     let came = peer.came().remove(0);
     assert_eq!((came.method.as_str(), came.uri.to_string().as_str()), ("PUT", "/in?x=1"));
     let header = |name: &str| came.headers[name].to_str().unwrap();
@@ -97,7 +97,7 @@ async fn answers_meet_their_class() {
         (503, "Retry"),
     ] {
         let sink = settings(&format!("uri = \"http://{}/{status}\"", peer.address)).sink(&Files::default()).unwrap();
-        let answer = sink.send(Payload { body: Bytes::from_static(b"x"), records: 1 }).await;
+        let answer = sink.send(Payload { body: Bytes::from_static(b"x"), records: 1, ..Payload::default() }).await;
         let text = format!("{answer:?}");
         assert!(text.starts_with(class), "{status}: {text}");
         assert!(class == "Rejected" || !text.contains("secret"), "only a dead letter quotes the answer: {text}");

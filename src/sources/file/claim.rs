@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::fingerprint::{FINGERPRINT_BYTES, GUARD_BYTES};
 use super::input::{Input, node};
 use super::job::FileId;
-use super::positions::{Entry, Holder, Node, Positions};
+use super::positions::{Checkpoint, Entry, Holder, Node, Positions};
 use super::rotated;
 use super::tail::Seen;
 
@@ -32,10 +32,12 @@ pub(super) enum By {
     Rotation,
     /// It has more in common than how it begins, and the path of the entry shows it no more: moved to elsewhere.
     Content,
+    /// Nothing is known of it but where it lay: it was empty.
+    Place,
 }
 
 impl By {
-    pub(super) const ALL: [Self; 4] = [Self::Inode, Self::Path, Self::Rotation, Self::Content];
+    pub(super) const ALL: [Self; 5] = [Self::Inode, Self::Path, Self::Rotation, Self::Content, Self::Place];
 }
 
 /// What a file that has no entry has to do with one that is followed.
@@ -79,11 +81,21 @@ impl Found {
     fn is_meant(&self, entry: &Entry, by: By) -> bool {
         let fingerprint = entry.at.fingerprint;
         match by {
-            By::Inode => entry.node.is_some_and(|node| node.inode == self.node.inode),
+            By::Inode => fingerprint.len > 0 && self.lies_at(entry) && (self.is_near(entry) || tells_more(entry)),
             By::Path => entry.path.as_os_str() == self.path.as_os_str() && fingerprint.is_full(),
             By::Rotation => fingerprint.len > 0 && rotated::is_of(&self.path, &entry.path),
-            By::Content => fingerprint.is_full() && entry.at.offset > (FINGERPRINT_BYTES + GUARD_BYTES) as u64,
+            By::Content => fingerprint.is_full() && tells_more(entry),
+            By::Place => fingerprint.len == 0 && self.lies_at(entry) && self.is_near(entry),
         }
+    }
+
+    fn lies_at(&self, entry: &Entry) -> bool {
+        entry.node.is_some_and(|node| node.inode == self.node.inode)
+    }
+
+    /// Is it at the path of the entry, or may it have been rotated away from there?
+    fn is_near(&self, entry: &Entry) -> bool {
+        entry.path == self.path || rotated::is_of(&self.path, &entry.path) || rotated::is_of(&entry.path, &self.path)
     }
 
     /// Which of two entries tells more of this file: the longest beginning, the path, the inode, the longest part.
@@ -97,7 +109,7 @@ impl Found {
             return Ok(false);
         }
         let is_other = match by {
-            By::Inode | By::Path => false,
+            By::Inode | By::Path | By::Place => false,
             By::Rotation => entry.is_whole && !self.ends_at(entry.at.offset)?,
             By::Content => !entry.has_left(),
         };
@@ -164,4 +176,10 @@ impl Found {
         let end = self.input.guard(size)?;
         Ok(end.is_some() && other.guard(size)? == end)
     }
+}
+
+/// Is more known of a file than how it begins? Inodes are used again, and files may begin alike.
+fn tells_more(entry: &Entry) -> bool {
+    let Checkpoint { offset, fingerprint, .. } = entry.at;
+    offset > if fingerprint.is_full() { (FINGERPRINT_BYTES + GUARD_BYTES) as u64 } else { 0 }
 }

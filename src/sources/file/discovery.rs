@@ -14,20 +14,19 @@ use super::board::Bounds;
 use super::claim::Found;
 use super::input::{node, seen};
 use super::job::{FileId, Job, Letter, Note};
+use super::keep::SAVE_EVERY;
 use super::links;
 use super::mailbox::Mailbox;
 use super::positions::{Entry, Node, has_left};
 use super::rotated::Families;
 use super::search::Listing;
 use super::settings::Drain;
-use super::tail::{Seen, Tail};
+use super::survey::Survey;
+use super::tail::Seen;
 use super::watch::{Route, Watch};
 use crate::component::clock;
-use crate::component::file_meters::Abandoned;
 use crate::component::signal::Stop;
 
-/// How often positions are saved, if they changed.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How often all is looked at where the kernel does not tell of changes.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 /// Shortest rest between two looks for files.
@@ -36,7 +35,7 @@ const SHORTEST_REST: Duration = Duration::from_millis(5);
 /// Looks for files and hands them to lanes.
 pub(super) struct Discovery {
     pub(super) job: Arc<Job>,
-    lanes: Vec<Arc<Mailbox<Letter>>>,
+    pub(super) lanes: Vec<Arc<Mailbox<Letter>>>,
     pub(super) live: HashMap<Node, Live>,
     pub(super) nodes: HashMap<FileId, Node>,
     /// Files that are not to be read, as they stood: copies of others, and what was rotated before the first look.
@@ -46,12 +45,12 @@ pub(super) struct Discovery {
     /// What is left of files that were truncated, with the lanes that have it.
     pub(super) orphans: HashMap<FileId, Arc<Mailbox<Letter>>>,
     /// The file of each path that was found there last.
-    newest: HashMap<PathBuf, FileId>,
+    pub(super) newest: HashMap<PathBuf, FileId>,
     /// What cannot be read and was told of.
-    reported: HashSet<PathBuf>,
+    pub(super) reported: HashMap<PathBuf, String>,
     pub(super) families: Families,
-    watch: Watch,
-    bounds: Bounds,
+    pub(super) watch: Watch,
+    pub(super) bounds: Bounds,
     pub(super) is_first: bool,
     /// When it began, in nanoseconds since the Unix epoch.
     pub(super) started: i64,
@@ -60,9 +59,9 @@ pub(super) struct Discovery {
     scanned: Option<Instant>,
     /// How long to rest after a look, so that looking takes a small share of the time.
     rest: Duration,
-    saved: Instant,
+    pub(super) saved: Instant,
     /// Was it told that positions cannot be saved?
-    is_unsaved: bool,
+    pub(super) is_unsaved: bool,
 }
 
 /// A file that is known.
@@ -99,7 +98,7 @@ impl Discovery {
             orphans: HashMap::new(),
             newest: HashMap::new(),
             started: clock::now(),
-            reported: HashSet::new(),
+            reported: HashMap::new(),
             families: Families::default(),
             is_first: true,
             is_asked: false,
@@ -169,44 +168,18 @@ impl Discovery {
         next_scan.saturating_sub(since).min(SAVE_EVERY)
     }
 
-    /// Reads the positions, however often it takes; false if the end came first.
-    fn load(&self, stop: &Stop) -> bool {
-        while stop.deadline().is_none() {
-            match self.load_once() {
-                Ok(()) => return true,
-                Err(error) => {
-                    self.job.meters.error("positions_not_loaded");
-                    tracing::error!(%error, "cannot load positions, no file is read before that");
-                    std::thread::park_timeout(Duration::from_secs(10));
-                }
-            }
-        }
-        false
-    }
-
-    pub(super) fn load_once(&self) -> Result<(), super::shelf::LoadError> {
-        if self.job.tailing.ignore_checkpoints {
-            return Ok(());
-        }
-        if let Some(newer) = self.job.positions.load()? {
-            self.job.meters.error("positions_newer");
-            tracing::error!(
-                path = %newer.display(),
-                "these positions are of a later version and left alone: files are read as if they were new, and positions \
-                 kept beside; the later version reads both when it returns"
-            );
-        }
-        Ok(())
-    }
-
     fn read_notes(&mut self) {
         let mut notes = Vec::new();
         self.job.notes.take(&mut notes);
         for note in notes {
             // A copy that was passed over may be wanted now.
-            self.passed.clear();
-            self.is_asked = true;
+            if !matches!(note, Note::Report(_)) {
+                self.passed.clear();
+                self.is_asked = true;
+            }
             match note {
+                Note::Report(survey) => Survey::answer(&survey, || self.without_lane()),
+                Note::Set(order) => self.set(&order),
                 Note::Closed(id, seen) => self.closed(id, seen),
                 Note::Truncated(id, old) => {
                     let lane =
@@ -240,65 +213,6 @@ impl Discovery {
         self.watch.forget(id);
         self.job.files.unwatched.inc();
         self.job.positions.leave(id, clock::now());
-    }
-
-    fn save(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.saved) < SAVE_EVERY && self.waiting.is_empty() {
-            return;
-        }
-        self.saved = now;
-        self.hold_bounds(now);
-        self.job.positions.expire(clock::now());
-        match self.job.positions.save() {
-            Ok(()) => {
-                if std::mem::take(&mut self.is_unsaved) {
-                    tracing::info!("positions are saved again");
-                }
-                self.hand_out(now);
-            }
-            Err(error) => {
-                self.job.meters.error("positions_not_saved");
-                if !std::mem::replace(&mut self.is_unsaved, true) {
-                    tracing::error!(%error, "cannot save positions, new files wait for it; trying again every second");
-                }
-            }
-        }
-    }
-
-    /// Shows how files stand, and closes what is beyond the bounds.
-    fn hold_bounds(&self, now: Instant) {
-        self.job.board.show(&self.job.files, now);
-        let surplus = self.job.board.surplus(self.bounds);
-        for id in surplus.deleted {
-            self.tell(id, Letter::Abandon(id, Abandoned::DeletedLimit));
-        }
-        for id in surplus.idle {
-            self.tell(id, Letter::Park(id));
-        }
-    }
-
-    fn tell(&self, id: FileId, letter: Letter) {
-        if let Some(live) = self.nodes.get(&id).and_then(|node| self.live.get(node)) {
-            live.route.lane.post(letter);
-        }
-    }
-
-    /// Gives new files to lanes: their stream keys are durable. Files of one path go to one lane, in the order they
-    /// came there.
-    fn hand_out(&mut self, now: Instant) {
-        for (id, found, entry) in std::mem::take(&mut self.waiting) {
-            let base = self.families.base(&found.path).to_owned();
-            let lane = self.lane(&found.path);
-            let has_left = self.has_left_place(&found.path);
-            let mut tail = Tail::new(id, Some(found.input), &entry, (&self.job, lane.clone(), now));
-            tail.left_since = has_left.then_some(now);
-            let route = Route { id, lane: lane.clone(), is_told: tail.is_told.clone() };
-            self.watch.route(found.path.clone(), route.clone());
-            let after = self.newest.insert(base, id).filter(|other| self.nodes.contains_key(other));
-            self.live.insert(found.node, Live { route, path: found.path, has_left, closed: None });
-            self.nodes.insert(id, found.node);
-            lane.post(Letter::Adopt(Box::new(tail), after));
-        }
     }
 
     /// Compares what is there with what is followed.
@@ -351,10 +265,10 @@ impl Discovery {
 
     /// Tells once of each path that cannot be read; it is tried again at every look.
     fn report(&mut self, faults: Vec<(PathBuf, io::Error)>) {
-        let now: HashSet<PathBuf> = faults.iter().map(|(path, _)| path.clone()).collect();
+        let now = faults.iter().map(|(path, error)| (path.clone(), error.to_string())).collect();
         for (path, error) in faults {
             self.job.meters.error("unreadable");
-            if !self.reported.contains(&path) {
+            if !self.reported.contains_key(&path) {
                 tracing::warn!(path = %path.display(), %error, "cannot read, trying again at every look");
             }
         }
@@ -454,69 +368,5 @@ impl Discovery {
         let mut hasher = DefaultHasher::new();
         self.families.base(path).hash(&mut hasher);
         self.lanes[hasher.finish() as usize % self.lanes.len()].clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::io::Write;
-    use std::sync::{Mutex, PoisonError};
-
-    use super::*;
-    use crate::component::test_kit::context;
-    use crate::event::StreamKey;
-    use crate::sources::file::named::Named;
-    use crate::sources::file::positions::Checkpoint;
-    use crate::sources::file::settings::FileSettings;
-    use crate::sources::file::tests::QUICK;
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn entry(inode: u64) -> Entry {
-        let node = Some(Node { device: 0, inode });
-        let at = Checkpoint::default();
-        Entry { path: "x".into(), base: None, node, key: StreamKey(1), at, modified: 0, left: None, is_whole: false }
-    }
-
-    #[test]
-    fn a_disk_that_takes_no_positions_is_told_of_once_and_counted_each_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = folder.path().join("state");
-        let settings: FileSettings = toml::from_str("include = ['/nowhere/*.log']").unwrap();
-        let (_, context) = context(&state, 1 << 20);
-        let job =
-            Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context).unwrap(), &context, QUICK));
-        let mut discovery = Discovery::new(job.clone(), vec![Arc::default()]);
-        let log = Log::default();
-        let written = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || written.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || {
-            let mut save = |inode: u64| {
-                job.positions.add(entry(inode));
-                discovery.save(discovery.saved + SAVE_EVERY);
-            };
-            // There is no folder to write to.
-            (0..3).for_each(&mut save);
-            fs::create_dir(&state).unwrap();
-            (3..5).for_each(&mut save);
-            fs::remove_dir_all(&state).unwrap();
-            save(5);
-        });
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text.matches("cannot save positions").count(), 2, "{text}");
-        assert_eq!(text.matches("positions are saved again").count(), 1, "{text}");
-        assert_eq!(context.meters.error_count("positions_not_saved"), 4);
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
+use crate::component::inspect::Meant;
+
 /// A `*` does not cross a `/`, as in a shell.
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
@@ -80,14 +82,69 @@ impl Globs {
         paths.filter_map(Result::ok).filter(|path| path.is_dir()).collect()
     }
 
+    /// Whether a file at `path` would be meant, and by which pattern.
+    pub(super) fn meant(&self, path: &Path) -> Meant {
+        let shown = path.to_string_lossy();
+        let fits = |pattern: &&Pattern| pattern.matches_with(&shown, OPTIONS);
+        let rule = |setting: &str, pattern: &Pattern| format!("`{setting}` = `{pattern}`");
+        let Some(by) = self.wanted.iter().find(fits) else {
+            return Meant::No {
+                nearest: nearest(path, &self.include).map(|(near, why)| (format!("`include` = `{near}`"), why)),
+            };
+        };
+        match self.exclude.iter().find(fits) {
+            Some(pattern) => Meant::Excluded(rule("exclude", pattern)),
+            None => Meant::Yes(rule("include", by)),
+        }
+    }
+
+    /// The folders whose folders are of pods: those that patterns end in three levels below, the first of these not
+    /// literally.
+    pub(super) fn pod_folders(&self) -> Vec<PathBuf> {
+        let folder = |pattern: &String| {
+            let path = Path::new(pattern);
+            let pod = path.parent()?.parent()?;
+            let is_open = pod.file_name()?.to_str().is_some_and(is_glob);
+            let folder = pod.parent().filter(|_| is_open)?;
+            (!is_glob(folder.to_str()?)).then(|| folder.to_owned())
+        };
+        self.include.iter().filter_map(folder).collect()
+    }
+
     pub(super) fn is_excluded(&self, path: &Path) -> bool {
         self.exclude.iter().any(|pattern| pattern.matches_with(&path.to_string_lossy(), OPTIONS))
     }
 }
 
+fn is_glob(part: &str) -> bool {
+    part.contains(['*', '?', '['])
+}
+
+/// The pattern that goes along with `path` the longest, and where they part.
+fn nearest<'p>(path: &Path, patterns: &'p [String]) -> Option<(&'p str, String)> {
+    let shown = path.to_string_lossy();
+    let names: Vec<&str> = shown.split('/').skip(1).collect();
+    let common = |pattern: &str| {
+        let parts = pattern.split('/').skip(1);
+        let fits = |(part, name): &(&str, &&str)| Pattern::new(part).is_ok_and(|part| part.matches_with(name, OPTIONS));
+        parts.zip(&names).take_while(fits).count()
+    };
+    let (pattern, common) =
+        patterns.iter().map(|pattern| (pattern, common(pattern))).rev().max_by_key(|(_, common)| *common)?;
+    if common == 0 {
+        return None;
+    }
+    let why = match (pattern.split('/').nth(common + 1), names.get(common)) {
+        (Some("**"), _) => "nothing below fits it".to_owned(),
+        (Some(part), Some(name)) => format!("`{name}` is not `{part}`"),
+        (Some(part), None) => format!("`{part}` is missing"),
+        (None, _) => format!("it ends before `{}`", names[common..].join("/")),
+    };
+    Some((pattern, why))
+}
+
 /// Patterns of the folders on the way to `pattern`, from the first that is not named literally.
 fn levels(pattern: &str) -> Vec<String> {
-    let is_glob = |part: &str| part.contains(['*', '?', '[']);
     let slashes = pattern.match_indices('/').map(|(at, _)| at);
     let ends: Vec<usize> = slashes.filter(|at| *at > 0).collect();
     let literal = ends.iter().rposition(|end| !is_glob(&pattern[..*end])).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! What all threads of one `file` source share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use super::board::Board;
@@ -10,11 +10,15 @@ use super::limits::{Buckets, RateLimit};
 use super::mailbox::Mailbox;
 use super::positions::Positions;
 use super::search::Search;
+use super::set::Order;
 use super::settings::{Drain, ReadFrom};
+use super::survey::Survey;
 use super::tail::{Seen, Tail};
 use crate::codecs::units::Layout;
 use crate::component::file_meters::{Abandoned, FileMeters};
+use crate::component::inspect::FileReport;
 use crate::component::meters::Meters;
+use crate::component::pause::Pause;
 use crate::component::row::Context;
 use crate::event::{Budget, Outcome, StreamKey};
 
@@ -45,6 +49,10 @@ pub(super) enum Letter {
     Abandon(FileId, Abandoned),
     /// Nothing new comes any more: read all to the end, then rest.
     Last,
+    /// Tell how the files stand.
+    Report(Weak<Survey<FileReport>>),
+    /// Read a file from elsewhere.
+    Set(Box<Order>),
     /// A batch of it has resolved.
     Resolved {
         /// The file.
@@ -65,6 +73,10 @@ pub(super) enum Note {
     Closed(FileId, Option<Seen>),
     /// A file was truncated: a copy may hold the rest of what it was, which has an id of its own.
     Truncated(FileId, Option<FileId>),
+    /// Tell which files no lane has.
+    Report(Weak<Survey<FileReport>>),
+    /// Have a file that no lane has read from elsewhere.
+    Set(Box<Order>),
 }
 
 /// How often things are looked at.
@@ -124,6 +136,9 @@ pub(super) struct Job {
     pub(super) positions: Positions,
     pub(super) pace: Pace,
     pub(super) notes: Arc<Mailbox<Note>>,
+    pub(super) pause: Pause,
+    /// The lanes, once it runs.
+    pub(super) lanes: OnceLock<Vec<Arc<Mailbox<Letter>>>>,
     pub(super) board: Board,
     pub(super) buckets: Buckets,
     pub(super) files: FileMeters,
@@ -138,6 +153,8 @@ impl Job {
             positions: Positions::new(tailing.state_dir.clone()),
             pace,
             notes: Arc::default(),
+            pause: context.pause.clone(),
+            lanes: OnceLock::new(),
             board: Board::default(),
             buckets: Buckets::default(),
             files: context.meters.files(),

@@ -8,13 +8,13 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::claim::Found;
-use super::job::{FileId, Job, Letter, Note};
+use super::job::{FileId, Job, Letter};
 use super::look::{Desk, Turn};
 use super::mailbox::Mailbox;
 use super::schedule::Schedule;
 use super::settings::Drain;
+use super::survey::Survey;
 use super::tail::{State, Tail};
-use crate::component::file_meters::Abandoned;
 use crate::component::outlet::{Lane, Offer};
 use crate::component::signal::Stop;
 use crate::event::{Outcome, StreamKey};
@@ -26,16 +26,16 @@ const LEFT_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Reader {
     pub(super) job: Arc<Job>,
     lane: Box<dyn Lane>,
-    mailbox: Arc<Mailbox<Letter>>,
+    pub(super) mailbox: Arc<Mailbox<Letter>>,
     waker: Waker,
     pub(super) tails: HashMap<FileId, Tail>,
     /// What is left of generations that were truncated away, by their streams.
-    orphans: HashMap<StreamKey, FileId>,
+    pub(super) orphans: HashMap<StreamKey, FileId>,
     pub(super) schedule: Schedule,
     /// Files that wait for room.
     held: Vec<FileId>,
     /// Is there no memory to read into?
-    is_starved: bool,
+    pub(super) is_starved: bool,
     /// Is everything to be read to its end, since nothing new comes?
     is_last: bool,
     pub(super) now: Instant,
@@ -75,7 +75,8 @@ impl Reader {
 
     fn is_done(&self, stop: &Stop) -> bool {
         let Some(deadline) = stop.deadline() else { return false };
-        let reads_on = self.job.tailing.drain == Drain::ReadToEnd && Instant::now() < deadline;
+        let reads_on =
+            self.job.tailing.drain == Drain::ReadToEnd && !self.job.pause.is_on() && Instant::now() < deadline;
         !reads_on || (self.is_last && !self.tails.values().any(|tail| tail.is_awaited))
     }
 
@@ -84,7 +85,7 @@ impl Reader {
         self.now = now;
         self.attend(letters);
         self.wake_sleepers();
-        if self.is_starved {
+        if self.is_starved || self.job.pause.holds(&self.waker) {
             return false;
         }
         let Some(id) = self.schedule.pop() else { return false };
@@ -147,8 +148,12 @@ impl Reader {
             Letter::Last => {
                 self.is_last = true;
                 let all: Vec<FileId> = self.tails.keys().copied().collect();
-                all.into_iter().for_each(|id| self.await_end(id));
+                for id in all {
+                    self.await_end(id);
+                }
             }
+            Letter::Report(survey) => Survey::answer(&survey, || self.reports()),
+            Letter::Set(order) => self.set(&order),
             Letter::Resolved { id, stream, token, worst } => self.resolved(id, stream, (token, worst)),
         }
     }
@@ -189,7 +194,13 @@ impl Reader {
     fn resolved(&mut self, id: FileId, stream: StreamKey, how: (u64, Outcome)) {
         let is_current = self.tails.get(&id).is_some_and(|tail| tail.stream.origin.stream() == stream);
         let id = if is_current { id } else { self.orphans.get(&stream).copied().unwrap_or(id) };
-        let Some(tail) = self.tails.get_mut(&id).filter(|tail| tail.stream.origin.stream() == stream) else { return };
+        let Some(tail) = self.tails.get_mut(&id).filter(|tail| tail.stream.origin.stream() == stream) else {
+            // A person has set its position since: it is not read again.
+            if how.1 == Outcome::Failed {
+                self.job.meters.error("set_before_delivery");
+            }
+            return;
+        };
         if let Some(until) = tail.resolved(&self.job, how, self.now) {
             self.schedule.set_timer(until, id);
             self.schedule.remove(id);
@@ -205,7 +216,7 @@ impl Reader {
     }
 
     /// A sleeping file is looked at as soon as its writer had a moment for more.
-    fn touched(&mut self, id: FileId) {
+    pub(super) fn touched(&mut self, id: FileId) {
         let Some(tail) = self.tails.get_mut(&id) else { return };
         let soon = self.now + self.job.pace.linger;
         match tail.state {
@@ -275,6 +286,7 @@ impl Reader {
                 has_heir,
             };
             let turn = tail.turn(&mut desk);
+            tail.standing.read_to(tail.offset, self.now);
             let read = tail.offset.saturating_sub(before) as i64;
             tail.credit -= if read > 0 { read } else { quantum };
             if self.job.tailing.release_page_cache {
@@ -317,62 +329,14 @@ impl Reader {
         false
     }
 
-    fn broke(&mut self, id: FileId, error: &io::Error) {
-        self.schedule.release(id);
-        let Some(tail) = self.tails.get_mut(&id) else { return };
-        if error.kind() == io::ErrorKind::InvalidData {
-            self.job.meters.error("gz_damaged");
-            tracing::error!(path = %tail.path.display(), %error, "compressed file is damaged, its rest is given up");
-            let rest = tail.input.as_ref().and_then(|input| input.metadata().ok()).map_or(0, |about| about.len());
-            tail.row.lost(tail.offset + rest, tail.offset);
-            return self.give_up(id, Abandoned::Damaged);
-        }
-        let until = tail.broke(&self.job, error, self.now);
-        tail.state = State::Sleeps(until);
-        tail.is_awaited = false;
-        self.schedule.set_timer(until, id);
-    }
-
-    /// What is left of a generation waits for its receipts, and for a copy of what was not read.
-    fn mourn(&mut self, id: FileId, old: Option<Box<Tail>>) {
-        self.job.notes.post(Note::Truncated(id, old.as_ref().map(|old| old.id)));
-        if let Some(old) = old {
-            self.orphans.insert(old.stream.origin.stream(), old.id);
-            self.schedule.push(old.id);
-            self.tails.insert(old.id, *old);
-        }
-    }
-
-    /// Has a file that left its place had all the time that the settings give it?
-    fn is_overdue(&mut self, id: FileId) -> bool {
-        let Some(wait) = self.job.tailing.rotate_wait_secs else { return false };
-        let left = self.tails.get(&id).filter(|tail| tail.input.is_some()).and_then(|tail| tail.left_since);
-        let is_overdue =
-            left.is_some_and(|since| self.now.saturating_duration_since(since) >= Duration::from_secs(wait));
-        if is_overdue {
-            self.give_up(id, Abandoned::RotateWait);
-        }
-        is_overdue
-    }
-
-    /// The file is closed; what is in flight of it may still arrive.
-    fn give_up(&mut self, id: FileId, why: Abandoned) {
-        let Some(tail) = self.tails.get_mut(&id) else { return };
-        tail.give_up(why, self.now);
-        if matches!(tail.state, State::Ready | State::Sleeps(_) | State::Rests | State::Waits(_)) {
-            self.schedule.remove(id);
-            tail.state = State::Ready;
-            self.rest(id);
-        }
-    }
-
     /// The file has nothing new: it is looked at again when it is written to, or later and later. One that has left and
     /// is read to its end is closed.
-    fn rest(&mut self, id: FileId) {
+    pub(super) fn rest(&mut self, id: FileId) {
         self.hand_on(id);
         self.schedule.release(id);
         let Some(tail) = self.tails.get_mut(&id) else { return };
         tail.works();
+        tail.standing.caught_up(self.now);
         (tail.is_awaited, tail.credit) = (false, 0);
         if tail.is_settled() && tail.is_over(&self.job, self.now) && !tail.is_kept(&self.job) {
             return self.close(id);
@@ -390,15 +354,6 @@ impl Reader {
         tail.calm.pause = (tail.calm.pause * 2).min(longest);
         tail.state = State::Sleeps(until);
         self.schedule.set_timer(until, id);
-    }
-
-    fn close(&mut self, id: FileId) {
-        let Some(tail) = self.tails.remove(&id) else { return };
-        self.orphans.remove(&tail.stream.origin.stream());
-        self.schedule.release(id);
-        let seen = tail.finish(&self.job);
-        self.job.board.clear(id);
-        self.job.notes.post(Note::Closed(id, seen));
     }
 
     /// Waits for a letter, a ring, the next file that sleeps, or `deadline`.

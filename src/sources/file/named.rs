@@ -8,6 +8,7 @@ use super::globs::Globs;
 use super::search::{Listing, Search};
 use super::settings::FileSettings;
 use crate::codecs::Codec;
+use crate::component::inspect::Meant;
 use crate::component::machine;
 use crate::event::{Origin, Shared, StreamKey};
 
@@ -50,6 +51,14 @@ impl Search for Named {
     fn find(&self, folders: &HashSet<PathBuf>) -> Listing {
         let (paths, faults) = self.globs.find(folders);
         Listing { paths, faults }
+    }
+
+    fn meant(&self, path: &Path) -> Meant {
+        self.globs.meant(path)
+    }
+
+    fn pod_folders(&self) -> Vec<PathBuf> {
+        self.globs.pod_folders()
     }
 
     fn excludes(&self, path: &Path) -> bool {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::mem::replace;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +16,7 @@ use super::input::node;
 use super::job::FileId;
 use super::rotated;
 use super::shelf::{LoadError, Shelf};
+use crate::component::inspect::Position;
 use crate::event::StreamKey;
 
 /// How far a generation of a file is resolved.
@@ -114,6 +116,30 @@ impl Positions {
             table.add(entry, Holder::Nobody);
         }
         Ok(loaded.newer)
+    }
+
+    /// What is kept in the folder, without taking it over.
+    pub(super) fn kept(&self) -> Result<Vec<Entry>, LoadError> {
+        self.shelf.load().map(|loaded| loaded.entries)
+    }
+
+    /// All entries and their holders.
+    pub(super) fn all(&self) -> Vec<(FileId, Entry, Holder)> {
+        self.table().slots.iter().map(|(id, slot)| (*id, slot.entry.clone(), slot.holder)).collect()
+    }
+
+    /// A file is read from `at` on, under another key, since a person says so. Durable on return; on an error nothing has
+    /// changed.
+    pub(super) fn set(&self, id: FileId, key: StreamKey, at: Checkpoint) -> io::Result<()> {
+        let before = self.table().change(id).map(|entry| {
+            entry.is_whole = false;
+            (replace(&mut entry.key, key), replace(&mut entry.at, at))
+        });
+        self.save().inspect_err(|_| {
+            if let (Some(before), Some(entry)) = (before, self.table().change(id)) {
+                (entry.key, entry.at) = before;
+            }
+        })
     }
 
     /// The entries, with their holders, of which `is_meant` is true.
@@ -258,6 +284,19 @@ impl Table {
 }
 
 impl Entry {
+    /// As people see it.
+    pub(super) fn position(&self, is_followed: bool) -> Position {
+        Position {
+            path: self.path.to_string_lossy().into_owned(),
+            stream_key: format!("{:032x}", self.key.0),
+            device: self.node.map_or(0, |node| node.device),
+            inode: self.node.map_or(0, |node| node.inode),
+            offset: self.at.offset,
+            is_followed,
+            left: self.left,
+        }
+    }
+
     /// It lies at another path now.
     pub(super) fn go_to(&mut self, path: &Path) {
         if self.base.is_none() && rotated::is_of(path, &self.path) {

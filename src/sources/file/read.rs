@@ -28,7 +28,7 @@ impl Tail {
         let before = guard_len(self.offset);
         let is_plain = input.is_plain();
         let there = if is_plain { now.size - self.offset } else { u64::MAX };
-        let reach = job.tailing.max_read_bytes.max(job.tailing.layout.least_read());
+        let reach = job.tailing.max_read_bytes.max(self.stream.units.least_read(&job.tailing.layout));
         let ahead = there.min(reach as u64) as usize;
         let Some(permit) = job.budget.take(before + ahead, desk.waker) else { return Ok(Turn::Starved) };
         let mut buffer = job.budget.buffer(before + ahead);
@@ -69,10 +69,8 @@ impl Tail {
             return Ok(Turn::Quiet);
         }
         let mut batch = Batch::unanswered(Bytes::new(), self.stream.origin.clone());
-        let taken = match is_last {
-            true => self.stream.units.finish(layout, &mut batch, now),
-            false => self.stream.units.flush(layout, &mut batch, now),
-        };
+        let units = &mut self.stream.units;
+        let taken = if is_last { units.finish(layout, &mut batch, now) } else { units.flush(layout, &mut batch, now) };
         let mark = self.mark(&[])?;
         let receipt = self.stream.receipt(mark);
         Ok(self.offer(desk, (batch, taken), receipt))

@@ -47,6 +47,7 @@ impl Families {
         for path in paths {
             self.add(path, known);
         }
+        let listed: HashSet<&PathBuf> = paths.iter().collect();
         let folders: HashSet<&Path> = known.iter().filter_map(|path| path.parent()).collect();
         let mut beside = Vec::new();
         for entry in folders.into_iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten() {
@@ -56,7 +57,7 @@ impl Families {
                 continue;
             }
             let path = entry.path();
-            if !known.contains(&path) && !self.rotated.contains_key(&path) && self.add(&path, known) {
+            if !listed.contains(&path) && self.add(&path, known) {
                 beside.push(path);
             }
         }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::component::inspect::Meant;
 use crate::event::{Origin, StreamKey};
 
 /// Which files are meant, and what is known of one by its path.
@@ -19,6 +20,17 @@ pub(in crate::sources) trait Search: Debug + Send + Sync {
     /// All files that are meant. `folders` are those of [`folders`](Self::folders), watched by now: what appears after
     /// this call is told of.
     fn find(&self, folders: &HashSet<PathBuf>) -> Listing;
+
+    /// Whether a file at `path` would be meant.
+    fn meant(&self, path: &Path) -> Meant {
+        let is_found = self.find(&self.folders()).paths.iter().any(|found| found == path);
+        if is_found { Meant::Yes(self.wanted()) } else { Meant::No { nearest: None } }
+    }
+
+    /// The folders in which the kubelet's folders of pods lie.
+    fn pod_folders(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 
     /// Is it left out also as what was rotated away from a file that is meant?
     fn excludes(&self, path: &Path) -> bool {

@@ -1,6 +1,7 @@
 //! Settings of the `file` source.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use super::source::FileSource;
 use crate::codecs::multiline::MultilineSettings;
 use crate::codecs::units::{Framing, Layout, charset};
 use crate::codecs::{Codec, Decoder, Decoding};
+use crate::component::inspect::Inspect;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::size::ByteSize;
 use crate::component::source::Source;
@@ -177,6 +179,11 @@ impl Settings for FileSettings {
         problems.extend(line::check_charset(self.encoding.as_ref()));
         problems.extend(line::check_multiline(self.multiline.as_ref()));
         problems
+    }
+
+    fn inspect(&self, context: &Context) -> Option<Arc<dyn Inspect>> {
+        let tailing = self.tailing(context).ok()?;
+        Some(FileSource::unbuilt(Box::new(Named::new(self)), tailing, context))
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {

@@ -6,11 +6,13 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::discovery::Discovery;
+use super::inspect::FileInspect;
 use super::job::{Job, Letter, Pace, Tailing};
 use super::lane::Reader;
 use super::links;
 use super::mailbox::Mailbox;
 use super::search::Search;
+use crate::component::inspect::Inspect;
 use crate::component::outlet::Outlet;
 use crate::component::row::Context;
 use crate::component::signal::Stop;
@@ -36,6 +38,16 @@ impl FileSource {
         Self::with_pace(search, tailing, (context, pace))
     }
 
+    /// What it would do, without running it.
+    pub(in crate::sources) fn unbuilt(
+        search: Box<dyn Search>,
+        tailing: Tailing,
+        context: &Context,
+    ) -> Arc<dyn Inspect> {
+        let pace = Pace::new(Duration::from_millis(tailing.glob_minimum_cooldown_ms));
+        Arc::new(FileInspect(Arc::new(Job::new(search, tailing, context, pace))))
+    }
+
     pub(in crate::sources) fn with_pace(
         search: Box<dyn Search>,
         tailing: Tailing,
@@ -48,6 +60,10 @@ impl FileSource {
 }
 
 impl Source for FileSource {
+    fn inspect(&self) -> Option<Arc<dyn Inspect>> {
+        Some(Arc::new(FileInspect(self.job.clone())))
+    }
+
     fn run(self: Box<Self>, outlet: Arc<dyn Outlet>, stop: Stop) -> Running {
         Box::pin(async move {
             if let Err(error) = on_thread("levada-files", move || keep(&self.job, &*outlet, &stop)).await {
@@ -64,10 +80,12 @@ fn keep(job: &Arc<Job>, outlet: &dyn Outlet, stop: &Stop) {
     job.notes.open();
     let stop = stop.child();
     let lanes: Vec<Reading> = (0..lanes()).filter_map(|number| read(job, number, (outlet, &stop))).collect();
-    let mailboxes = lanes.iter().map(|lane| lane.mailbox.clone()).collect();
+    let mailboxes: Vec<_> = lanes.iter().map(|lane| lane.mailbox.clone()).collect();
     if lanes.is_empty() {
         return;
     }
+    // Nobody else sets them.
+    let _ = job.lanes.set(mailboxes.clone());
     let alarm = Alarm(stop.clone());
     let looked = catch_unwind(AssertUnwindSafe(|| {
         let _alarm = alarm;

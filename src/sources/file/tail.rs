@@ -14,10 +14,11 @@ use super::limits::Bucket;
 use super::look::Desk;
 use super::mailbox::Mailbox;
 use super::positions::{Checkpoint, Entry, has_left};
+use super::standing::Standing;
 use super::stream::Stream;
 use crate::component::file_meters::Abandoned;
 use crate::component::outlet::Held;
-use crate::event::{Outcome, Permit, Receipt};
+use crate::event::{Outcome, Permit, Receipt, StreamKey};
 
 /// How many turns a file that may soon be gone has for one of another.
 const LEAVING_WEIGHT: i64 = 4;
@@ -25,6 +26,7 @@ const LEAVING_WEIGHT: i64 = 4;
 const RELEASE_BYTES: u64 = 1 << 20;
 
 /// A file that is followed.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Tail {
     pub(super) id: FileId,
     /// None of what was truncated away: it waits for receipts, and for a copy.
@@ -69,6 +71,7 @@ pub(super) struct Tail {
     pub(super) row: Arc<Row>,
     /// Up to where the kernel was told that it need not keep the file in its cache.
     released: u64,
+    pub(super) standing: Standing,
     failures: u32,
     is_reported: bool,
     /// Why its rest is not read.
@@ -154,6 +157,7 @@ impl Tail {
             is_dropping: false,
             row,
             released: entry.at.offset,
+            standing: Standing::new(entry.at.offset),
             failures: 0,
             is_reported: false,
             given_up: None,
@@ -211,11 +215,21 @@ impl Tail {
             is_dropping: false,
             row,
             released: 0,
+            standing: Standing::new(self.offset),
             failures: self.failures,
             is_reported: false,
             given_up: Some(Abandoned::Truncated),
             stood: None,
         }
+    }
+
+    /// Reads from `at` on, under `key`: both are durable.
+    pub(super) fn begin_at(&mut self, job: &Job, (key, at): (StreamKey, Checkpoint), lane: Arc<Mailbox<Letter>>) {
+        self.stream = Stream::new(self.id, job.search.origin(key, &self.path), at, lane);
+        (self.fingerprint, self.offset, self.guard) = (at.fingerprint, at.offset, at.guard);
+        (self.seen, self.remains, self.hold, self.released) = (None, 0, None, at.offset);
+        self.debts.clear();
+        self.row.read_to(at.offset);
     }
 
     /// The generation has its first bytes, and with them its key. It is durable on return.
@@ -241,6 +255,7 @@ impl Tail {
         let is_new = self.stream.tracker.awaits(token) && !matches!(self.state, State::Failed(_));
         is_new.then(|| {
             job.meters.error("delivery_failed");
+            self.standing.failed("a batch was not delivered");
             let until = now + self.next_retry(job);
             self.state = State::Failed(until);
             until
@@ -259,10 +274,16 @@ impl Tail {
     /// The file cannot be read now. Returns when to try again.
     pub(super) fn broke(&mut self, job: &Job, error: &io::Error, now: Instant) -> Instant {
         job.meters.error("read_failed");
+        self.standing.failed(error.to_string());
         if !std::mem::replace(&mut self.is_reported, true) {
             tracing::warn!(path = %self.path.display(), %error, "cannot read file, trying again");
         }
         now + self.next_retry(job)
+    }
+
+    /// Did the last look at it fail?
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_reported
     }
 
     /// The file can be read.

@@ -7,6 +7,7 @@ mod hostile;
 mod model;
 mod restart;
 mod rotation;
+mod seen;
 mod threads;
 
 use std::fs;
@@ -22,7 +23,9 @@ use super::settings::FileSettings;
 use super::source::FileSource;
 use prometheus::proto::MetricFamily;
 
+use crate::component::inspect::Inspect;
 use crate::component::meters::{Families, Meters};
+use crate::component::pause::{Pause, Paused};
 use crate::component::row::Settings;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
@@ -49,6 +52,8 @@ pub(super) struct Bench {
 pub(super) struct Running {
     pub(super) meters: Meters,
     pub(super) families: Families,
+    pub(super) pause: Pause,
+    inspect: Arc<dyn Inspect>,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
 }
@@ -97,22 +102,41 @@ impl Bench {
         toml::from_str(&text).unwrap()
     }
 
+    /// What it would do, without running it.
+    pub(super) fn inspect(&self) -> Arc<dyn Inspect> {
+        self.settings().inspect(&context(&self.state(), self.memory).1).unwrap()
+    }
+
     pub(super) fn start(&self, outlet: &Catcher) -> Running {
+        self.start_with(outlet, None)
+    }
+
+    /// One that is paused before it begins.
+    pub(super) fn start_paused(&self, outlet: &Catcher) -> Running {
+        self.start_with(outlet, Some(Paused::default()))
+    }
+
+    fn start_with(&self, outlet: &Catcher, paused: Option<Paused>) -> Running {
         let settings = self.settings();
         assert_eq!(settings.check(), []);
         let (families, context) = context(&self.state(), self.memory);
-        let meters = context.meters.clone();
+        context.pause.set(paused);
+        let (meters, pause) = (context.meters.clone(), context.pause.clone());
         let (search, tailing) = (Box::new(Named::new(&settings)), settings.tailing(&context).unwrap());
         let source = FileSource::with_pace(search, tailing, (&context, QUICK)).unwrap();
-        let stop = Stop::default();
+        let (stop, inspect) = (Stop::default(), source.inspect().unwrap());
         let running = Box::new(source).run(Arc::new(outlet.clone()), stop.clone());
         let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
         let thread = std::thread::spawn(move || runtime().block_on(running));
-        Running { meters, families, stop, thread: Some(thread) }
+        Running { meters, families, pause, inspect, stop, thread: Some(thread) }
     }
 }
 
 impl Running {
+    pub(super) fn inspect(&self) -> &dyn Inspect {
+        &*self.inspect
+    }
+
     /// Stops the source and waits for its end.
     pub(super) fn stop(mut self) {
         self.end();

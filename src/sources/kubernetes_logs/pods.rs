@@ -12,6 +12,7 @@ use serde_json::json;
 use super::place::{self, Place, Pod};
 use super::settings::KubernetesLogsSettings;
 use crate::codecs::Codec;
+use crate::component::inspect::Meant;
 use crate::event::{Origin, Shared, StreamKey};
 use crate::sources::file::search::{Listing, Search};
 use crate::sources::line;
@@ -47,6 +48,14 @@ impl Choice {
     fn new(include: &[String], exclude: &[String]) -> Self {
         let parse = |patterns: &[String]| patterns.iter().filter_map(|pattern| Pattern::new(pattern).ok()).collect();
         Self { include: parse(include), exclude: parse(exclude) }
+    }
+
+    /// The rule by which a name is left out, if there is one; the settings are called `include_` and `exclude_` and so on.
+    fn refusal(&self, setting: &str, name: &str) -> Option<String> {
+        if let Some(pattern) = self.exclude.iter().find(|pattern| pattern.matches_with(name, OPTIONS)) {
+            return Some(format!("`exclude_{setting}` = `{pattern}`"));
+        }
+        (!self.takes(name)).then(|| format!("`include_{setting}`, of which none fits `{name}`"))
     }
 
     fn takes(&self, name: &str) -> bool {
@@ -153,6 +162,30 @@ impl Search for Pods {
             }
         }
         listing
+    }
+
+    fn meant(&self, path: &Path) -> Meant {
+        let is_deep = path.parent().and_then(|container| self.depth(container)) == Some(2);
+        let Some(Place { pod, container, .. }) = Place::parse(path).filter(|_| is_deep) else {
+            let why = "it does not lie there as NAMESPACE_POD_UID/CONTAINER/RESTARTS.log".to_owned();
+            return Meant::No { nearest: Some((format!("`logs_dir` = `{}`", self.logs_dir.display()), why)) };
+        };
+        if self.own.is(pod) {
+            return Meant::Excluded("`exclude_self`: this is the agent's own pod".to_owned());
+        }
+        let shown = path.to_string_lossy();
+        let choices = [
+            (&self.namespaces, "namespaces", pod.namespace),
+            (&self.pods, "pods", pod.name),
+            (&self.containers, "containers", container),
+            (&self.paths, "paths_glob_patterns", &shown),
+        ];
+        let refusal = choices.into_iter().find_map(|(choice, setting, name)| choice.refusal(setting, name));
+        refusal.map_or_else(|| Meant::Yes(format!("`{}`", self.wanted())), Meant::Excluded)
+    }
+
+    fn pod_folders(&self) -> Vec<PathBuf> {
+        vec![self.logs_dir.clone()]
     }
 
     fn excludes(&self, path: &Path) -> bool {

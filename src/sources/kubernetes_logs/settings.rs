@@ -1,6 +1,7 @@
 //! Settings of the `kubernetes_logs` source.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use glob::Pattern;
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use super::pods::Pods;
 use crate::codecs::multiline::MultilineSettings;
 use crate::codecs::units::{Framing, Layout};
 use crate::codecs::{Decoder, Decoding};
+use crate::component::inspect::Inspect;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::size::ByteSize;
 use crate::component::source::Source;
@@ -182,6 +184,11 @@ impl Settings for KubernetesLogsSettings {
             .extend(stopped.map(|(setting, _)| Problem::new(setting, "expected at least 1 byte a second, found 0")));
         problems.extend(line::check_multiline(self.multiline.as_ref()));
         problems
+    }
+
+    fn inspect(&self, context: &Context) -> Option<Arc<dyn Inspect>> {
+        let tailing = self.tailing(context).ok()?;
+        Some(FileSource::unbuilt(Box::new(Pods::new(self)), tailing, context))
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {

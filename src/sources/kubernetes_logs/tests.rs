@@ -315,3 +315,29 @@ fn a_key_is_made_of_the_log_alone() {
     assert_ne!(key(&log, &line.replace("00.000000001", "00.000000002")), Some(known));
     assert_eq!((key(&log, ""), key(&log, "plain text\n"), key(&log, "2026-11-21T01:3")), (None, None, None));
 }
+
+#[test]
+fn rules_that_leave_a_log_out_are_named() {
+    use crate::component::inspect::Meant;
+
+    let node = Node::with(
+        "exclude_namespaces = ['kube-*']\ninclude_containers = ['app']\nexclude_paths_glob_patterns = ['**/9.log']",
+    );
+    let own = Own { uid: None, namespace: Some("shop".into()), name: Some("levada".into()) };
+    let pods = Pods::beside(own, &node.settings());
+    let excluded = |rule: &str| Meant::Excluded(rule.to_owned());
+    let table = [
+        ("shop_web_0f/app/0.log", Meant::Yes(format!("`{}`", pods.wanted()))),
+        ("kube-system_dns_0f/app/0.log", excluded("`exclude_namespaces` = `kube-*`")),
+        ("shop_web_0f/side/0.log", excluded("`include_containers`, of which none fits `side`")),
+        ("shop_web_0f/app/9.log", excluded("`exclude_paths_glob_patterns` = `**/9.log`")),
+        ("shop_levada_0f/app/0.log", excluded("`exclude_self`: this is the agent's own pod")),
+    ];
+    for (path, expected) in table {
+        assert_eq!(pods.meant(&node.path(path)), expected, "{path}");
+    }
+    for path in ["shop_web_0f/app/out.txt", "shop_web_0f/0.log"] {
+        assert!(matches!(pods.meant(&node.path(path)), Meant::No { nearest: Some(_) }), "{path}");
+    }
+    assert_eq!(pods.pod_folders(), [node.path("").components().collect::<PathBuf>()]);
+}

@@ -68,8 +68,21 @@ impl Act {
             Self::Hash(keys) => return keys.is_token(text, at, end),
             _ => STARS,
         };
-        (at.saturating_sub(stands.len())..=at)
-            .any(|start| end <= start + stands.len() && text.get(start..).is_some_and(|text| text.starts_with(stands)))
+        let first = at.saturating_sub(stands.len()).max(end.saturating_sub(stands.len()));
+        (first..=at).any(|start| {
+            text.get(start) == stands.first() && text.get(start..).is_some_and(|text| text.starts_with(stands))
+        })
+    }
+
+    /// Does it leave the same traces? Of two with keys only if they are the same ones.
+    pub(super) fn writes_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cover(Replacement::Fixed(own)), Self::Cover(Replacement::Fixed(other))) => own == other,
+            (Self::Hash(own), Self::Hash(other)) => Arc::ptr_eq(own, other),
+            (Self::Hash(_) | Self::Cover(Replacement::Fixed(_)), _)
+            | (_, Self::Hash(_) | Self::Cover(Replacement::Fixed(_))) => false,
+            _ => true,
+        }
     }
 }
 

@@ -185,7 +185,7 @@ fn has_issuer(digits: &[u8]) -> bool {
 
 /// Whether the number is no part of a decimal fraction or a hexadecimal word. A name that adjoins it
 /// (`card4111...`) does not hide it.
-fn stands_alone(text: &[u8], number: Range<usize>) -> bool {
+pub(super) fn stands_alone(text: &[u8], number: Range<usize>) -> bool {
     let (before, after) = (&text[..number.start], &text[number.end..]);
     let fraction = matches!(before, [.., digit, b'.'] if digit.is_ascii_digit())
         || matches!(after, [b'.', digit, ..] if digit.is_ascii_digit());

@@ -26,6 +26,23 @@ static BY_FIRST: LazyLock<Box<[Vec<&'static Rule>; 256]>> = LazyLock::new(|| {
     by_first
 });
 
+/// By the first byte of a prefix, a bit for the low six bits of the second.
+static BEGINNINGS: [u64; 256] = {
+    let (mut beginnings, mut number) = ([0; 256], 0);
+    while number < RULES.len() {
+        let prefix = RULES[number].prefix.as_bytes();
+        beginnings[prefix[0] as usize] |= 1 << (prefix[1] & 63);
+        number += 1;
+    }
+    beginnings
+};
+
+/// Does a key begin at `start`, where a part of a word does?
+pub(super) fn begins(text: &[u8], start: usize) -> bool {
+    let [first, second, ..] = text[start..] else { return false };
+    BEGINNINGS[usize::from(first)] >> (second & 63) & 1 != 0 && key_at(text, start).is_some()
+}
+
 /// Appends the spans of all keys in `text`, in order and without overlap.
 pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     for_each(text, |span, _| found.push(span));

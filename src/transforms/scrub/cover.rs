@@ -25,6 +25,8 @@ pub(super) struct Cover {
     pub(super) acts: Vec<Act>,
     /// What happens to values of telling names.
     pub(super) by_name: Act,
+    /// Of all of them those that write differently, by which what they wrote is known.
+    pub(super) own: Vec<Act>,
     /// Values that stay, in lower case.
     pub(super) allow: Vec<Box<[u8]>>,
     /// Fields that are not looked into, or to which something happens whatever they hold.
@@ -82,6 +84,17 @@ impl<'a> Spot<'a> {
 }
 
 impl Cover {
+    /// Takes note of what its acts write; to be called when they are all there.
+    pub(super) fn with_own(mut self) -> Self {
+        let fields = self.fields.iter().filter_map(|field| field.act.as_ref());
+        for act in self.acts.iter().chain([&self.by_name]).chain(fields) {
+            if !self.own.iter().any(|known| known.writes_like(act)) {
+                self.own.push(act.clone());
+            }
+        }
+        self
+    }
+
     /// Appends `source` with what is found in it covered, until nothing is found any more; tells whether there was
     /// anything. What does not come to an end is covered whole.
     pub(super) fn clean(&self, source: Source<'_>, tally: &mut Tally, out: &mut Vec<u8>) -> bool {
@@ -175,9 +188,7 @@ impl Cover {
 
     /// Is the value allowed, or what an action has written?
     fn is_left(&self, text: &[u8], span: &Range<usize>) -> bool {
-        let mut acts =
-            self.acts.iter().chain([&self.by_name]).chain(self.fields.iter().filter_map(|field| field.act.as_ref()));
-        self.is_allowed(&text[span.clone()]) || acts.any(|act| act.is_own(text, span.start, span.end))
+        self.is_allowed(&text[span.clone()]) || self.own.iter().any(|act| act.is_own(text, span.start, span.end))
     }
 
     pub(super) fn is_allowed(&self, value: &[u8]) -> bool {

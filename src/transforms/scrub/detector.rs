@@ -216,9 +216,11 @@ impl Detector {
         match self.kind() {
             Some(Kind::Email | Kind::UrlCredentials) => gate::AT,
             Some(Kind::KeyValue | Kind::QuerySecret) => gate::ASSIGNED,
-            Some(Kind::Jwt | Kind::BearerToken | Kind::BasicAuth) => gate::SCHEME,
-            Some(Kind::Pem) => gate::DASHES,
-            Some(Kind::CloudKey) => gate::WORD,
+            Some(Kind::Jwt) => gate::TOKEN,
+            Some(Kind::BearerToken) => gate::BEARER | gate::TOKEN,
+            Some(Kind::BasicAuth) => gate::BASIC,
+            Some(Kind::Pem) => gate::PEM,
+            Some(Kind::CloudKey) => gate::KEY,
             Some(kind) if kind.is_number() => gate::DIGITS,
             _ => Signals::MAX,
         }

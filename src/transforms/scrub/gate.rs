@@ -1,141 +1,277 @@
 //! One look at a text that tells which detectors can find anything in it: most find nothing in most texts.
 //!
-//! Without branches over windows of fixed size, so that the compiler makes vector code of it. A signal that is not
-//! there is certain; one that is there means that the detectors which need it must look themselves.
+//! Sixteen bytes at a time become bits of a few masks; only where these show something is the text read by bytes, and
+//! mostly turned away there: a date has too few digits, a UUID begins no key, `page=` is no telling name. A signal that
+//! is not there is certain; one that is there means that the detectors which need it must look themselves.
+//!
+//! The same look goes over the raw bytes of JSON, where a colon behind a quote ends a key, and an escape may hide
+//! anything: a record without a signal has nothing to cover, neither in a value nor in a key.
+
+#![allow(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the registers that the processor has, and the loop is one function on purpose"
+)]
+
+mod watch;
+
+use self::watch::Watch;
+use super::assign::Assigned;
+use super::{KeyNames, fold};
+use crate::event::json::{self, Lanes, Work};
 
 /// What a text has.
-pub(super) type Signals = u8;
+pub(super) type Signals = u16;
 
 /// An at sign.
 pub(super) const AT: Signals = 1;
-/// `=` or a colon.
+/// A telling name in front of `=`, a colon, or of a blank behind two dashes.
 pub(super) const ASSIGNED: Signals = 1 << 1;
-/// The beginning of `bearer` or `basic` in any case, or `yJ` as in `eyJ`.
-pub(super) const SCHEME: Signals = 1 << 2;
-/// Two dashes.
-pub(super) const DASHES: Signals = 1 << 3;
-/// Nine digits, wherever they are.
-pub(super) const DIGITS: Signals = 1 << 4;
-/// Twelve characters without a blank, quote, bracket or mark behind an eighth byte: every key of twenty has them.
-pub(super) const WORD: Signals = 1 << 5;
+/// The word `bearer`.
+pub(super) const BEARER: Signals = 1 << 2;
+/// The word `basic`.
+pub(super) const BASIC: Signals = 1 << 3;
+/// `eyJ`, which is `{"` in base64.
+pub(super) const TOKEN: Signals = 1 << 4;
+/// The beginning of a PEM block.
+pub(super) const PEM: Signals = 1 << 5;
+/// Nine digits, close to each other, that are no time and no UUID.
+pub(super) const DIGITS: Signals = 1 << 6;
+/// A key of a cloud.
+pub(super) const KEY: Signals = 1 << 7;
+/// A character that people do not see, or take for another one.
+pub(super) const ODD: Signals = 1 << 8;
+/// Of raw JSON: a key with a telling name.
+const NAME: Signals = 1 << 9;
+/// Of raw JSON: an escape.
+const ESCAPE: Signals = 1 << 10;
 
-/// Places that one step looks at: a register of the baseline.
-const PLACES: usize = 16;
-/// Bytes behind a place that are looked at with it.
-const AHEAD: usize = 4;
-const WINDOW: usize = PLACES + AHEAD;
+/// New bytes that one step looks at: the high half of a mask. The low half shows those before.
+const STEP: usize = 32;
+/// The bits of a mask that are new.
+const NEW: u64 = !0 << STEP;
 /// Digits of the shortest number that is looked for.
-const FEWEST_DIGITS: u16 = 9;
+const FEWEST_DIGITS: usize = 9;
+/// A key of a cloud goes on at least so long: all of them have more.
+const FEWEST_IN_KEY: usize = 15;
 
-/// The signals of `text`.
-pub(super) fn signals(text: &[u8]) -> Signals {
-    let whole = (text.len() + PLACES).saturating_sub(WINDOW) / PLACES;
-    let rest = &text[whole * PLACES..];
-    // What is left fits into two windows, with zeros behind it.
-    let mut tail = [0; WINDOW + PLACES];
-    tail[..rest.len()].copy_from_slice(rest);
-    let mut seen = Seen::default();
-    for number in 0..=whole + usize::from(rest.len() > PLACES) {
-        let from = if number < whole { &text[number * PLACES..] } else { &tail[(number - whole) * PLACES..] };
-        if let Some(window) = from.first_chunk() {
-            seen.look(window);
-        }
+/// What is looked for.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    wants: Signals,
+    names: KeyNames,
+    assigned: Option<Assigned>,
+}
+
+impl Gate {
+    /// A gate for detectors that need these signals; with `names` of members whose value goes.
+    pub(super) fn new(wants: Signals, names: &KeyNames) -> Self {
+        let assigned = (wants & ASSIGNED != 0).then(|| Assigned::new(names.clone()));
+        Self { wants: wants | ODD | NAME | ESCAPE, names: names.clone(), assigned }
     }
-    seen.signals()
-}
 
-/// What was seen, by place.
-#[derive(Default)]
-struct Seen {
-    bits: [u8; PLACES],
-    /// How many digits, up to 255.
-    digits: [u8; PLACES],
-    /// For each eight bytes whether all, and the four behind them, may belong to a word.
-    eights: [u64; PLACES / 8],
-}
+    /// Where values of telling names are looked for, if they are.
+    pub(super) fn assigned(&self) -> Option<&Assigned> {
+        self.assigned.as_ref()
+    }
 
-impl Seen {
+    /// The signals of a decoded text.
+    pub(super) fn signals(&self, text: &[u8]) -> Signals {
+        self.look::<false>(text)
+    }
+
+    /// Is there certainly nothing to cover in these bytes of JSON, such as a record or a value?
+    pub(super) fn is_clean(&self, raw: &[u8]) -> bool {
+        self.look::<true>(raw) == 0
+    }
+
     #[inline]
-    fn look(&mut self, window: &[u8; WINDOW]) {
-        let mut word = [0_u8; PLACES];
-        for place in 0..PLACES {
-            let [a, b, c, d] = [window[place], window[place + 1], window[place + 2], window[place + 3]];
-            let marks = (mask(a == b'@') & AT) | ((mask(a == b'=') | mask(a == b':')) & ASSIGNED);
-            let dashes = mask(a == b'-') & mask(b == b'-') & DASHES;
-            self.bits[place] |= marks | dashes | scheme([a, b, c, d]);
-            self.digits[place] = self.digits[place].saturating_add(u8::from(a.wrapping_sub(b'0') < 10));
-            word[place] = is_word(a) & is_word(window[place + AHEAD]);
-        }
-        for (all, word) in self.eights.iter_mut().zip(word.as_chunks::<8>().0) {
-            let word = u64::from_le_bytes(*word);
-            let word = word & (word >> 32);
-            let word = word & (word >> 16);
-            *all |= word & (word >> 8);
-        }
-    }
-
-    fn signals(&self) -> Signals {
-        let bits = self.bits.iter().fold(0, |all, bits| all | bits);
-        let digits: u16 = self.digits.iter().map(|&count| u16::from(count)).sum();
-        let eights = self.eights.iter().fold(0, |all, eights| all | eights) & 0xFF;
-        bits | (mask(digits >= FEWEST_DIGITS) & DIGITS) | (mask(eights != 0) & WORD)
+    fn look<const RAW: bool>(&self, text: &[u8]) -> Signals {
+        json::run(Look::<RAW> { gate: self, text })
     }
 }
 
-/// All bits or none.
-#[inline]
-fn mask(condition: bool) -> u8 {
-    u8::from(condition).wrapping_neg()
+/// A look at a text.
+struct Look<'a, const RAW: bool> {
+    gate: &'a Gate,
+    text: &'a [u8],
 }
 
-/// As signed numbers, so that what is beyond ASCII lies below.
-#[inline]
-fn is_word(a: u8) -> u8 {
-    mask(a.cast_signed() >= b'-'.cast_signed())
+impl<const RAW: bool> Work for Look<'_, RAW> {
+    type Done = Signals;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Signals {
+        let Self { gate, text } = self;
+        let mut watch = Watch::new(gate, text);
+        let (mut masks, mut at) = (Masks::default(), 0);
+        while at < text.len() {
+            masks.forget();
+            let mut place = 0;
+            while place < STEP && at + place < text.len() {
+                let (lanes, known) = load::<L>(text, at + place);
+                masks.add::<L, RAW>(lanes, place, known);
+                place += L::BYTES;
+            }
+            let events = masks.events();
+            if !events.is_quiet() {
+                watch.step::<RAW>(at, events);
+                if RAW && watch.seen != 0 {
+                    return watch.seen;
+                }
+            }
+            at += STEP;
+        }
+        let is_odd = masks.high != 0 && fold::is_needed(text);
+        watch.seen | if is_odd { ODD } else { 0 }
+    }
 }
 
-#[inline]
-fn scheme([a, b, c, d]: [u8; 4]) -> u8 {
-    let [first, second, third, fourth] = [a | 0x20, b | 0x20, c | 0x20, d | 0x20];
-    let bearer = mask(second == b'e') & mask(third == b'a');
-    let basic = mask(second == b'a') & mask(third == b's') & mask(fourth == b'i');
-    ((mask(first == b'b') & (bearer | basic)) | (mask(a == b'y') & mask(b == b'J'))) & SCHEME
+/// A bit for each of 64 bytes: the 32 before a step, lowest, and those of the step.
+#[derive(Clone, Copy, Debug, Default)]
+struct Masks {
+    marks: u64,
+    /// First, second and third letters of `bea` and `bas`, and what only looks like them.
+    letters: [u64; 3],
+    dashes: u64,
+    digits: u64,
+    /// Digits, blanks and what stands between in ASCII.
+    tight: u64,
+    /// What is above the comma and no blank, quote or bracket: keys and more.
+    word: u64,
+    /// Of any step: not zero if there is a byte beyond ASCII.
+    high: u32,
+}
+
+impl Masks {
+    /// Makes room for a step.
+    #[inline(always)]
+    fn forget(&mut self) {
+        let [first, second, third] = &mut self.letters;
+        *first >>= STEP;
+        *second >>= STEP;
+        *third >>= STEP;
+        self.marks >>= STEP;
+        self.dashes >>= STEP;
+        self.digits >>= STEP;
+        self.tight >>= STEP;
+        self.word >>= STEP;
+    }
+
+    /// Adds lanes that begin `place` bytes behind the start of the step, without their first `known` bytes.
+    #[inline(always)]
+    fn add<L: Lanes, const RAW: bool>(&mut self, lanes: L, place: usize, known: usize) {
+        let to = STEP + place;
+        let small = lanes.or(L::all(0x20));
+        let (a, e, s) = (small.equal(b'a'), small.equal(b'e'), small.equal(b's'));
+        let mut marks = lanes.equal(b'@').or(lanes.equal(b'=')).or(lanes.equal(b':')).or(lanes.equal(b'J'));
+        if RAW {
+            marks = marks.or(lanes.equal(b'\\'));
+        }
+        self.high |= lanes.mask();
+        self.marks |= bits(marks, known) << to;
+        self.letters[0] |= bits(small.equal(b'b'), known) << to;
+        self.letters[1] |= bits(e.or(a), known) << to;
+        self.letters[2] |= bits(a.or(s), known) << to;
+        self.dashes |= bits(lanes.equal(b'-'), known) << to;
+        self.digits |= bits(lanes.minus(b'0').at_most(9), known) << to;
+        self.tight |= bits(lanes.minus(b' ').at_most(b'9' - b' '), known) << to;
+        self.word |= bits(lanes.above(b','), known) << to;
+    }
+
+    /// Where the text must be read, among the new bytes.
+    #[inline(always)]
+    fn events(&self) -> Events {
+        let [first, second, third] = self.letters;
+        let scheme = (first << 2) & (second << 1) & third;
+        Events {
+            marks: (self.marks | scheme | (self.dashes & (self.dashes << 1))) & NEW,
+            numbers: ends_of::<FEWEST_DIGITS>(self.tight) & NEW,
+            words: ends_of::<FEWEST_IN_KEY>(self.word) & NEW,
+            digits: self.digits,
+            tight: self.tight,
+        }
+    }
+}
+
+/// Bits of a step's masks.
+#[derive(Clone, Copy, Debug)]
+struct Events {
+    /// Single bytes that may matter, and the last ones of `--`, `bea` and `bas`.
+    marks: u64,
+    /// Ends of what may be nine digits.
+    numbers: u64,
+    /// Ends of what may be fifteen characters of a key.
+    words: u64,
+    /// Masks as they are.
+    digits: u64,
+    tight: u64,
+}
+
+impl Events {
+    #[inline(always)]
+    fn is_quiet(self) -> bool {
+        self.marks | self.numbers | self.words == 0
+    }
+}
+
+/// The bits behind which `LENGTH` of the mask stand in a row, 9 to 16.
+#[inline(always)]
+fn ends_of<const LENGTH: usize>(mask: u64) -> u64 {
+    let two = mask & (mask << 1);
+    let four = two & (two << 2);
+    let eight = four & (four << 4);
+    eight & (eight << (LENGTH - 8))
+}
+
+/// A bit for each byte of the lanes, without the first `known` ones.
+#[inline(always)]
+fn bits<L: Lanes>(lanes: L, known: usize) -> u64 {
+    u64::from(lanes.mask() >> known)
+}
+
+/// The lanes at `at`, which lies in the text, and how many of their first bytes lie before it. No load reaches beyond
+/// the text: its last bytes are loaded with those before them.
+#[inline(always)]
+fn load<L: Lanes>(text: &[u8], at: usize) -> (L, usize) {
+    let rest = &text[at..];
+    if rest.len() >= L::BYTES {
+        return (L::of(rest), 0);
+    }
+    if text.len() >= L::BYTES {
+        return (L::of(&text[text.len() - L::BYTES..]), L::BYTES - rest.len());
+    }
+    let mut room = [0; STEP];
+    room[..rest.len()].copy_from_slice(rest);
+    (L::of(&room), 0)
+}
+
+/// A bit for each letter or digit of ASCII in a step.
+struct Alphanumeric<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Work for Alphanumeric<'_> {
+    type Done = u64;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> u64 {
+        let (mut mask, mut place) = (0, 0);
+        while place < STEP && self.at + place < self.text.len() {
+            let (lanes, known) = load::<L>(self.text, self.at + place);
+            let letters = lanes.or(L::all(0x20)).minus(b'a').at_most(25);
+            mask |= bits(letters.or(lanes.minus(b'0').at_most(9)), known) << place;
+            place += L::BYTES;
+        }
+        mask
+    }
+}
+
+/// A bit for each letter or digit of ASCII in the step at `at`, and in that before it.
+fn alphanumeric(text: &[u8], at: usize) -> u64 {
+    let of = |at| json::run(Alphanumeric { text, at });
+    of(at) << STEP | at.checked_sub(STEP).map_or(0, of)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_signal_is_seen_at_every_place() {
-        for (text, signal) in [
-            ("@", AT),
-            ("x=", ASSIGNED),
-            ("\":", ASSIGNED),
-            ("ь:", ASSIGNED),
-            ("bea", SCHEME),
-            ("BaSi", SCHEME),
-            ("yJ", SCHEME),
-            ("--", DASHES),
-            ("123-45-6789", DIGITS),
-            ("(916) 123456", DIGITS),
-            ("AKIAIOSFODNN7EXAMPLE", WORD),
-            ("hooks.slack.com/services/T", WORD),
-            ("a_b-c.d_e-f.g_h-i.j_", WORD),
-        ] {
-            for before in 0..90 {
-                for after in [0, 1, 2, 3, 31, 40] {
-                    let text = format!("{}{text}{}", "~".repeat(before), "~".repeat(after));
-                    assert!(signals(text.as_bytes()) & signal != 0, "{text}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_text_without_candidates_has_no_signal() {
-        for text in ["", "a", "no entry in the cache, reading it from the second one now", "took 17 ms of 250"] {
-            assert_eq!(signals(text.as_bytes()), 0, "{text}");
-        }
-    }
-}
+mod tests;

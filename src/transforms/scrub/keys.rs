@@ -3,7 +3,11 @@
 //! Names are compared without regard to case and to `_`, `-` and `.`: `api_key` also means `apiKey`, `API-Key` and
 //! `api.key`. They are whole names: `password` does not mean `password_changed_at`.
 
+mod tails;
+
 use std::{error, fmt};
+
+pub(super) use tails::Tails;
 
 /// Bytes of the longest name, folded.
 const LONGEST: usize = 63;
@@ -12,14 +16,15 @@ const LONGEST: usize = 63;
 #[rustfmt::skip]
 pub const DEFAULT_NAMES: &[&str] = &[
     // Passwords
-    "password", "passwd", "passphrase", "passcode", "pwd", "pin", "otp", "user_password", "db_password", "пароль",
+    "password", "passwd", "passphrase", "passcode", "pass", "pwd", "pin", "otp", "user_password", "db_password",
+    "пароль",
     // Tokens and keys
     "secret", "client_secret", "app_secret", "secret_key", "secret_access_key", "aws_secret_access_key", "token",
     "access_token", "refresh_token", "id_token", "auth_token", "api_token", "bearer_token", "session_token",
     "csrf_token", "xsrf_token", "jwt", "api_key", "x_api_key", "access_key", "private_key", "signing_key",
     "encryption_key", "credential", "credentials",
     // Headers, also as semantic conventions name them
-    "authorization", "proxy_authorization", "x_auth_token", "cookie", "set_cookie",
+    "authorization", "proxy_authorization", "authorization_header", "x_auth_token", "cookie", "set_cookie",
     "http.request.header.authorization", "http.request.header.cookie", "http.response.header.set_cookie",
     // Cards
     "card_number", "card_no", "pan", "credit_card", "credit_card_number", "cc_number", "cvv", "cvv2", "cvc", "cvc2",
@@ -34,12 +39,12 @@ pub const DEFAULT_NAMES: &[&str] = &[
 /// The names that stand for secrets alone: no person, no card.
 #[rustfmt::skip]
 pub const SECRET_NAMES: &[&str] = &[
-    "password", "passwd", "passphrase", "passcode", "pwd", "otp", "user_password", "db_password", "пароль", "секрет",
-    "токен", "secret", "client_secret", "app_secret", "secret_key", "secret_access_key", "aws_secret_access_key",
+    "password", "passwd", "passphrase", "passcode", "pass", "pwd", "otp", "user_password", "db_password", "пароль",
+    "секрет", "токен", "secret", "client_secret", "app_secret", "secret_key", "secret_access_key", "aws_secret_access_key",
     "token", "access_token", "refresh_token", "id_token", "auth_token", "api_token", "bearer_token", "session_token",
     "csrf_token", "xsrf_token", "jwt", "api_key", "x_api_key", "access_key", "private_key", "signing_key",
-    "encryption_key", "credential", "credentials", "authorization", "proxy_authorization", "x_auth_token", "cookie",
-    "set_cookie", "http.request.header.authorization", "http.request.header.cookie",
+    "encryption_key", "credential", "credentials", "authorization", "proxy_authorization",
+    "authorization_header", "x_auth_token", "cookie", "set_cookie", "http.request.header.authorization", "http.request.header.cookie",
     "http.response.header.set_cookie",
 ];
 
@@ -70,6 +75,8 @@ pub(super) const STRONG_ENDINGS: &[&str] = &[
     "password",
     "passwd",
     "passphrase",
+    "pass",
+    "pwd",
     "secret",
     "token",
     "api_key",
@@ -78,6 +85,18 @@ pub(super) const STRONG_ENDINGS: &[&str] = &[
     "secret_key",
     "private_key",
     "пароль",
+];
+
+/// Those that tell behind anything in a name of capitals alone: `PGPASSWORD`.
+pub(super) const GLUED_ENDINGS: &[&str] = &["password", "passwd", "passphrase", "secret", "token", "apikey"];
+
+/// Headers that authorise: a scheme stands before what proves.
+pub(super) const HEADER_NAMES: &[&str] = &[
+    "authorization",
+    "proxy_authorization",
+    "x_authorization",
+    "authorization_header",
+    "http.request.header.authorization",
 ];
 
 /// Query parameters that are secret, beside the key names.
@@ -121,6 +140,18 @@ pub struct KeyNames {
     names: Vec<Box<[u8]>>,
     /// For each first byte of a folded name: which lengths and which last bytes are in use.
     hints: Box<[Hint; 256]>,
+    /// A bit for the shape of each folded name: spares most others the search.
+    shapes: Box<[u64; 16]>,
+    tails: Tails,
+}
+
+/// Where the bit for a folded name stands.
+fn shape_of(folded: &[u8]) -> (usize, u64) {
+    let [first, .., last] = folded else { return (0, 1) };
+    let middle = folded[folded.len() / 2];
+    let mixed = folded.len() as u32 ^ u32::from(*first) << 8 ^ u32::from(*last) << 16 ^ u32::from(middle) << 24;
+    let place = mixed.wrapping_mul(0x9E37_79B1) >> 22;
+    ((place / 64) as usize, 1 << (place % 64))
 }
 
 /// What the names with one first byte have in common; turns most keys away before they are folded.
@@ -183,6 +214,9 @@ impl KeyNames {
             let hint = &mut set.hints[usize::from(first)];
             hint.lengths |= 1 << folded.length;
             hint.endings |= Hint::ending(last);
+            let (word, bit) = shape_of(folded.bytes());
+            set.shapes[word] |= bit;
+            set.tails.add(folded.bytes());
             set.names.push(folded.bytes().into());
         }
         set.names.sort_unstable();
@@ -201,21 +235,17 @@ impl KeyNames {
 
     /// No name at all.
     pub(super) fn none() -> Self {
-        Self { names: Vec::new(), hints: Box::new([Hint::default(); 256]) }
+        Self {
+            names: Vec::new(),
+            hints: Box::new([Hint::default(); 256]),
+            shapes: Box::new([0; 16]),
+            tails: Tails::none(),
+        }
     }
 
-    /// Whether a name of the set can end with this byte; `false` is certain.
-    pub(super) fn endings(&self) -> Box<[bool; 256]> {
-        let mut endings = Box::new([false; 256]);
-        for last in self.names.iter().filter_map(|name| name.last()) {
-            endings[usize::from(*last)] = true;
-            endings[usize::from(last.to_ascii_uppercase())] = true;
-            // Upper and lower case of a letter beyond ASCII differ in their last byte.
-            if !last.is_ascii() {
-                endings[0x80..].fill(true);
-            }
-        }
-        endings
+    /// Whether a name can end where `text` does; `false` is certain.
+    pub(super) fn may_end(&self, text: &[u8]) -> bool {
+        self.tails.fit(text)
     }
 
     /// What the first byte, the last byte and the length tell of a key.
@@ -230,14 +260,18 @@ impl KeyNames {
         }
         let hint = self.hints[usize::from(first.to_ascii_lowercase())];
         // Lower case makes a character longer by half at most (U+0130 and its like), so never a key by twice.
-        hint.endings & Hint::ending(*last) != 0 && hint.lengths.trailing_zeros() as usize <= 2 * key.len()
+        hint.endings & Hint::ending(*last) != 0
+            && self.tails.fit(key)
+            && hint.lengths.trailing_zeros() as usize <= 2 * key.len()
     }
 
     fn has(&self, folded: &[u8]) -> bool {
         let Some(&first) = folded.first() else {
             return false;
         };
+        let (word, bit) = shape_of(folded);
         self.hints[usize::from(first)].lengths & 1 << folded.len() != 0
+            && self.shapes[word] & bit != 0
             && self.names.binary_search_by(|name| name.as_ref().cmp(folded)).is_ok()
     }
 }

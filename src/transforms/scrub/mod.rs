@@ -31,6 +31,7 @@ pub mod detector;
 pub mod email;
 pub mod escape;
 mod explain;
+mod fold;
 mod gate;
 mod hmac;
 mod iban;

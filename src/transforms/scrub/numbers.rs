@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::card;
+
 /// Digits of the shortest number that is looked for: a social security number.
 const FEWEST: usize = 9;
 /// Separators that may stand between two digits: `+7 (916) 123-45-67`.
@@ -15,6 +17,10 @@ const WINDOW: usize = WIDEST_GAP + 1;
 const STRIDE: usize = FEWEST - WIDEST_GAP;
 /// Digits of the longest number that is looked for, and one more: enough to see that it is too long.
 const MOST: usize = 16;
+/// Digits of a date and an hour.
+const DATE: usize = 10;
+/// Characters of a UUID (RFC 9562).
+const UUID: usize = 36;
 /// Groups of the most divided number that is looked for.
 const MOST_GROUPS: usize = 6;
 
@@ -25,6 +31,52 @@ pub(super) struct Run {
     pub(super) span: Range<usize>,
     /// How many digits.
     pub(super) digits: usize,
+}
+
+impl Run {
+    /// Is it a time, a UUID or a part of a hash? No detector finds anything there.
+    pub(super) fn is_idle(&self, text: &[u8]) -> bool {
+        let (before, after) = (&text[..self.span.start], &text[self.span.end..]);
+        // A telephone number needs nothing behind its plus.
+        let is_led = matches!(before, [.., b'+' | b'('] | [.., b'%', b'2', b'B' | b'b']);
+        !is_led && (self.is_time(text, after) || self.is_in_hash(text, (before, after)) || self.is_in_uuid(text))
+    }
+
+    /// `2026-11-21 13`, before a colon.
+    fn is_time(&self, text: &[u8], after: &[u8]) -> bool {
+        let is_date =
+            matches!(text[self.span.clone()], [b'1' | b'2', b'9' | b'0', _, _, b'-', _, _, b'-', _, _, b' ', _, _]);
+        is_date && self.digits == DATE && after.first() == Some(&b':')
+    }
+
+    /// One block of digits with a small letter of a hexadecimal word at either side: nothing stands alone there but,
+    /// behind a name, a card, and the words of an account have capitals.
+    fn is_in_hash(&self, text: &[u8], (before, after): (&[u8], &[u8])) -> bool {
+        let is_hex = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b'a'..=b'f'));
+        self.span.len() == self.digits
+            && (is_hex(before.last()) || is_hex(after.first()))
+            && !card::stands_alone(text, self.span.clone())
+    }
+
+    /// A part of a UUID that stands alone: no group of its digits does.
+    fn is_in_uuid(&self, text: &[u8]) -> bool {
+        let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b'-';
+        let start = self.span.start - text[..self.span.start].iter().rev().take(UUID).take_while(is_part).count();
+        let Some(uuid) = text.get(start..start + UUID) else { return false };
+        let is_placed = |(place, byte): (usize, &u8)| (*byte == b'-') == matches!(place, 8 | 13 | 18 | 23);
+        let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+        self.span.end <= start + UUID
+            && uuid.iter().all(|byte| is_part(&byte))
+            && uuid.iter().enumerate().all(is_placed)
+            && !matches!(text[..start].last(), Some(b'+' | b'('))
+            && !is_word(text[..start].last())
+            && !is_word(text.get(start + UUID))
+    }
+}
+
+/// The run with the digit at `digit`.
+pub(super) fn run_around(text: &[u8], digit: usize) -> Run {
+    run_at(text, run_start(text, 0, digit))
 }
 
 /// The next run at or behind `from`, which is the start of the text or the end of the last run.

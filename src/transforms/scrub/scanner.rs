@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::assign::{Assigned, Form};
-use super::gate::{self, Signals};
+use super::assign::Form;
+use super::fold::{self, Folded};
+use super::gate::{self, Gate, Signals};
 use super::keyword::Near;
 use super::{Detector, KeyNames, Kind, Shape, card, iban, ids, numbers, phone};
 
@@ -24,6 +25,7 @@ pub struct Match {
 pub struct Found {
     matches: Vec<Match>,
     spans: Vec<Range<usize>>,
+    folded: Folded,
 }
 
 impl Found {
@@ -34,21 +36,30 @@ impl Found {
 }
 
 /// A set of detectors.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Scanner {
     detectors: Vec<Detector>,
+    /// What is looked for before any detector looks.
+    gate: Box<Gate>,
     /// Those that look for themselves.
     single: Vec<usize>,
     /// Those that share one search for runs of digits.
     numbers: Vec<(usize, Kind)>,
     /// Where the passports are, which may also have a mark between their digits.
     passports: Option<usize>,
-    /// Where values of telling names count, if they are looked for.
-    assigned: Option<(Box<Assigned>, [Option<usize>; 2])>,
+    /// Where values of telling names count: those in text, and those in queries.
+    assigned: [Option<usize>; 2],
     /// Is there a detector that wants to see every escaped text?
     is_open: bool,
     /// Is there a detector that no signal tells of?
     is_blind: bool,
+}
+
+impl Default for Scanner {
+    /// One that finds nothing.
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Scanner {
@@ -75,14 +86,21 @@ impl Scanner {
             single.sort_unstable();
             numbers.clear();
         }
-        let places = [place(Kind::KeyValue), place(Kind::QuerySecret)];
-        let wants_names = places.iter().any(Option::is_some);
-        let assigned = wants_names.then(|| (Box::new(Assigned::new(names.clone())), places));
+        let assigned = [place(Kind::KeyValue), place(Kind::QuerySecret)];
         let is_simple = |kind| matches!(kind, Some(Kind::Email | Kind::PaymentCard | Kind::BearerToken));
         let is_open = detectors.iter().any(|detector| !is_simple(detector.kind()));
         let passports = place(Kind::PassportRu);
         let is_blind = passports.is_some() || detectors.iter().any(|detector| detector.needs() == Signals::MAX);
-        Self { detectors, single, numbers, passports, assigned, is_open, is_blind }
+        let wants = detectors.iter().fold(0, |wants, detector| wants | detector.needs());
+        let gate = Box::new(Gate::new(wants, names));
+        Self { detectors, gate, single, numbers, passports, assigned, is_open, is_blind }
+    }
+
+    /// Is there certainly nothing to cover in these bytes of JSON, such as a record or a value, neither by a detector
+    /// nor by the name of a member? One look at all of them.
+    #[inline]
+    pub(super) fn is_clean(&self, raw: &[u8]) -> bool {
+        self.is_open && !self.is_blind && self.gate.is_clean(raw)
     }
 
     /// The detectors, by the index that matches carry.
@@ -111,6 +129,9 @@ impl Scanner {
             for &index in &self.single {
                 self.look_for(index, (text, near), found);
             }
+            if !text.is_ascii() && fold::is_needed(text) {
+                self.look_folded(text, near, found);
+            }
         }
         if found.matches.len() > 1 {
             unite(&mut found.matches, &self.detectors);
@@ -128,9 +149,16 @@ impl Scanner {
     }
 
     fn look_for_all(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
-        let signals = gate::signals(text);
+        let signals = self.gate.signals(text);
         if signals == 0 && !self.is_blind {
             return;
+        }
+        self.look_with(signals, (text, near), found);
+    }
+
+    fn look_with(&self, signals: Signals, (text, near): (&[u8], Near<'_>), found: &mut Found) {
+        if signals & gate::ODD != 0 {
+            self.look_folded(text, near, found);
         }
         for &index in &self.single {
             let needs = self.detectors[index].needs();
@@ -152,10 +180,27 @@ impl Scanner {
         }
     }
 
+    /// Looks at the text as it reads without the characters that people do not see. Nothing of such a match is kept.
+    #[cold]
+    fn look_folded(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
+        let mut folded = std::mem::take(&mut found.folded);
+        folded.fold(text);
+        let first = found.matches.len();
+        if self.is_open {
+            self.look_for_all(&folded.text, near, found);
+        } else {
+            self.single.iter().for_each(|&index| self.look_for(index, (&folded.text, near), found));
+        }
+        for found in &mut found.matches[first..] {
+            *found = Match { span: folded.place(&found.span), shape: Shape::Opaque, ..*found };
+        }
+        found.folded = folded;
+    }
+
     /// Makes matches of the spans that the detector at `index` found.
     #[inline]
     fn take(&self, index: usize, text: &[u8], found: &mut Found) {
-        let Found { matches, spans } = found;
+        let Found { matches, spans, .. } = found;
         if spans.is_empty() {
             return;
         }
@@ -166,7 +211,8 @@ impl Scanner {
     }
 
     fn find_assigned(&self, text: &[u8], found: &mut Found) {
-        let Some((assigned, [text_place, query_place])) = &self.assigned else { return };
+        let Some(assigned) = self.gate.assigned() else { return };
+        let [text_place, query_place] = &self.assigned;
         assigned.for_each(text, |span, form| {
             let place = if form == Form::Query { query_place } else { text_place };
             if let Some(detector) = *place {

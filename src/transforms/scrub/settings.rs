@@ -226,8 +226,10 @@ impl ScrubSettings {
             by_name: act("key_name"),
             allow: self.allow.iter().map(|value| value.as_bytes().into()).collect(),
             fields: fields.collect(),
+            own: Vec::new(),
             names,
-        };
+        }
+        .with_own();
         let places =
             self.paths().map_err(message)?.map(|paths| paths.into_iter().map(|path| cover.place(path)).collect());
         Ok(Rules { cover, places, keys, labels })

@@ -2,15 +2,19 @@
 //! without a password stays, as in `ssh://git@host`.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
+use memchr::memmem::Finder;
+
+static BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"://"));
 
 /// Appends the spans of all credentials in `text`, in order and without overlap.
 pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     if memchr(b'@', text).is_none() {
         return;
     }
-    for at in memmem::find_iter(text, b"://") {
+    for at in BEGIN.find_iter(text) {
         let start = at + 3;
         let length = text[start..].iter().take_while(|&&byte| !ends_authority(byte)).count();
         let authority = &text[start..start + length];

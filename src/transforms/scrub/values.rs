@@ -25,6 +25,7 @@ impl Cover {
                 let content = value.at.start + 1..value.at.end - 1;
                 self.string(&Spot { at: content, ..*value }, near, tally);
             }
+            Some(b'{' | b'[') if self.scanner.is_clean(value.bytes()) => {}
             Some(b'{' | b'[') => {
                 let (whole, key) = (value.bytes(), near.key.unwrap_or_default());
                 let mut inside = Inside { cover: self, whole, base: value.base + value.at.start, key, tally };

@@ -1,5 +1,5 @@
 #!/bin/bash
-# usage: install.sh elasticsearch|opensearch
+# usage: install.sh elasticsearch|opensearch|clickhouse
 # Unpacks a server into the folder LEVADA_SERVERS, once for each state of its files here, and prints where it is.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/$1" && pwd)
@@ -16,7 +16,8 @@ if [ ! -e "$home/complete" ]; then
     cp -r "$here/." "$home"
     cd "$home"
     rm -rf target dist
-    mvn -q -B dependency:unpack
+    [ ! -e pom.xml ] || mvn -q -B dependency:unpack
+    [ ! -e requirements.txt ] || python3 -m pip install --quiet --no-deps --target dist --requirement requirements.txt
     [ ! -e build-plugin.sh ] || bash build-plugin.sh
     touch complete
   } >&2

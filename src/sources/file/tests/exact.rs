@@ -331,18 +331,18 @@ fn a_link_whose_target_is_not_there_is_told_of() {
 
 #[test]
 fn a_younger_file_of_a_path_waits_for_the_older() {
-    let (bench, outlet) = named("max_read_bytes = 2");
-    outlet.refuse(|record| record.text() == b"2");
-    bench.append("app.log", "1\n2\n");
+    let (bench, outlet) = named("max_read_bytes = 4");
+    outlet.refuse(|record| record.text() == b"002");
+    bench.append("app.log", "001\n002\n");
     let mut engine = Engine::start(&bench, &outlet);
     engine.settle();
     fs::rename(bench.path("app.log"), bench.path("app.log.1")).unwrap();
-    bench.append("app.log", "3\n");
+    bench.append("app.log", "003\n");
     engine.settle();
-    assert_eq!(outlet.lines(), ["1"], "2 waits, and so does what came after it");
+    assert_eq!(outlet.lines(), ["001"], "002 waits, and so does what came after it");
     outlet.accept_all();
     engine.settle();
-    assert_eq!(outlet.lines(), ["1", "2", "3"]);
+    assert_eq!(outlet.lines(), ["001", "002", "003"]);
 }
 
 #[test]

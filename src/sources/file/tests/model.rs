@@ -131,7 +131,9 @@ impl World {
         let mut text = String::new();
         for at in 0..self.rng.usize(1..8) {
             let header = if is_new && at == 0 { &*self.header } else { "" };
-            let line = format!("{header}{:05} in {file} {}", self.lines.len(), "x".repeat(self.rng.usize(0..90)));
+            let (number, filler) = (self.lines.len(), "x".repeat(self.rng.usize(0..90)));
+            // Numbered at both ends: what stands before a position tells files apart.
+            let line = format!("{header}{number:05} in {file} {filler} {number}");
             text += &line;
             text.push('\n');
             self.lines.push(line);
@@ -268,7 +270,7 @@ impl World {
         }
         let mut faults = Vec::new();
         let mut identities = HashSet::new();
-        let show = |line: &str| line.trim_start_matches('#').trim_end_matches(['x', ' ']).to_owned();
+        let show = |line: &str| line.trim_start_matches('#').replace('x', "");
         for line in &self.lines {
             match came.remove(line) {
                 None if self.truncated.contains(line) => {}

@@ -2,8 +2,8 @@ use std::{fmt::Write, ops::Range};
 
 use proptest::prelude::*;
 
-use super::{Found, Match, Scanner};
-use crate::transforms::scrub::{Detector, Kind, Pattern, Replacement, Shape};
+use super::{Found, Match, Near, Scanner, Signals, fold, gate, unite};
+use crate::transforms::scrub::{Detector, Kind, Pattern, Profile, Replacement, Shape};
 
 fn pattern(expression: &str) -> Detector {
     Detector::Pattern(Pattern::new(expression).expect("a valid pattern"))
@@ -77,6 +77,23 @@ fn a_name_that_reads_as_a_domain_is_not_kept() {
 }
 
 #[test]
+fn characters_that_nobody_sees_hide_nothing() {
+    let open = Scanner::new(Profile::Default.detectors().iter().map(|kind| Detector::Known(*kind)).collect());
+    let simple = Scanner::new(all().detectors()[..3].to_vec());
+    for (text, expected) in [
+        ("to ann.l\u{AD}ee\u{FF20}exam\u{AD}ple.com now", "to *** now"),
+        ("card 41\u{AD}11 1111\u{A0}1111 1111.", "card ***."),
+        ("card ４１１１１１１１１１１１１１１１ x", "card *** x"),
+        // Without the character that nobody sees this is no card.
+        ("4111111111111111\u{200B}5", "************1111\u{200B}5"),
+    ] {
+        for scanner in [&open, &simple] {
+            assert_eq!(covered(scanner, text), expected, "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_later_text_forgets_the_former() {
     let mut found = Found::default();
     assert_eq!(all().scan(b"a@b.com", &mut found).len(), 1);
@@ -128,6 +145,7 @@ proptest! {
 
     #[test]
     fn matches_are_the_union_of_what_each_detector_finds(text in CANDIDATES) {
+        prop_assume!(!fold::is_needed(text.as_bytes()));
         let (scanner, mut found) = (all(), Found::default());
         let matches = scanner.scan(text.as_bytes(), &mut found);
         let mut parts: Vec<Range<usize>> = Vec::new();
@@ -168,5 +186,37 @@ proptest! {
         let scanner = Scanner::new(vec![Detector::Known(Kind::Email)]);
         let masked = covered(&scanner, &text);
         prop_assert_eq!(covered(&scanner, &masked), masked);
+    }
+}
+
+/// Pieces of which what is found, what almost is, and what stands around are made.
+const PARTS: &str = concat!(
+    "([ab@.\"'\\\\/:=,; \n-]|[a1я]@b\\.co|4111[ -]?1111[ -]?1111[ -]?1111|(5[0-9]{7}|[0-9a-f]{8})-([0-9a-f]{4}-){3}[0-9]{12}",
+    "|[0-9a-f]{1,9}|[0-9]{1,13}|[A-F]|2026-11-21[ T]13:08|\\+|%2[bB]|\\(|8 ?916 ?1234567|DE89 ?3704 ?0044 ?0532 ?0130 ?00",
+    "|123-45-6789|[Bb]earer |basic YTpi|eyJhbGciOiJIUzI1NiJ9\\.e|-----BEGIN A KEY-----|AKIAIOSFODNN7EXAMPLE|AKIA|sk_live_",
+    "|[A-Z0-9]{16}|://u:p@|(PG|db)?_?(PASSWORD|[Pp]ass|tOken|Пароль|code|x)|[?&]|--|\u{AD}|\u{FF20}|inn|инн|phone)",
+);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn the_gate_turns_nothing_away(parts in prop::collection::vec(PARTS, 0..24)) {
+        let text = parts.concat();
+        for profile in [Profile::Default, Profile::Ru, Profile::Secrets] {
+            let kinds = profile.detectors().iter().map(|kind| Detector::Known(*kind));
+            let scanner = Scanner::new(kinds.collect());
+            let (mut found, mut all) = (Found::default(), Found::default());
+            scanner.scan(text.as_bytes(), &mut found);
+            let signals = if fold::is_needed(text.as_bytes()) { Signals::MAX } else { Signals::MAX & !gate::ODD };
+            scanner.look_with(signals, (text.as_bytes(), Near::default()), &mut all);
+            unite(&mut all.matches, scanner.detectors());
+            prop_assert_eq!(&found.matches, &all.matches, "{}", profile.name());
+            let raw = format!("{{\"a\" :[\"{}\"]}}", text.replace(['"', '\\', '\n'], "~"));
+            let inside = &raw[7..raw.len() - 3];
+            if scanner.is_clean(raw.as_bytes()) {
+                prop_assert!(scanner.scan(inside.as_bytes(), &mut found).is_empty(), "{raw}");
+            }
+        }
     }
 }

@@ -1,0 +1,171 @@
+//! What discovery does each second: positions are saved, new files handed out, bounds held.
+
+use std::time::{Duration, Instant};
+
+use super::discovery::{Discovery, Live};
+use super::job::{FileId, Letter};
+use super::shelf::LoadError;
+use super::tail::Tail;
+use super::watch::Route;
+use crate::component::clock;
+use crate::component::file_meters::Abandoned;
+use crate::component::signal::Stop;
+
+/// How often positions are saved, if they changed.
+pub(super) const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+impl Discovery {
+    /// Reads the positions, however often it takes; false if the end came first.
+    pub(super) fn load(&self, stop: &Stop) -> bool {
+        while stop.deadline().is_none() {
+            match self.load_once() {
+                Ok(()) => return true,
+                Err(error) => {
+                    self.job.meters.error("positions_not_loaded");
+                    tracing::error!(%error, "cannot load positions, no file is read before that");
+                    std::thread::park_timeout(Duration::from_secs(10));
+                }
+            }
+        }
+        false
+    }
+
+    pub(super) fn load_once(&self) -> Result<(), LoadError> {
+        if self.job.tailing.ignore_checkpoints {
+            return Ok(());
+        }
+        if let Some(newer) = self.job.positions.load()? {
+            self.job.meters.error("positions_newer");
+            tracing::error!(
+                path = %newer.display(),
+                "these positions are of a later version and left alone: files are read as if they were new, and positions \
+                 kept beside; the later version reads both when it returns"
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn save(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.saved) < SAVE_EVERY && self.waiting.is_empty() {
+            return;
+        }
+        self.saved = now;
+        self.hold_bounds(now);
+        self.job.positions.expire(clock::now());
+        match self.job.positions.save() {
+            Ok(()) => {
+                if std::mem::take(&mut self.is_unsaved) {
+                    tracing::info!("positions are saved again");
+                }
+                self.hand_out(now);
+            }
+            Err(error) => {
+                self.job.meters.error("positions_not_saved");
+                if !std::mem::replace(&mut self.is_unsaved, true) {
+                    tracing::error!(%error, "cannot save positions, new files wait for it; trying again every second");
+                }
+            }
+        }
+    }
+
+    /// Shows how files stand, and closes what is beyond the bounds.
+    pub(super) fn hold_bounds(&self, now: Instant) {
+        self.job.board.show(&self.job.files, now);
+        let surplus = self.job.board.surplus(self.bounds);
+        for id in surplus.deleted {
+            self.tell(id, Letter::Abandon(id, Abandoned::DeletedLimit));
+        }
+        for id in surplus.idle {
+            self.tell(id, Letter::Park(id));
+        }
+    }
+
+    pub(super) fn tell(&self, id: FileId, letter: Letter) {
+        if let Some(live) = self.nodes.get(&id).and_then(|node| self.live.get(node)) {
+            live.route.lane.post(letter);
+        }
+    }
+
+    /// Gives new files to lanes: their stream keys are durable. Files of one path go to one lane, in the order they
+    /// came there.
+    pub(super) fn hand_out(&mut self, now: Instant) {
+        for (id, found, entry) in std::mem::take(&mut self.waiting) {
+            let base = self.families.base(&found.path).to_owned();
+            let lane = self.lane(&found.path);
+            let has_left = self.has_left_place(&found.path);
+            let mut tail = Tail::new(id, Some(found.input), &entry, (&self.job, lane.clone(), now));
+            tail.left_since = has_left.then_some(now);
+            let route = Route { id, lane: lane.clone(), is_told: tail.is_told.clone() };
+            self.watch.route(found.path.clone(), route.clone());
+            let after = self.newest.insert(base, id).filter(|other| self.nodes.contains_key(other));
+            self.live.insert(found.node, Live { route, path: found.path, has_left, closed: None });
+            self.nodes.insert(id, found.node);
+            lane.post(Letter::Adopt(Box::new(tail), after));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use super::*;
+    use crate::component::test_kit::context;
+    use crate::event::StreamKey;
+    use crate::sources::file::job::Job;
+    use crate::sources::file::named::Named;
+    use crate::sources::file::positions::{Checkpoint, Entry, Node};
+    use crate::sources::file::settings::FileSettings;
+    use crate::sources::file::tests::QUICK;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn entry(inode: u64) -> Entry {
+        let node = Some(Node { device: 0, inode });
+        let at = Checkpoint::default();
+        Entry { path: "x".into(), base: None, node, key: StreamKey(1), at, modified: 0, left: None, is_whole: false }
+    }
+
+    #[test]
+    fn a_disk_that_takes_no_positions_is_told_of_once_and_counted_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let settings: FileSettings = toml::from_str("include = ['/nowhere/*.log']").unwrap();
+        let (_, context) = context(&state, 1 << 20);
+        let job =
+            Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context).unwrap(), &context, QUICK));
+        let mut discovery = Discovery::new(job.clone(), vec![Arc::default()]);
+        let log = Log::default();
+        let written = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || written.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let mut save = |inode: u64| {
+                job.positions.add(entry(inode));
+                discovery.save(discovery.saved + SAVE_EVERY);
+            };
+            // There is no folder to write to.
+            (0..3).for_each(&mut save);
+            fs::create_dir(&state).unwrap();
+            (3..5).for_each(&mut save);
+            fs::remove_dir_all(&state).unwrap();
+            save(5);
+        });
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches("cannot save positions").count(), 2, "{text}");
+        assert_eq!(text.matches("positions are saved again").count(), 1, "{text}");
+        assert_eq!(context.meters.error_count("positions_not_saved"), 4);
+    }
+}
