@@ -9,8 +9,8 @@ use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
 use super::log::Options;
+use super::parcel::Parcel;
 use super::worker::Worker;
-use super::write::Parcel;
 use crate::buffer::Queue;
 use crate::buffer::line::Line;
 use crate::component::meters::Meters;

@@ -8,7 +8,7 @@
 //! - A sync that failed is never asked again: what was not durable is written anew, into a new file.
 //!
 //! In reading order: `storage` (the file system), `bytes`, `payload` and `frame` (the format), `segment`, `positions` and
-//! `ledger` (what stands around frames), `scan`, `acks`, then `log` with `recover`, `write` and `read`; last `worker` (the
+//! `ledger` (what stands around frames), `scan`, `acks`, then `parcel`, and `log` with `recover`, `write` and `read`; last `worker` (the
 //! thread), `buffer` (its face), and `inspect` (for verbs).
 
 mod acks;
@@ -18,6 +18,7 @@ mod frame;
 pub mod inspect;
 mod ledger;
 mod log;
+mod parcel;
 mod payload;
 mod positions;
 #[cfg(any(test, fuzzing))]

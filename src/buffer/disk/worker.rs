@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::buffer::{Ingredients, Mail, Phase, Shared};
 use super::log::{Log, Tools};
+use super::parcel::Parcel;
 use super::recover::Report;
 use super::storage::Folder;
-use super::write::{Parcel, Stuck};
+use super::write::Stuck;
 use crate::buffer::Queue;
 use crate::component::clock;
 use crate::component::outlet::Inlet;

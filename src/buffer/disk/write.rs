@@ -6,26 +6,16 @@ use std::io;
 use super::acks::Place;
 use super::frame::{Draft, MAX_BODY, Run, runs};
 use super::log::{Log, Segment};
-use super::positions::Positions;
+use super::parcel::{End, Parcel};
 use super::segment;
 use super::storage::{Create, Handle, write_all};
 use crate::buffer::{Queue, WhenFull};
 use crate::component::outlet::Inlet;
 use crate::component::reason::Reason;
-use crate::event::{Batch, Identity, Outcome, StreamKey, View};
+use crate::event::Outcome;
 
 /// Frames are written when they come to so many bytes.
 const WRITE: usize = 1 << 20;
-
-/// A batch on its way to the disk.
-#[derive(Debug)]
-pub(crate) struct Parcel {
-    pub(crate) batch: Batch,
-    /// Do its positions tell a re-read?
-    pub(crate) is_counted: bool,
-    /// Records that were left out since they are stored.
-    pub(crate) rereads: usize,
-}
 
 /// Why batches have to wait.
 #[derive(Debug)]
@@ -58,32 +48,6 @@ struct Unsynced {
     frame: Option<(u64, Place)>,
 }
 
-/// What of a stream and way is stored, where a batch reaches back to it.
-struct End {
-    stream: StreamKey,
-    path: u32,
-    /// Records below are stored.
-    below: u64,
-    /// So is what stands there.
-    has_last: bool,
-}
-
-impl End {
-    fn of(run: &Run, batch: &Batch, positions: &Positions) -> Option<Self> {
-        let (position, sub) = positions.last(run).filter(|(position, _)| run.first <= *position)?;
-        let is_there = |id: &Identity| (id.stream, id.path, id.position) == (run.stream, run.path, position);
-        let at_end = batch.iter().map(View::identity).filter(is_there).last();
-        // What was stored of it may have been a part: then it is another record now.
-        let has_last = at_end.is_some_and(|id| id.sub == sub);
-        Some(Self { stream: run.stream, path: run.path, below: position, has_last })
-    }
-
-    fn has(&self, id: &Identity) -> bool {
-        let is_stored = id.position < self.below || (id.position == self.below && self.has_last);
-        is_stored && (id.stream, id.path) == (self.stream, self.path)
-    }
-}
-
 /// What became of a parcel.
 enum Put {
     Done,
@@ -105,34 +69,6 @@ impl Writer {
     /// Bytes that are counted and not in a segment's length yet.
     pub(super) fn unsynced(&self) -> u64 {
         self.written + self.buffer.len() as u64
-    }
-}
-
-impl Parcel {
-    pub(crate) fn new(batch: Batch, is_counted: bool) -> Self {
-        Self { batch, is_counted, rereads: 0 }
-    }
-
-    /// Says that the records that were left out are stored.
-    fn settle_rereads(&self) {
-        if self.rereads > 0 {
-            self.batch.note(Outcome::Delivered, self.rereads);
-        }
-    }
-
-    /// Its two halves, if it can be cut: what one record became stays together, or a re-read could not be told.
-    fn halves(self) -> Result<(Self, Self), Self> {
-        let place = |index: usize| {
-            let id = self.batch.get(index).identity();
-            (id.stream, id.path, id.position)
-        };
-        let len = self.batch.len();
-        let cuts = (len / 2..len).chain((1..len / 2).rev()).filter(|at| *at > 0);
-        let Some(at) = cuts.into_iter().find(|at| place(*at - 1) != place(*at)) else { return Err(self) };
-        let Self { batch, is_counted, rereads } = self;
-        let (one, two) = (batch.select(|index| index < at), batch.select(|index| index >= at));
-        batch.close();
-        Ok((Self { batch: one, is_counted, rereads }, Self { batch: two, is_counted, rereads: 0 }))
     }
 }
 

@@ -41,8 +41,8 @@ fn change(batch: &mut Batch, (at, what, key): (usize, u8, String)) {
         0 => _ = records.remove(index, &path),
         1 => _ = records.replace(index, format!(r#"{{"{key}":[1],"b":"2024-05-06T07:08:09Z"}}"#).as_bytes()),
         2 => _ = records.rename(index, &path, &Path::parse(".new").unwrap()),
-        3 => _ = records.set(index, &Path::parse(".message").unwrap(), b"\"masked\""),
-        4 => _ = records.set(index, &Path::parse(".timestamp").unwrap(), b"1700000001"),
+        3 => records.set(index, &Path::parse(".message").unwrap(), b"\"masked\""),
+        4 => records.set(index, &Path::parse(".timestamp").unwrap(), b"1700000001"),
         _ => records.set(index, &path, b"\"set\""),
     }
 }
@@ -112,7 +112,9 @@ proptest! {
         let mut bytes = Vec::new();
         encode(&batch(&lines), &mut bytes);
         let len = bytes.len();
-        flips.into_iter().for_each(|(at, flip)| bytes[at % len] ^= flip);
+        for (at, flip) in flips {
+            bytes[at % len] ^= flip;
+        }
         if let Ok(batch) = decode(&Bytes::from(bytes)) {
             batch.iter().for_each(|view| drop(seen(view)));
         }
@@ -141,7 +143,7 @@ fn a_raw_line_keeps_bytes_that_are_no_text() {
 #[test]
 fn unused_origins_are_left_out() {
     let mut whole = batch(&[b"{}".to_vec(), b"x".to_vec()]);
-    whole.map_origins(|origin| origin.clone());
+    whole.map_origins(Arc::clone);
     let none = whole.select(|_| false);
     let mut bytes = Vec::new();
     encode(&none, &mut bytes);

@@ -40,7 +40,9 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         bytes
     };
     let mut positions = Positions::default();
-    runs(&lines).iter().for_each(|run| positions.wrote(run, 9));
+    for run in runs(&lines) {
+        positions.wrote(&run, 9);
+    }
     positions.keep();
     let head = segment::Head { number: 3, first: 5, records_before: 77 }.write(&mut positions, 9, 1 << 10);
     let (mut plain, mixed) = (Vec::new(), mixed());

@@ -6,8 +6,9 @@ use std::task::Waker;
 
 use super::model::Model;
 use crate::buffer::disk::log::{Log, Options, Tools};
+use crate::buffer::disk::parcel::Parcel;
 use crate::buffer::disk::recover::Report;
-use crate::buffer::disk::write::{Parcel, Stuck};
+use crate::buffer::disk::write::Stuck;
 use crate::buffer::{Queue, WhenFull};
 use crate::component::meters::Meters;
 use crate::component::test_kit::meters;

@@ -307,7 +307,9 @@ impl Handle for Opened {
         for change in std::mem::take(&mut node.dirty) {
             // After a failure the pages count as clean: what was lost is not written by a later sync.
             let done = if is_bad { change.remains(&mut world.rng, 2) } else { vec![change] };
-            done.iter().for_each(|change| change.apply(&mut node.durable));
+            for change in done {
+                change.apply(&mut node.durable);
+            }
         }
         if is_bad { Err(Errno::IO.into()) } else { Ok(()) }
     }

@@ -25,7 +25,7 @@ fn filled(options: Options, batches: u64) -> (Model, std::sync::Arc<Source>) {
 }
 
 fn segments(disk: &Model) -> Vec<String> {
-    disk.names().into_iter().filter(|name| name.ends_with(".seg")).collect()
+    disk.names().into_iter().filter(|name| crate::buffer::disk::segment::parse_name(name).is_some()).collect()
 }
 
 const SMALL: Options = Options { max_size: 160_000, ..OPTIONS };
@@ -147,7 +147,9 @@ fn a_record_larger_than_the_log_passes_by_it_in_its_turn() {
     assert_eq!(source.committed(), 1);
     let batches = site.take();
     assert_eq!(batches.len(), 2);
-    batches.into_iter().for_each(|batch| batch.settle(Outcome::Delivered));
+    for batch in batches {
+        batch.settle(Outcome::Delivered);
+    }
     assert_eq!(source.committed(), 2);
     let tiny = Options { max_size: 1, ..OPTIONS };
     let mut site = Site::new(&Model::new(4), tiny);

@@ -163,7 +163,9 @@ impl Simulation {
             site.log.feed(&site.queue).unwrap();
             self.take(&site);
             let hand = std::mem::take(&mut self.hand);
-            hand.into_iter().for_each(|batch| self.arrive(batch));
+            for batch in hand {
+                self.arrive(batch);
+            }
             site.log.save().unwrap();
             self.noted.extend(&self.settled);
             if site.waiting.is_empty() && site.log.is_caught_up() && site.log.is_settled() {
