@@ -24,6 +24,7 @@ deploy:
 bench:
     cargo bench --bench stages
     cargo bench --bench scrub
+    cargo bench --bench disk
     cargo bench --bench idle
     benches/instructions.sh
 

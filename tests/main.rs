@@ -8,6 +8,7 @@ mod wait;
 mod arrival;
 mod control;
 mod demo;
+mod disk;
 mod examples;
 mod faults;
 mod files;

@@ -61,11 +61,16 @@ impl Job {
 
     /// Makes records of the lines of `block`.
     pub(crate) fn read(&mut self, block: &Bytes, codec: Codec) -> Batch {
+        self.read_at(block, codec, 0)
+    }
+
+    /// The same for a block that begins at `position` of its stream.
+    pub(crate) fn read_at(&mut self, block: &Bytes, codec: Codec, position: usize) -> Batch {
         let receipt = Receipt::new(self.source.clone(), 0);
         let (records, members) = self.room;
         let mut batch = Batch::new(block.clone(), self.origin.clone(), receipt).with_capacity(records, members);
         let decoder = Decoder { codec, max_line_bytes: 1 << 20 };
-        decoder.fill(&mut batch, block, &Piece { lines: 0..block.len(), position: 0, time: 0 });
+        decoder.fill(&mut batch, block, &Piece { lines: 0..block.len(), position: position as u64, time: 0 });
         self.room = (batch.len() + batch.len() / 16, 8);
         batch
     }

@@ -21,6 +21,8 @@ pub enum WhenFull {
     Block,
     /// It is dropped and counted.
     DropNewest,
+    /// What has waited longest is dropped and counted.
+    DropOldest,
 }
 
 /// Is given batches on the thread that offers them.
@@ -194,6 +196,12 @@ impl Queue {
         .await
     }
 
+    /// All that is queued now.
+    #[cfg(test)]
+    pub(crate) fn try_take_all(&self) -> Poll<Option<Vec<Batch>>> {
+        self.try_take(usize::MAX)
+    }
+
     fn try_take(&self, bytes: usize) -> Poll<Option<Vec<Batch>>> {
         let mut state = self.lock();
         if state.haste == Haste::Asked {
@@ -238,11 +246,14 @@ impl Queue {
             state.line.join(stream, waker);
             return Err(batch);
         }
-        if !fits {
+        let mut dropped = Vec::new();
+        if !fits && state.when_full == WhenFull::DropNewest {
             drop(state);
-            self.meters.discarded(Reason::BufferFull, events);
-            batch.settle(Outcome::Dropped);
+            self.drop_all([batch]);
             return Ok(());
+        }
+        if !fits {
+            dropped = state.make_room(weight);
         }
         state.bytes += weight;
         state.batches.push_back((batch, weight));
@@ -251,10 +262,33 @@ impl Queue {
         // There may be room for one more.
         let next = state.line.first().filter(|_| state.bytes < state.max_size);
         drop(state);
+        self.drop_all(dropped);
         self.meters.received(events, 0);
         self.filled.wake();
         next.into_iter().for_each(Waker::wake);
         Ok(())
+    }
+
+    /// Lets go of batches by policy. Not under the lock: receipts resolve here.
+    fn drop_all(&self, batches: impl IntoIterator<Item = Batch>) {
+        for batch in batches {
+            self.meters.discarded(Reason::BufferFull, batch.len());
+            batch.settle(Outcome::Dropped);
+        }
+    }
+}
+
+impl State {
+    /// Takes out what has waited longest until `weight` more fits, or nothing is left.
+    fn make_room(&mut self, weight: usize) -> Vec<Batch> {
+        let mut dropped = Vec::new();
+        while self.bytes + weight > self.max_size
+            && let Some((batch, bytes)) = self.batches.pop_front()
+        {
+            self.bytes -= bytes;
+            dropped.push(batch);
+        }
+        dropped
     }
 }
 

@@ -1,6 +1,11 @@
-//! What stands before a sink: a queue bounded in bytes.
+//! What stands before a sink: a queue bounded in bytes, and before that a log on disk where the sink asks for one.
 
+mod disk;
 mod line;
 mod memory;
 
+pub use disk::inspect;
+#[cfg(fuzzing)]
+pub use disk::probe;
+pub use disk::{DiskBuffer, DiskOptions, Entrance, Ingredients};
 pub use memory::{Passage, Queue, WhenFull};

@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
+mod buffer;
 mod client;
 mod completions;
 mod config;
@@ -63,6 +64,7 @@ enum Verb {
     Status(status::Status),
     Top(status::Top),
     Tap(tap::Tap),
+    Buffer(buffer::Buffer),
     Files(tailed::Tailed),
     WhyNot(why_not::WhyNot),
     Positions(positions::Positions),
@@ -105,6 +107,7 @@ pub fn main() -> ExitCode {
             Verb::Resume(arguments) => pause::resume(&arguments),
             Verb::Test(arguments) => test::test(&arguments),
             Verb::Scrub(arguments) => scrub::scrub(&arguments),
+            Verb::Buffer(arguments) => buffer::buffer(&arguments),
             Verb::Init(arguments) => init::init(&arguments),
             Verb::Vrl(arguments) => vrl::vrl(&arguments),
             Verb::List(arguments) => list::list(&arguments),

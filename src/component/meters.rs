@@ -6,6 +6,12 @@ use std::time::Instant;
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use tracing::{Span, error_span};
 
+mod buffer;
+
+pub use buffer::BufferMeters;
+
+use buffer::BufferFamilies;
+
 use super::file_meters::{FileFamilies, FileMeters};
 use super::reason::Reason;
 use super::utilization::{AtWork, Seat, Utilization, Work};
@@ -52,6 +58,7 @@ struct Inner {
     table_reloads: IntCounterVec,
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
+    buffers: BufferFamilies,
     paused: IntGaugeVec,
     utilization: Utilization,
     files: FileFamilies,
@@ -100,6 +107,7 @@ impl Default for Families {
             scrubbed: counter("levada_scrubbed_values_total", "Values masked, by detector.", &["detector"]),
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
+            buffers: BufferFamilies::new(&registry),
             paused: gauge("levada_component_paused", "Whether a person has paused the source: 1 or 0."),
             utilization: Utilization::new(utilization),
             files: FileFamilies::new(&registry, &LABELS),
@@ -118,6 +126,11 @@ impl Families {
     /// Brings the figures up to date that are made of time; `now` is the clock's.
     pub fn refresh(&self, now: Instant) {
         self.0.utilization.refresh(now);
+    }
+
+    /// So many disk buffers hold records, and no sink has them.
+    pub fn orphaned_buffers(&self, buffers: usize) {
+        self.0.buffers.orphans(buffers);
     }
 
     /// The file of an enrichment table changed and was read again, or could not be.
@@ -191,6 +204,14 @@ impl Meters {
         if events > 0 {
             self.0.discarded[reason as usize].inc_by(events as u64);
         }
+        if events > 0 && reason == Reason::BufferFull {
+            self.0.families.0.buffers.discarded(&self.values(), events);
+        }
+    }
+
+    /// Figures of the disk buffer in front of the component: from now on they are shown.
+    pub fn of_buffer(&self) -> BufferMeters {
+        self.0.families.0.buffers.of_disk(&self.values())
     }
 
     /// Records that share `key` went no further: counted besides [`discarded`](Self::discarded). Whoever calls it bounds

@@ -29,6 +29,33 @@ impl JsonSchema for ByteSize {
     }
 }
 
+/// A share of a whole, 0 to 1: text such as `"15%"`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share(pub f64);
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_share(&text).map(Self).ok_or_else(|| serde::de::Error::custom("expected a share such as `15%`"))
+    }
+}
+
+impl JsonSchema for Share {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Share".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "share" })
+    }
+}
+
+/// Reads a share: a number from 0 to 100 and `%`.
+pub fn parse_share(text: &str) -> Option<f64> {
+    let percent: f64 = text.trim().strip_suffix('%')?.trim_end().parse().ok()?;
+    (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
+}
+
 /// For settings that hold memory: a [`ByteSize`] that fits the machine.
 pub fn in_memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let ByteSize(bytes) = ByteSize::deserialize(deserializer)?;
@@ -69,7 +96,16 @@ pub fn split(text: &str) -> Option<(u64, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_size;
+    use super::{parse_share, parse_size};
+
+    #[test]
+    fn shares() {
+        for (text, share) in
+            [("15%", Some(0.15)), ("0 %", Some(0.0)), ("2.5%", Some(0.025)), ("101%", None), ("15", None)]
+        {
+            assert_eq!(parse_share(text), share, "{text}");
+        }
+    }
 
     #[test]
     fn sizes() {

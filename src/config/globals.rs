@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::enrichment::EnrichmentTable;
 use super::global_scrub::GlobalScrub;
 use crate::component::row::{About, Problem};
-use crate::component::size::ByteSize;
+use crate::component::size::{ByteSize, Share};
 
 use super::secret::Backend;
 use super::teams::TeamSettings;
@@ -24,6 +24,10 @@ pub struct Globals {
     /// Bytes of records the process may hold at once; by default a quarter of what the cgroup or the machine has, at
     /// most 512 MiB.
     pub memory_limit: Option<ByteSize>,
+    /// What of the file system of `data_dir` is others': with a smaller share of its bytes or inodes free, disk buffers
+    /// are full. The kubelet evicts pods below 10 %.
+    #[schemars(extend("default" = "15%"))]
+    pub min_free: Share,
     /// The door for probes and metrics.
     pub api: Option<ApiSettings>,
     /// What every record goes through first, before any other step, queue, disk or eye.
@@ -48,6 +52,7 @@ impl Default for Globals {
         Self {
             data_dir: PathBuf::from("/var/lib/levada"),
             memory_limit: None,
+            min_free: Share(0.15),
             api: None,
             scrub: None,
             secret: BTreeMap::new(),

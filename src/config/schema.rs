@@ -164,6 +164,7 @@ impl<'s> Schema<'s> {
         match self.format() {
             Some("byte-size") => return "a size such as `10MiB`".to_owned(),
             Some("duration") => return "a duration such as `5s`".to_owned(),
+            Some("share") => return "a share such as `15%`".to_owned(),
             _ => {}
         }
         let alternatives = self.alternatives();

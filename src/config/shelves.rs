@@ -10,7 +10,7 @@ use super::globals::Globals;
 use super::plan::{Component, Section};
 use crate::component::row::{Problem, Row};
 use crate::component::size::ByteSize;
-use crate::delivery::settings::BufferSettings;
+use crate::delivery::settings::{BufferKind, BufferSettings};
 use crate::{sinks, sources, transforms};
 
 /// Everything on the shelves.
@@ -95,9 +95,13 @@ impl Budget for Memory {
             let is_it = |known: &&Known| known.kind == component.kind && known.name == component.type_name;
             return KNOWN.iter().find(is_it).map_or(0, |known| (known.held_bytes)(&component.section.settings));
         }
-        let written = component.section.settings.get("buffer").and_then(|buffer| buffer.get("max_size"));
+        let buffer = component.section.settings.get("buffer");
+        let written = buffer.and_then(|buffer| buffer.get("max_size"));
         let size = written.and_then(|size| size.clone().try_into::<ByteSize>().ok());
-        size.map_or_else(|| BufferSettings::default().max_size as u64, |size| size.0)
+        let is_disk = buffer.and_then(|buffer| buffer.get("type")).and_then(toml::Value::as_str) == Some("disk");
+        let kind = if is_disk { BufferKind::Disk } else { BufferKind::Memory };
+        let max_size = size.map(|size| usize::try_from(size.0).unwrap_or(usize::MAX));
+        BufferSettings { kind, max_size, ..BufferSettings::default() }.in_memory() as u64
     }
 }
 

@@ -163,7 +163,7 @@ impl Delivery {
             backoff,
             retries: request.retry_attempts,
             limits,
-            max_held_bytes: plan.buffer.max_size / 4,
+            max_held_bytes: plan.buffer.in_memory() / 4,
         };
         let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
         let Bench { queue, meters, health, refusals, in_hand } = bench;

@@ -93,9 +93,49 @@ impl Default for RequestSettings {
 }
 
 /// What stands before the sink.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BufferSettings {
+    /// Where records wait.
+    #[serde(rename = "type")]
+    pub kind: BufferKind,
+    /// Bytes it may hold, in memory or on the disk: a number, or a size such as `"64MiB"`. By default 4 MiB of memory, or
+    /// 1 GiB of the disk.
+    #[serde(deserialize_with = "some_in_memory")]
+    #[schemars(with = "Option<ByteSize>")]
+    pub max_size: Option<usize>,
+    /// What happens to records that find it full.
+    pub when_full: WhenFull,
+    /// How a disk buffer compresses what it stores.
+    pub compression: BufferCompression,
+}
+
+/// Where records wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BufferKind {
+    /// In memory: a source is told "delivered" when the sink has delivered.
+    #[default]
+    Memory,
+    /// On the disk: a source is told "delivered" when its records are there, durably.
+    Disk,
+}
+
+/// How what is stored is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BufferCompression {
+    /// Not at all.
+    #[default]
+    None,
+    /// zstd, level 1: less disk for more processor time.
+    Zstd,
+}
+
+/// What stands before a step that holds records.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueSettings {
     /// Bytes of memory it may hold: a number, or a size such as `"64MiB"`.
     #[serde(deserialize_with = "in_memory")]
     #[schemars(with = "ByteSize")]
@@ -104,9 +144,37 @@ pub struct BufferSettings {
     pub when_full: WhenFull,
 }
 
-impl Default for BufferSettings {
+/// The default of a queue in memory, in bytes.
+const IN_MEMORY: usize = 4 << 20;
+/// The default of a disk buffer, in bytes.
+const ON_DISK: usize = 1 << 30;
+/// What of a disk buffer may be in memory, in bytes: it goes to the sink from there.
+const OF_DISK: usize = 8 << 20;
+
+impl Default for QueueSettings {
     fn default() -> Self {
-        Self { max_size: 4 << 20, when_full: WhenFull::Block }
+        Self { max_size: IN_MEMORY, when_full: WhenFull::Block }
+    }
+}
+
+fn some_in_memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    in_memory(deserializer).map(Some)
+}
+
+impl BufferSettings {
+    /// Is it on the disk?
+    pub fn is_disk(&self) -> bool {
+        self.kind == BufferKind::Disk
+    }
+
+    /// Bytes it may hold, where it is.
+    pub fn max_size(&self) -> usize {
+        self.max_size.unwrap_or(if self.is_disk() { ON_DISK } else { IN_MEMORY })
+    }
+
+    /// Bytes of memory it may hold.
+    pub fn in_memory(&self) -> usize {
+        if self.is_disk() { OF_DISK } else { self.max_size() }
     }
 }
 

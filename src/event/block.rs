@@ -64,8 +64,9 @@ impl Budget {
         self.try_take(bytes)
     }
 
-    /// Charges `bytes` that are here already, copied out of a block: it does not ask whether there is room. What was
-    /// charged for the block bounds by how much the limit is passed, and the next reader waits.
+    /// Charges `bytes` without asking whether there is room: for what is here already, copied out of a block, and for what
+    /// has to move so that others' bytes come back. What was charged for the block, or the caller's own bound, is by how
+    /// much the limit may be passed; the next reader waits.
     pub fn charge(&self, bytes: usize) -> Permit {
         self.0.used.fetch_add(bytes, Ordering::AcqRel);
         Permit { budget: self.clone(), bytes }

@@ -16,6 +16,7 @@ mod parts;
 mod path;
 mod receipt;
 mod record;
+mod store;
 mod tables;
 #[cfg(test)]
 pub(crate) mod test_kit;
@@ -37,6 +38,7 @@ pub use parts::Parts;
 pub use path::{BadPath, Path};
 pub use receipt::{Outcome, Receipt, Resolution, Resolve};
 pub use record::{Form, Record};
+pub(crate) use store::Stored;
 pub(crate) use time::parse_json as parse_time;
 pub use tracker::Tracker;
 pub use union::{Owed, Union};

@@ -25,6 +25,8 @@ pub(crate) mod flag {
     pub(crate) const OBSERVED: u8 = 4;
     /// The source cut the line at its length limit.
     pub(crate) const TRUNCATED: u8 = 8;
+    /// It was a raw line and is stored as what it was written as: its members do not tell its time.
+    pub(crate) const WAS_TEXT: u8 = 16;
 }
 
 /// A record's row in its batch: 64 bytes, no `Drop`.

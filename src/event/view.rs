@@ -66,7 +66,7 @@ impl<'a> View<'a> {
     /// Nanoseconds since the Unix epoch, and whether that is only the time of reading: the record's own time is
     /// looked up among the members its origin names.
     pub fn time(self) -> (i64, bool) {
-        if !self.record.has(flag::OBSERVED) || self.is_text() {
+        if !self.record.has(flag::OBSERVED) || self.is_text() || self.record.has(flag::WAS_TEXT) {
             return (self.record.time, self.record.has(flag::OBSERVED));
         }
         let told = self.origin().timestamp_keys().iter().find_map(|key| {

@@ -19,7 +19,7 @@ impl View<'_> {
     }
 
     /// No edits, no odd keys, and no key that the origin overrides?
-    fn is_plain(self) -> bool {
+    pub(super) fn is_plain(self) -> bool {
         if self.record.edits != NONE || self.record.has(flag::ODD_KEYS) {
             return false;
         }

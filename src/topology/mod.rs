@@ -7,6 +7,7 @@ mod chain;
 mod changes;
 mod compile;
 mod door;
+mod entry;
 mod guard;
 mod inspect;
 mod keeper;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use tracing::Instrument;
 
 use super::alive::Alive;
@@ -15,7 +15,7 @@ use super::build::{BuildError, Ground, Made};
 use super::chain::{Chain, ChainOutlet};
 use super::changes::{self, Change};
 use super::compile::{BuiltStep, Compiler};
-use super::door::Door;
+use super::entry::{self, Buffers, Entry};
 use super::guard::Guards;
 use super::keepers::{self, Around, Keepers};
 use super::leftover::Leftover;
@@ -31,9 +31,12 @@ use crate::component::health::Health;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
-use crate::config::{Component, Files, Plan};
+use crate::config::{Files, Plan};
 use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, DeadLetters, Drain, InHand, Refusals};
+
+/// How long a disk buffer may take to write its ledger at the end of the process.
+const DISK: Duration = Duration::from_secs(5);
 
 /// Everything that runs.
 pub struct Topology {
@@ -44,6 +47,7 @@ pub struct Topology {
     keepers: Keepers,
     tables: Shelf,
     sinks: HashMap<String, RunningSink>,
+    buffers: Buffers,
     retired: Retired,
     alive: Alive,
     roster: Roster,
@@ -77,6 +81,7 @@ impl Topology {
             keepers: Keepers::default(),
             tables: Shelf::default(),
             sinks: HashMap::new(),
+            buffers: Buffers::default(),
             retired: Retired::default(),
             alive: Alive::default(),
             roster: Roster::default(),
@@ -165,6 +170,7 @@ impl Topology {
 
     fn swap(&mut self, plan: &Plan, built: Built) {
         self.retired.sweep();
+        self.buffers.min_free = entry::min_free(plan);
         let removed = self.swap_sinks(built.sinks, &plan.files);
         self.steps = built.steps;
         self.tables = built.tables;
@@ -179,6 +185,8 @@ impl Topology {
             let ClosedSink { queue, stop, task, .. } = sink.close();
             self.retired.sink(id, (queue, stop), task);
         }
+        self.buffers.tell_orphans(plan, &self.ground);
+        self.buffers.tell_capacity(plan, &self.ground);
     }
 
     fn members(&self) -> Vec<Member> {
@@ -206,34 +214,30 @@ impl Topology {
         before
     }
 
-    /// The queue of a sink, with its door. One of the same id that runs, or has not ended, hands it over and finishes
-    /// its requests: its end comes with it.
+    /// The queue of a sink, with the ways to it. One of the same id that runs, or has not ended, hands it over and
+    /// finishes its requests: its end comes with it.
     fn queue(
         &mut self,
         made_of: &Made,
         buffer: &BufferSettings,
         old: Option<RunningSink>,
-    ) -> (Arc<Queue>, Arc<Door>, Option<JoinHandle<()>>) {
-        let (queue, door, before) = if let Some(old) = old {
+    ) -> (Arc<Queue>, Entry, Option<JoinHandle<()>>) {
+        let component = &made_of.component;
+        // The old ways stay open until there are new ones.
+        let (queue, _old_ways, before) = if let Some(old) = old {
             old.stop.request(Instant::now() + HAND_OVER);
-            (old.queue, old.door, Some(old.task))
-        } else if let Some((queue, end)) = self.retired.take_sink(&made_of.component.id) {
-            let door = self.door(&made_of.component, queue.clone());
-            (queue, door, Some(end))
+            (old.queue, Some(old.entry), Some(old.task))
+        } else if let Some((queue, end)) = self.retired.take_sink(&component.id) {
+            (queue, None, Some(end))
         } else {
-            let meters = self.ground.context(&made_of.component).meters;
-            let queue = Arc::new(Queue::new(buffer.max_size, buffer.when_full, meters));
-            let door = self.door(&made_of.component, queue.clone());
-            return (queue, door, None);
+            (entry::queue(component, buffer, &self.ground), None, None)
         };
-        queue.configure(buffer.max_size, buffer.when_full);
+        let entry = self.buffers.entry(component, (buffer, &queue), &self.ground);
+        let (size, when_full) = entry::bounds(buffer, &self.ground);
+        queue.configure(size, when_full);
         // From now on records are the new one's.
         queue.pass_by(None);
-        (queue, door, before)
-    }
-
-    fn door(&self, component: &Component, queue: Arc<Queue>) -> Arc<Door> {
-        Arc::new(Door::new(queue, &component.id, self.ground.taps.clone()))
+        (queue, entry, before)
     }
 
     fn start_sink(
@@ -243,7 +247,7 @@ impl Topology {
         old: Option<RunningSink>,
     ) -> RunningSink {
         let meters = self.ground.context(&made_of.component).meters;
-        let (queue, door, before) = self.queue(&made_of, drain.buffer(), old);
+        let (queue, entry, before) = self.queue(&made_of, drain.buffer(), old);
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
         let rejects = Arc::new(ArcSwap::from_pointee(unread));
         let (stop, in_hand) = (Stop::default(), InHand::default());
@@ -255,14 +259,18 @@ impl Topology {
         let (health, span) = (bench.health.clone(), bench.meters.label().span());
         let ward = running_sink::ward(&made_of, (&self.ground, files), (&bench, &stop));
         let life = running_sink::life(drain, (&bench, &stop));
+        let disk = entry.disk.clone();
         let task = async move {
             if let Some(before) = wait_for {
                 let _ended = before.await;
             }
             ward.live(life).await;
+            if let Some(disk) = disk {
+                disk.finish().await;
+            }
         };
         let task = tokio::spawn(task.instrument(span));
-        RunningSink { made_of, in_hand, queue, door, rejects, health, stop, task }
+        RunningSink { made_of, in_hand, queue, entry, rejects, health, stop, task }
     }
 
     /// Leads everything to what reads it now; calls `connected` when the chains behind stateful steps are there, before
@@ -274,17 +282,21 @@ impl Topology {
         connected: impl FnOnce(),
     ) {
         let steps = self.steps.iter().map(|(id, step)| (id.clone(), step.built.clone())).collect();
-        let doors = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.door.clone() as Arc<dyn Inlet>));
-        let doors = doors.chain(self.keepers.doors()).collect();
+        let doors = |is_counted| -> HashMap<String, Arc<dyn Inlet>> {
+            let sinks = self.sinks.iter().map(|(id, sink)| (id.clone(), sink.entry.inlet(is_counted)));
+            sinks.chain(self.keepers.doors()).collect()
+        };
+        let (doors, asides) = (doors(true), doors(false));
         let dead_letters = self.dead_letters.clone();
         let taps = self.ground.taps.clone();
         let compiler =
             Compiler { plan, steps: &steps, doors: &doors, dead_letters: &dead_letters, taps: &taps, guards };
+        let aside = Compiler { doors: &asides, ..compiler };
         for (id, sink) in &self.sinks {
             let meters = self.ground.context(&sink.made_of.component).meters;
-            sink.rejects.store(Arc::new(compiler.rejects(id, meters)));
+            sink.rejects.store(Arc::new(aside.rejects(id, meters)));
         }
-        self.keepers.connect(&compiler, &self.ground);
+        self.keepers.connect(&aside, &self.ground);
         connected();
         let mut before = std::mem::take(&mut self.sources);
         for (made_of, source) in sources {
@@ -337,14 +349,18 @@ impl Topology {
         for (id, mut sink) in sinks {
             if timeout_at(at, &mut sink.task).await.is_err() {
                 let (queued, in_hand) = (sink.queue.bytes(), sink.in_hand.sum());
-                // One that has nothing waits only for sources that are late: it has finished.
-                if queued > 0 || in_hand.0 > 0 {
+                // One that has nothing waits only for sources that are late: it has finished. What is in a disk buffer
+                // stays there.
+                if sink.disk.is_none() && (queued > 0 || in_hand.0 > 0) {
                     left.queued_bytes.push((id.clone(), queued));
                     left.in_hand.push((id.clone(), in_hand));
                     left.components.push(id);
                 }
                 sink.stop.request(deadline);
                 sink.task.abort();
+            }
+            if let Some(disk) = sink.disk {
+                let _written = timeout(DISK, disk.end()).await;
             }
         }
         for (id, bytes) in self.retired.sinks_end(deadline).await {

@@ -1,4 +1,4 @@
-//! A sink that runs: its queue, its door, its task, and how it starts again.
+//! A sink that runs: its queue, the ways to it, its task, and how it starts again.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use tokio::task::JoinHandle;
 
 use super::build::{Ground, Made};
 use super::chain::Chain;
-use super::door::Door;
+use super::entry::Entry;
 use super::revive::Ward;
-use crate::buffer::Queue;
+use crate::buffer::{DiskBuffer, Queue};
 use crate::component::health::Health;
 use crate::component::signal::Stop;
 use crate::component::source::Running;
@@ -21,7 +21,7 @@ pub(super) struct RunningSink {
     pub(super) made_of: Made,
     pub(super) in_hand: InHand,
     pub(super) queue: Arc<Queue>,
-    pub(super) door: Arc<Door>,
+    pub(super) entry: Entry,
     /// What reads its output `dead_letter`.
     pub(super) rejects: Arc<ArcSwap<Chain>>,
     pub(super) health: Health,
@@ -32,16 +32,17 @@ pub(super) struct RunningSink {
 /// A sink whose queue nothing of ours writes to any more.
 pub(super) struct ClosedSink {
     pub(super) queue: Arc<Queue>,
+    pub(super) disk: Option<Arc<DiskBuffer>>,
     pub(super) in_hand: InHand,
     pub(super) stop: Stop,
     pub(super) task: JoinHandle<()>,
 }
 
 impl RunningSink {
-    /// Lets go of the door and of what leads from it.
+    /// Lets go of the doors and of what leads from it.
     pub(super) fn close(self) -> ClosedSink {
-        let Self { queue, in_hand, stop, task, .. } = self;
-        ClosedSink { queue, in_hand, stop, task }
+        let Self { queue, entry, in_hand, stop, task, .. } = self;
+        ClosedSink { queue, disk: entry.disk, in_hand, stop, task }
     }
 }
 

@@ -20,7 +20,7 @@ mod voice;
 
 use crate::component::row::Row;
 use crate::component::transform::{Stateful, Transform};
-use crate::delivery::settings::BufferSettings;
+use crate::delivery::settings::QueueSettings;
 
 pub use condition::ConditionText;
 pub use protection::protection;
@@ -31,7 +31,7 @@ pub struct Keeping {
     /// What it does.
     pub step: Box<dyn Stateful>,
     /// What stands before it.
-    pub buffer: BufferSettings,
+    pub buffer: QueueSettings,
 }
 
 /// Every kind of transform that holds records between batches.

@@ -59,6 +59,21 @@ fn drop_newest_drops_counts_and_settles() {
 }
 
 #[test]
+fn drop_oldest_drops_from_the_front_counts_and_settles() {
+    let ledger = Arc::new(Ledger::default());
+    let meters = meters();
+    let queue = Queue::new(batch(&ledger, &["a"]).weight() * 2, WhenFull::DropOldest, meters.clone());
+    for line in ["a", "b", "c", "d"] {
+        assert!(offer(&queue, batch(&ledger, &[line])));
+    }
+    assert_eq!((meters.received_events(), meters.discarded_events(Reason::BufferFull)), (4, 2));
+    let dropped: Vec<_> = ledger.worst().into_iter().filter(|(token, _)| *token > 0).collect();
+    assert_eq!(dropped, [(1, Outcome::Dropped), (2, Outcome::Dropped)]);
+    let Poll::Ready(Some(left)) = queue.try_take(usize::MAX) else { panic!("two are left") };
+    assert_eq!(lines(&left), ["c", "d"]);
+}
+
+#[test]
 fn a_batch_larger_than_the_queue_passes_alone() {
     let ledger = Arc::new(Ledger::default());
     let queue = Queue::new(1, WhenFull::Block, meters());

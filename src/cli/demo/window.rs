@@ -86,7 +86,7 @@ impl Drain for Window {
             let Some(sink) = sink else { return found.look(&bench, None, &stop).await };
             // What the queue in front of the window counts is not counted twice.
             let unseen = Families::default().meters(bench.meters.label());
-            let queue = Arc::new(Queue::new(buffer.max_size, WhenFull::Block, unseen));
+            let queue = Arc::new(Queue::new(buffer.in_memory(), WhenFull::Block, unseen));
             let behind = Bench { queue: queue.clone(), ..bench.clone() };
             let passed = async {
                 found.look(&bench, Some(&queue), &stop).await;

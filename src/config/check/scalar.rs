@@ -1,7 +1,7 @@
 //! Strings, numbers and truth values; and the variables that become them.
 
 use super::{Schema, Walk, allows, found, listed, split_list};
-use crate::component::size::parse_size;
+use crate::component::size::{parse_share, parse_size};
 use crate::config::quantity::parse_duration;
 use crate::config::tree::{Node, Text, Value};
 use crate::diagnostic::{Code, Diagnostic};
@@ -92,6 +92,7 @@ impl Walk<'_> {
                 None => false,
             },
             Some("duration") => parse_duration(&text.content).is_some(),
+            Some("share") => parse_share(&text.content).is_some(),
             _ => true,
         };
         if !well_formed {

@@ -139,10 +139,10 @@ mod tests {
     fn the_value_and_the_owner_count() {
         let sink = Owner::Component(Kind::Sink, "console");
         let verdict = |owner, setting, value| find(owner, setting, value).map(|row| row.verdict);
-        assert_eq!(verdict(sink, "buffer.type", Some("memory")), Some(Verdict::Kept));
-        assert_eq!(verdict(sink, "buffer.type", Some("disk")), Some(Verdict::Otherwise));
-        assert_eq!(verdict(sink, "buffer.type", Some("tape")), None);
-        assert_eq!(verdict(Owner::Component(Kind::Source, "file"), "buffer.type", Some("disk")), None);
+        assert_eq!(verdict(sink, "proxy.enabled", Some("false")), Some(Verdict::Kept));
+        assert_eq!(verdict(sink, "buffer.when_full", Some("overflow")), Some(Verdict::Otherwise));
+        assert_eq!(verdict(sink, "buffer.when_full", Some("tape")), None);
+        assert_eq!(verdict(Owner::Component(Kind::Source, "file"), "buffer.when_full", Some("overflow")), None);
         assert!(is_known_below(sink, "encoding.json") && !is_known_below(Owner::Globals, "encoding.json"));
     }
 

@@ -132,9 +132,6 @@ const ALL: &[Moved] = rows! { Of::Kind(Kind::Sink);
         "a record counts as delivered only when every sink that is to have it has it"
     Needless "acknowledgements" ["false"] "acknowledgements are always on and cost one count for each batch"
     Needless "acknowledgements.enabled" ["false"] "acknowledgements are always on and cost one count for each batch"
-    Kept "buffer.type" ["memory"] "a sink's queue is held in memory"
-    Otherwise "buffer.type" ["disk"]
-        "leave it out: a sink's queue is held in memory; what is undelivered at a restart, a `file` source reads again"
     Otherwise "buffer.max_events" "`buffer.max_size`: queues are bounded in bytes, such as `\"4MiB\"` (the default)"
     Otherwise "buffer.when_full" ["overflow"] "`block`, or `drop_newest`, which counts what it drops"
     Needless "healthcheck"

@@ -39,7 +39,7 @@ type = 'elasticsearch'
 inputs = ['in']
 endpoints = ['http://127.0.0.1:9200']
 compression = 'snappy'
-buffer = { type = 'memory', max_events = 500 }
+buffer = { max_events = 500 }
 ";
     assert_snapshot!(faults(text), @r#"
     warning[W010]: `fingerprint` in source `in` is a setting of Vector that is not needed here
@@ -59,10 +59,10 @@ buffer = { type = 'memory', max_events = 500 }
        = help: instead: `gzip`
 
     error[E040]: `buffer.max_events` in sink `out` is a setting of Vector that is written otherwise here
-      --> levada.toml:11:29
+      --> levada.toml:11:12
        |
-    11 | buffer = { type = 'memory', max_events = 500 }
-       |                             ^^^^^^^^^^ not known under this name
+    11 | buffer = { max_events = 500 }
+       |            ^^^^^^^^^^ not known under this name
        |
        = help: instead: `buffer.max_size`: queues are bounded in bytes, such as `"4MiB"` (the default)
 

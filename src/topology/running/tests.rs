@@ -15,7 +15,7 @@ use super::*;
 use crate::component::health::State;
 use crate::component::meters::Families;
 use crate::component::source::Running;
-use crate::config::{Memory, Plan, Rules, Shelves, load_texts};
+use crate::config::{Component, Memory, Plan, Rules, Shelves, load_texts};
 use crate::delivery::test_tls::Pki;
 use crate::diagnostic::{Color, render_report};
 use crate::event::{Budget, Outcome};
@@ -364,7 +364,7 @@ async fn a_sink_that_has_finished_is_not_named_beside_one_that_has_not() {
     until(|| lines(&target) == ["one"] && stage.topology.sinks["stuck"].queue.bytes() > 0).await;
     until(|| stage.topology.sinks["out"].in_hand.sum().0 == 0).await;
     // As a lane holds it that has not ended.
-    let _open = stage.topology.sinks["out"].door.clone();
+    let _open = stage.topology.sinks["out"].entry.door.clone();
     let left = within(stage.topology.shut_down(Instant::now())).await;
     let named = |id: &str| left.components.iter().any(|late| late == id);
     assert!(named("stuck") && !named("out"), "{left:?}");

@@ -48,7 +48,7 @@ use crate::component::meters::Meters;
 use crate::component::reason::Reason;
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::transform::{Ports, Stateful};
-use crate::delivery::settings::BufferSettings;
+use crate::delivery::settings::QueueSettings;
 use crate::event::{Batch, Path, Union};
 use crate::lang::{Condition, Tables};
 
@@ -85,7 +85,7 @@ pub(super) struct ReduceSettings {
     max_bytes: usize,
     /// What stands before it.
     #[serde(default)]
-    buffer: BufferSettings,
+    buffer: QueueSettings,
 }
 
 const fn expire_after() -> u64 {

@@ -1,0 +1,164 @@
+//! Looking at disk buffers without opening them: nothing is made, changed or locked. For buffers that no agent has open.
+
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::frame::HEAD;
+use super::recover::{Scanned, Survey, read_last, survey};
+use super::scan::{Found, Scanner};
+use super::segment;
+use super::storage::{Create, Disk, Folder, Handle};
+use crate::event::Batch;
+
+/// What a buffer holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Bytes of all its files but the ledgers.
+    pub bytes: u64,
+    /// Files with records that this version reads.
+    pub segments: usize,
+    /// Records without an outcome; as far as is known without reading them all.
+    pub records: u64,
+    /// Files that a later version wrote.
+    pub newer: usize,
+    /// Files that are no segments though they are called so.
+    pub broken: usize,
+    /// Is it unknown what was settled?
+    pub has_lost_ledger: bool,
+    /// Damaged bytes that are kept.
+    pub quarantined: u64,
+}
+
+/// What was found by reading all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Frames without an outcome.
+    pub frames: u64,
+    /// Their records.
+    pub records: u64,
+    /// Bytes that are no frames.
+    pub damaged: u64,
+}
+
+/// Bytes of the file system that `folder` is on.
+pub fn capacity(folder: &Path) -> io::Result<u64> {
+    let facts = rustix::fs::statvfs(folder)?;
+    Ok(facts.f_blocks.saturating_mul(facts.f_frsize))
+}
+
+/// The ids of the sinks that have a folder in `folder`, in order.
+pub fn list(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut ids = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir()
+            && let Some(id) = entry.file_name().to_str()
+        {
+            ids.push(id.to_owned());
+        }
+    }
+    ids.sort();
+    Ok(ids)
+}
+
+/// What the buffer in `folder` holds, by the heads of its files and its last segment.
+pub fn summary(folder: &Path) -> io::Result<Summary> {
+    let disk = Untouched(Folder::look(folder));
+    let survey = survey(&disk, u64::MAX)?;
+    let last = last(&disk, &survey)?;
+    let segments: u64 = survey.segments.iter().map(|segment| segment.len).sum();
+    let gone = survey.ledgers.values().map(|(ledger, _)| ledger.gone).max();
+    let gone = gone.or(survey.segments.first().map(|oldest| oldest.records_before)).unwrap_or_default();
+    Ok(Summary {
+        bytes: segments + survey.others,
+        segments: survey.segments.len(),
+        records: last.records.saturating_sub(gone),
+        newer: survey.report.newer.len(),
+        broken: survey.report.broken.len(),
+        has_lost_ledger: survey.report.lost_ledger,
+        quarantined: survey.quarantined,
+    })
+}
+
+/// Reads the whole buffer in `folder`; shows `each` batch that has no outcome, until it says no.
+pub fn read(folder: &Path, mut each: impl FnMut(&Batch) -> bool) -> io::Result<Contents> {
+    let disk = Untouched(Folder::look(folder));
+    let survey = survey(&disk, u64::MAX)?;
+    let next = last(&disk, &survey)?.next;
+    let mut contents = Contents::default();
+    for (index, segment) in survey.segments.iter().enumerate() {
+        let end = survey.segments.get(index + 1).map_or(next, |next| next.first);
+        let mut scanner = Scanner::new(disk.open(&segment::name(segment.id.0, segment.id.1), Create::No)?);
+        let (mut at, mut is_over) = (segment.body, false);
+        while !is_over {
+            match scanner.look(at, segment.len)? {
+                Found::Frame(head) => {
+                    let ledger = survey.ledgers.get(&segment.id.0);
+                    let is_settled = ledger.is_some_and(|(ledger, _)| ledger.is_settled(head.sequence));
+                    if head.sequence < end && !is_settled {
+                        let body = Bytes::copy_from_slice(scanner.body(at, &head, segment.len)?);
+                        contents.frames += 1;
+                        contents.records += u64::from(head.records);
+                        match head.batch(&body) {
+                            Ok(batch) if !each(&batch) => return Ok(contents),
+                            Ok(_) => {}
+                            Err(_) => contents.damaged += body.len() as u64 + HEAD as u64,
+                        }
+                    }
+                    at += head.len();
+                }
+                Found::Damage(len) => {
+                    contents.damaged += len;
+                    at += len;
+                }
+                Found::End => is_over = true,
+            }
+        }
+    }
+    Ok(contents)
+}
+
+fn last(disk: &dyn Disk, survey: &Survey) -> io::Result<Scanned> {
+    match survey.segments.last() {
+        Some(last) => read_last(disk, last, survey.positions.clone(), 0),
+        None => Ok(Scanned::default()),
+    }
+}
+
+/// A folder in which nothing changes.
+struct Untouched(Folder);
+
+impl Disk for Untouched {
+    fn list(&self) -> io::Result<Vec<(String, u64)>> {
+        self.0.list()
+    }
+
+    fn open(&self, name: &str, create: Create) -> io::Result<Box<dyn Handle>> {
+        match create {
+            Create::No => self.0.open(name, Create::No),
+            Create::New => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+        }
+    }
+
+    fn rename(&self, _: &str, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn free(&self) -> io::Result<f64> {
+        self.0.free()
+    }
+}

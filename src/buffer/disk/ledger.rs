@@ -1,0 +1,151 @@
+//! The ledger: how far a log's frames are settled. Two generations; each is replaced in one step.
+//!
+//! ```text
+//! magic "lvL\x01" | version u8 | 0 [3] | generation u64 | bound u64 | records gone u64 | count u32 | crc32c of all else u32
+//! | sequences below `bound` that are not settled
+//! ```
+
+use std::io;
+
+use super::bytes::{Cursor, Malformed};
+use super::storage::{Create, Disk, write_all};
+
+const MAGIC: [u8; 4] = *b"lvL\x01";
+const VERSION: u8 = 1;
+const HEAD: usize = 40;
+/// Frames that are named at most: they are 2 KiB.
+pub(crate) const MAX_OPEN: usize = 256;
+
+/// What is settled of the frames of one epoch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ledger {
+    /// Everything below is settled, but for `open`.
+    pub(crate) bound: u64,
+    /// Frames below `bound` that are not, in order.
+    pub(crate) open: Vec<u64>,
+    /// Records that were settled or lost since the log began.
+    pub(crate) gone: u64,
+}
+
+/// What was found at a start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No ledger was ever written.
+    None,
+    /// The latest that is whole.
+    Read(Ledger, u64),
+    /// There are files, and none of them is whole.
+    Damaged,
+    /// A later program wrote it.
+    Newer,
+}
+
+impl Ledger {
+    /// Is this frame settled?
+    pub(crate) fn is_settled(&self, sequence: u64) -> bool {
+        sequence < self.bound && self.open.binary_search(&sequence).is_err()
+    }
+
+    /// The most it may take on the disk, all generations and the one being written.
+    pub(crate) fn room() -> u64 {
+        3 * (HEAD + MAX_OPEN * 8) as u64
+    }
+
+    /// Bounds what it names: what lies behind the last that is named is settled once more.
+    pub(crate) fn shorten(&mut self) {
+        if self.open.len() > MAX_OPEN {
+            self.bound = self.open[MAX_OPEN];
+            self.open.truncate(MAX_OPEN);
+        }
+    }
+
+    fn write(&self, generation: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEAD + self.open.len() * 8);
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&[VERSION, 0, 0, 0]);
+        for number in [generation, self.bound, self.gone] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        bytes.extend_from_slice(&(self.open.len() as u32).to_le_bytes());
+        bytes.resize(HEAD, 0);
+        self.open.iter().for_each(|sequence| bytes.extend_from_slice(&sequence.to_le_bytes()));
+        let crc = checksum(&bytes);
+        bytes[36..HEAD].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Result<(Self, u64), Malformed> {
+        let mut from = Cursor(bytes);
+        if from.take(8)? != [&MAGIC[..], &[VERSION, 0, 0, 0]].concat() {
+            return Err(Malformed);
+        }
+        let (generation, bound, gone) = (from.u64()?, from.u64()?, from.u64()?);
+        let (count, crc) = (from.u32()? as usize, from.u32()?);
+        if from.0.len() != count * 8 || crc != checksum(bytes) {
+            return Err(Malformed);
+        }
+        let open = (0..count).map(|_| from.u64()).collect::<Result<_, _>>()?;
+        Ok((Self { bound, open, gone }, generation))
+    }
+
+    /// Makes it durable as this generation. The one before stays.
+    pub(crate) fn save(&self, disk: &dyn Disk, epoch: u16, generation: u64) -> io::Result<()> {
+        let next = format!("{epoch:05}.ledger.next");
+        match disk.remove(&next) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = disk.open(&next, Create::New)?;
+        write_all(&*file, 0, &self.write(generation))?;
+        file.sync()?;
+        disk.rename(&next, &name(epoch, generation))?;
+        disk.sync_folder()
+    }
+
+    /// The ledger of an epoch.
+    pub(crate) fn load(disk: &dyn Disk, epoch: u16) -> io::Result<Found> {
+        let mut found = Found::None;
+        for generation in 0..2 {
+            let file = match disk.open(&name(epoch, generation), Create::No) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            let mut bytes = vec![0; HEAD + MAX_OPEN * 8 + 1];
+            let len = file.read_at(0, &mut bytes)?;
+            bytes.truncate(len);
+            let is_newer = bytes.starts_with(&MAGIC) && bytes.get(4).is_some_and(|version| *version > VERSION);
+            found = match (Self::read(&bytes), found) {
+                _ if is_newer => return Ok(Found::Newer),
+                (Ok((_, new)), Found::Read(ledger, known)) if new <= known => Found::Read(ledger, known),
+                (Ok((ledger, generation)), _) => Found::Read(ledger, generation),
+                (Err(_), Found::Read(ledger, known)) => Found::Read(ledger, known),
+                (Err(_), _) => Found::Damaged,
+            };
+        }
+        Ok(found)
+    }
+
+    /// Removes the ledgers of an epoch that is over.
+    pub(crate) fn remove(disk: &dyn Disk, epoch: u16) -> io::Result<()> {
+        for name in [name(epoch, 0), name(epoch, 1), format!("{epoch:05}.ledger.next")] {
+            match disk.remove(&name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        disk.sync_folder()
+    }
+}
+
+fn checksum(bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&bytes[..36]), &bytes[HEAD..])
+}
+
+fn name(epoch: u16, generation: u64) -> String {
+    format!("{epoch:05}.ledger.{}", generation % 2)
+}
+
+/// The epoch of a ledger with this name.
+pub(crate) fn parse_name(name: &str) -> Option<u16> {
+    name.split_once(".ledger.")?.0.parse().ok()
+}

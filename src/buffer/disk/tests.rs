@@ -1,0 +1,13 @@
+mod corpus;
+mod kit;
+mod model;
+mod scenarios;
+mod simulation;
+
+use crate::component::meters::{Families, Meters};
+use crate::component::test_kit::meters;
+
+/// Figures that nobody looks at.
+fn unseen() -> Meters {
+    Families::default().meters(meters().label())
+}

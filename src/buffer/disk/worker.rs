@@ -1,0 +1,326 @@
+//! The thread of a disk buffer: the only one that does its input and output.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, MutexGuard};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::buffer::{Ingredients, Mail, Phase, Shared};
+use super::log::{Log, Tools};
+use super::parcel::Parcel;
+use super::recover::Report;
+use super::storage::Folder;
+use super::write::Stuck;
+use crate::buffer::Queue;
+use crate::component::clock;
+use crate::component::outlet::Inlet;
+
+/// A group goes when it has so many bytes,
+pub(super) const ENOUGH: usize = 1 << 20;
+/// or when its first batch has waited so long: a sync for each batch would be most of the work under a light load.
+const GATHER: Duration = Duration::from_millis(20);
+/// The ledger is written at most so often.
+const LEDGER: Duration = Duration::from_secs(1);
+/// The first pause after a failure; it doubles up to the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// What the sink failed on is offered again after so long.
+const FAILED: Duration = Duration::from_secs(1);
+
+pub(super) struct Worker {
+    made_of: Ingredients,
+    shared: Arc<Shared>,
+    /// Taken and not stored.
+    waiting: VecDeque<Parcel>,
+    timers: Timers,
+    pause: Duration,
+    is_full: bool,
+    growth: Growth,
+    /// Is the queue open for us?
+    is_inside: bool,
+}
+
+#[derive(Debug, Default)]
+struct Timers {
+    /// When to store again what could not be.
+    store: Option<Instant>,
+    ledger: Option<Instant>,
+    failed: Option<Instant>,
+    feed: Option<Instant>,
+}
+
+impl Timers {
+    fn next(&self) -> Option<Instant> {
+        [self.store, self.ledger, self.failed, self.feed].into_iter().flatten().min()
+    }
+}
+
+/// Tells when a log will be full.
+#[derive(Debug, Default)]
+struct Growth {
+    last: Option<(Instant, u64)>,
+    /// Bytes a second, smoothed over some ten looks.
+    rate: f64,
+}
+
+impl Growth {
+    fn full_in(&mut self, now: Instant, used: u64, max_size: u64) -> f64 {
+        if let Some((then, before)) = self.last {
+            let seconds = now.duration_since(then).as_secs_f64().max(0.001);
+            self.rate += ((used as f64 - before as f64) / seconds - self.rate) / 10.0;
+        }
+        self.last = Some((now, used));
+        if self.rate >= 1.0 { max_size.saturating_sub(used) as f64 / self.rate } else { f64::INFINITY }
+    }
+}
+
+/// Says that the thread is gone, however it went.
+struct Farewell {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    is_inside: bool,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if self.is_inside {
+            self.queue.leave();
+        }
+        self.shared.end();
+    }
+}
+
+/// Minutes since the Unix epoch.
+fn minute() -> u32 {
+    (clock::now() / 60_000_000_000) as u32
+}
+
+impl Worker {
+    pub(super) fn new(made_of: Ingredients, shared: Arc<Shared>) -> Self {
+        Self {
+            made_of,
+            shared,
+            waiting: VecDeque::new(),
+            timers: Timers::default(),
+            pause: PAUSE.0,
+            is_full: false,
+            growth: Growth::default(),
+            is_inside: true,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let (shared, queue) = (self.shared.clone(), self.made_of.queue.clone());
+        let mut farewell = Farewell { shared, queue, is_inside: true };
+        if let Some(mut log) = self.open() {
+            while self.turn(&mut log) {
+                farewell.is_inside = self.is_inside;
+            }
+            self.save(&mut log, Instant::now());
+        }
+        farewell.is_inside = self.is_inside;
+    }
+
+    fn id(&self) -> &str {
+        &self.made_of.meters.label().id
+    }
+
+    /// Opens the folder; tries until it can, or until nobody wants it any more.
+    fn open(&mut self) -> Option<Log> {
+        loop {
+            let options = self.shared.lock().options;
+            let opened = Folder::open(&self.made_of.folder).and_then(|folder| {
+                let tools = Tools {
+                    disk: Box::new(folder),
+                    budget: self.made_of.budget.clone(),
+                    meters: self.made_of.meters.clone(),
+                    bell: Waker::from(self.shared.clone()),
+                };
+                Log::open(tools, options, minute())
+            });
+            match opened {
+                Ok((log, report)) => {
+                    self.tell(&log, &report);
+                    self.pause = PAUSE.0;
+                    return Some(log);
+                }
+                Err(error) => self.failed("buffer_open", &error),
+            }
+            let until = Instant::now() + self.pause;
+            let mut mail = self.shared.lock();
+            while mail.phase == Phase::Open && Instant::now() < until {
+                mail = self.shared.wait(mail, Some(until));
+            }
+            if mail.phase != Phase::Open {
+                return None;
+            }
+        }
+    }
+
+    fn tell(&self, log: &Log, report: &Report) {
+        let (id, bytes) = (self.id(), log.bytes());
+        if bytes > 0 {
+            tracing::info!(component_id = id, bytes, "the buffer holds records of an earlier run");
+        }
+        if report.torn > 0 {
+            tracing::info!(
+                component_id = id,
+                bytes = report.torn,
+                "cut off the end of the buffer that was being written"
+            );
+        }
+        if report.lost_ledger {
+            tracing::warn!(component_id = id, "the ledger of the buffer is lost: starting with its oldest records");
+        }
+        for name in &report.broken {
+            tracing::warn!(component_id = id, name, "a file of the buffer is damaged");
+        }
+        if !report.newer.is_empty() {
+            let files = report.newer.len();
+            tracing::warn!(component_id = id, files, "a later version wrote a part of the buffer: it is kept for it");
+        }
+    }
+
+    fn failed(&mut self, kind: &'static str, error: &std::io::Error) {
+        self.made_of.meters.error(kind);
+        if self.pause == PAUSE.0 {
+            tracing::error!(component_id = self.id(), %error, "the disk buffer cannot be used; it is tried again");
+        }
+        self.pause = (self.pause * 2).min(PAUSE.1);
+    }
+
+    /// Waits for work and does it; false at the end.
+    fn turn(&mut self, log: &mut Log) -> bool {
+        let (phase, is_rung) = self.wait();
+        let now = Instant::now();
+        let is_due = |timer: Option<Instant>| timer.is_some_and(|due| due <= now);
+        if phase == Phase::Open && !self.is_inside {
+            self.made_of.queue.enter();
+            self.is_inside = true;
+        }
+        if !self.waiting.is_empty() && (self.timers.store.is_none() || is_due(self.timers.store) || self.may_free(log))
+        {
+            self.store(log, now);
+        }
+        if phase != Phase::Open {
+            return self.close(log, phase);
+        }
+        if log.acks.has_failed() && self.timers.failed.is_none() {
+            self.timers.failed = Some(now + FAILED);
+        }
+        if is_due(self.timers.failed) {
+            self.timers.failed = None;
+            log.feed_failed(&self.made_of.queue);
+        }
+        if is_rung || is_due(self.timers.feed) {
+            self.feed(log, now);
+        }
+        self.note(log, now);
+        true
+    }
+
+    /// Nobody writes any more: what came is stored if it can be, else its sources offer it again. The rest stays where it
+    /// is.
+    fn close(&mut self, log: &mut Log, phase: Phase) -> bool {
+        while !self.waiting.is_empty() || !self.shared.lock().parcels.is_empty() {
+            self.take(&mut self.shared.clone().lock(), true);
+            self.store(log, Instant::now());
+            // One may wait for room in the queue.
+            self.waiting.drain(..).for_each(|parcel| self.made_of.queue.give_up(&parcel.batch));
+        }
+        if self.is_inside {
+            log.let_go(&self.made_of.queue);
+            self.made_of.queue.leave();
+            self.is_inside = false;
+        }
+        self.timers = Timers { ledger: self.timers.ledger, ..Timers::default() };
+        self.note(log, Instant::now());
+        phase != Phase::Finishing
+    }
+
+    /// Writes the ledger, if it is time.
+    fn note(&mut self, log: &mut Log, now: Instant) {
+        if log.acks.has_changed() && self.timers.ledger.is_none() {
+            self.timers.ledger = Some(now + LEDGER);
+        }
+        if self.timers.ledger.is_some_and(|due| due <= now) {
+            self.save(log, now);
+        }
+    }
+
+    /// Waits until there is something to do; takes what came.
+    fn wait(&mut self) -> (Phase, bool) {
+        let shared = self.shared.clone();
+        let mut mail = shared.lock();
+        loop {
+            let now = Instant::now();
+            let gather = mail.since.map(|since| since + GATHER);
+            let is_group = mail.bytes >= ENOUGH || gather.is_some_and(|due| due <= now);
+            let may_take = self.waiting.is_empty() && !mail.parcels.is_empty();
+            let timer = self.timers.next();
+            let has_to_close = mail.phase != Phase::Open && (self.is_inside || mail.phase == Phase::Finishing);
+            let has_to_open = mail.phase == Phase::Open && !self.is_inside;
+            let is_due = timer.is_some_and(|due| due <= now);
+            if mail.is_rung || is_due || has_to_close || has_to_open || (may_take && is_group) {
+                return self.take(&mut mail, may_take && (is_group || has_to_close));
+            }
+            let until = [timer, gather.filter(|_| may_take)].into_iter().flatten().min();
+            mail = shared.wait(mail, until);
+        }
+    }
+
+    fn take(&mut self, mail: &mut MutexGuard<'_, Mail>, is_group: bool) -> (Phase, bool) {
+        if is_group {
+            self.waiting.append(&mut mail.parcels);
+            (mail.bytes, mail.since) = (0, None);
+            // They find the lock free when this thread waits or stores.
+            mail.line.first().into_iter().for_each(Waker::wake);
+        }
+        (mail.phase, std::mem::take(&mut mail.is_rung))
+    }
+
+    /// Is there something to be let go of, so that what waits may fit?
+    fn may_free(&self, log: &Log) -> bool {
+        self.is_full && log.may_free()
+    }
+
+    fn store(&mut self, log: &mut Log, now: Instant) {
+        log.configure(self.shared.lock().options);
+        let stored = log.store(&mut self.waiting, &self.made_of.queue, minute());
+        self.is_full = matches!(stored, Err(Stuck::Full));
+        log.acks.await_each(self.is_full);
+        match stored {
+            Ok(()) => (self.timers.store, self.pause) = (None, PAUSE.0),
+            Err(Stuck::Failing(error)) => {
+                self.failed("buffer_write", &error);
+                self.timers.store = Some(now + self.pause);
+            }
+            Err(Stuck::Full) => self.timers.store = Some(now + PAUSE.1),
+            // The queue wakes us when there is room; a look from time to time costs nothing.
+            Err(Stuck::Passes) => self.timers.store = Some(now + GATHER),
+        }
+        if self.waiting.is_empty() {
+            self.timers.store = None;
+        }
+        log.show();
+    }
+
+    fn feed(&mut self, log: &mut Log, now: Instant) {
+        self.timers.feed = None;
+        if let Err(error) = log.feed(&self.made_of.queue) {
+            self.failed("buffer_read", &error);
+            self.timers.feed = Some(now + self.pause);
+        }
+    }
+
+    fn save(&mut self, log: &mut Log, now: Instant) {
+        self.timers.ledger = None;
+        let saved = if log.is_settled() { log.rest(minute()) } else { log.save() };
+        if let Err(error) = saved {
+            self.failed("buffer_write", &error);
+            self.timers.ledger = Some(now + self.pause.max(LEDGER));
+        }
+        let max_size = self.shared.lock().options.max_size;
+        let full_in = self.growth.full_in(now, log.bytes(), max_size);
+        log.figures.full_in(if log.is_settled() { f64::INFINITY } else { full_in });
+    }
+}

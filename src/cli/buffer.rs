@@ -1,0 +1,163 @@
+//! `levada buffer`: looks at the disk buffers of an agent that does not run.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::files::Files;
+use super::screen::say;
+use super::{FAULTY, USAGE};
+use crate::buffer::inspect::{self, Contents};
+use crate::component::size::show_size;
+use crate::config::{Kind, Plan};
+use crate::event::Batch;
+use crate::topology::DataDir;
+
+/// Look at the disk buffers of an agent that does not run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Buffer {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List the buffers, with what they hold; those that no sink of the configuration has are orphans.
+    Ls(Place),
+    /// Read all of a buffer, or of all, and tell what is damaged.
+    Verify {
+        #[command(flatten)]
+        place: Place,
+        /// The sinks whose buffers are meant; all by default.
+        ids: Vec<String>,
+    },
+    /// Write the records that a buffer holds, one JSON object a line. They are what the sink would get: mind who reads them.
+    Dump {
+        #[command(flatten)]
+        place: Place,
+        /// The sink.
+        id: String,
+        /// Records at most.
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
+}
+
+/// Where the buffers are.
+#[derive(Debug, clap::Args)]
+struct Place {
+    #[command(flatten)]
+    files: Files,
+    /// The state folder of the agent; else the `data_dir` of its configuration.
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+}
+
+/// The folder of buffers, that nobody else has open meanwhile.
+struct Found {
+    folder: PathBuf,
+    plan: Option<Plan>,
+    _alone: DataDir,
+}
+
+pub(super) fn buffer(arguments: &Buffer) -> ExitCode {
+    let done = match &arguments.what {
+        What::Ls(place) => place.find().and_then(|found| ls(&found)),
+        What::Verify { place, ids } => place.find().and_then(|found| verify(&found, ids)),
+        What::Dump { place, id, limit } => place.find().and_then(|found| dump(&found, id, *limit)),
+    };
+    done.unwrap_or_else(|(why, code)| {
+        eprintln!("error: {why}");
+        ExitCode::from(code)
+    })
+}
+
+type Fault = (String, u8);
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
+    (format!("cannot read the buffer in `{}`: {error}", path.display()), FAULTY)
+}
+
+impl Place {
+    fn find(&self) -> Result<Found, Fault> {
+        let loaded = self.files.load();
+        let unknown = || ("where are the buffers? name `--data-dir`, or the configuration".to_owned(), USAGE);
+        let data_dir = self.data_dir.clone().or(loaded.data_dir).ok_or_else(unknown)?;
+        if !data_dir.is_dir() {
+            return Err((format!("there is no folder `{}`", data_dir.display()), FAULTY));
+        }
+        let alone = DataDir::open(&data_dir)
+            .map_err(|why| (format!("{why}; stop the agent to look at its buffers"), FAULTY))?;
+        Ok(Found { folder: data_dir.join("buffers"), plan: loaded.plan, _alone: alone })
+    }
+}
+
+impl Found {
+    fn ids(&self) -> Result<Vec<String>, Fault> {
+        inspect::list(&self.folder).map_err(|error| unreadable(&self.folder, &error))
+    }
+
+    fn path(&self, id: &str) -> Result<PathBuf, Fault> {
+        let is_known = self.ids()?.iter().any(|known| known == id);
+        let unknown = || (format!("there is no buffer `{id}` in `{}`", self.folder.display()), USAGE);
+        is_known.then(|| self.folder.join(id)).ok_or_else(unknown)
+    }
+
+    /// Has the configuration no sink of this id?
+    fn is_orphan(&self, id: &str) -> bool {
+        let is_it = |component: &crate::config::Component| component.kind == Kind::Sink && component.id == id;
+        self.plan.as_ref().is_some_and(|plan| !plan.components().any(is_it))
+    }
+}
+
+fn ls(found: &Found) -> Result<ExitCode, Fault> {
+    let mut text = String::new();
+    for id in found.ids()? {
+        let path = found.folder.join(&id);
+        let summary = inspect::summary(&path).map_err(|error| unreadable(&path, &error))?;
+        let (records, size) = (summary.records, show_size(summary.bytes));
+        let _ = write!(text, "{id}: {records} records, {size} in {} files", summary.segments + summary.newer);
+        let notes = [
+            (found.is_orphan(&id), "an orphan: no sink has this name".to_owned()),
+            (summary.newer > 0, format!("{} files of a later version", summary.newer)),
+            (summary.broken > 0, format!("{} damaged files", summary.broken)),
+            (summary.has_lost_ledger, "no ledger".to_owned()),
+            (summary.quarantined > 0, format!("{} damaged bytes kept", summary.quarantined)),
+        ];
+        notes.iter().filter(|(is_so, _)| *is_so).for_each(|(_, note)| _ = write!(text, "; {note}"));
+        text.push('\n');
+    }
+    say(if text.is_empty() { "no disk buffers\n" } else { &text });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(found: &Found, ids: &[String]) -> Result<ExitCode, Fault> {
+    let ids = if ids.is_empty() { found.ids()? } else { ids.to_vec() };
+    let mut is_sound = true;
+    for id in ids {
+        let path = found.path(&id)?;
+        let contents = inspect::read(&path, |_| true).map_err(|error| unreadable(&path, &error))?;
+        let Contents { frames, records, damaged } = contents;
+        is_sound &= damaged == 0;
+        say(&format!("{id}: {records} records in {frames} frames, {damaged} bytes damaged\n"));
+    }
+    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::from(FAULTY) })
+}
+
+fn dump(found: &Found, id: &str, limit: Option<usize>) -> Result<ExitCode, Fault> {
+    let path = found.path(id)?;
+    let mut left = limit.unwrap_or(usize::MAX);
+    let mut lines = Vec::new();
+    let show = |batch: &Batch| {
+        lines.clear();
+        for record in batch.iter().take(left) {
+            record.write_json(&mut lines);
+            lines.push(b'\n');
+        }
+        left = left.saturating_sub(batch.len());
+        say(&String::from_utf8_lossy(&lines));
+        left > 0
+    };
+    inspect::read(&path, show).map_err(|error| unreadable(&path, &error))?;
+    Ok(ExitCode::SUCCESS)
+}
