@@ -1,23 +1,25 @@
 //! Discovery: which files there are, who follows each, and which are gone.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::board::Bounds;
 use super::claim::Found;
-use super::input::{node, seen};
+use super::input::{is_named_gz, node, seen};
 use super::job::{FileId, Job, Letter, Note};
 use super::keep::SAVE_EVERY;
 use super::links;
 use super::mailbox::Mailbox;
+use super::packed;
 use super::positions::{Entry, Node, has_left};
-use super::rotated::Families;
+use super::rotated::{self, Families};
 use super::search::Listing;
 use super::settings::Drain;
 use super::survey::Survey;
@@ -69,10 +71,29 @@ pub(super) struct Discovery {
 pub(super) struct Live {
     pub(super) route: Route,
     pub(super) path: PathBuf,
+    /// The path that it had before it was rotated, or has.
+    pub(super) base: PathBuf,
+    /// The file, as long as its lane has it open.
+    pub(super) file: Weak<File>,
     /// Has it left its place: does no path show it, or only one that it was rotated to?
     pub(super) has_left: bool,
     /// It is closed, and stood so then.
     pub(super) closed: Option<Seen>,
+}
+
+impl Live {
+    /// A file that was found and goes to a lane.
+    pub(super) fn new(route: Route, found: &Found, has_left: bool) -> Self {
+        let (path, base, file) = (found.path.clone(), found.base.clone(), found.input.share());
+        Self { route, path, base, file, has_left, closed: None }
+    }
+
+    /// Where it lies, if rotation moved it to another folder: the system knows it of a file that is open.
+    fn strayed(&self, node: Node) -> Option<PathBuf> {
+        let file = self.file.upgrade()?;
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
+        (rotated::strays_from(&path, &self.base) && !has_left(&path, Some(node))).then_some(path)
+    }
 }
 
 impl Discovery {
@@ -201,7 +222,7 @@ impl Discovery {
             if let Some(stood) = stood.filter(|_| !has_left(&live.path, Some(node))) {
                 tracing::debug!(path = %live.path.display(), id, "file is closed until it changes");
                 live.closed = Some(stood);
-                return self.watch.forget(id);
+                return self.watch.park(id);
             }
             self.live.remove(&node);
         }
@@ -254,14 +275,18 @@ impl Discovery {
     /// What stands beside the files that are meant, or were followed, and was rotated away from their paths.
     fn beside(&mut self, paths: &[PathBuf]) -> HashSet<PathBuf> {
         let mut known: HashSet<PathBuf> = paths.iter().cloned().collect();
+        let mut strays = HashSet::new();
         self.job.positions.each(|entry| {
+            if let Some(folder) = entry.path.parent().filter(|folder| entry.base().parent() != Some(folder)) {
+                strays.insert((folder.to_owned(), entry.base().to_owned()));
+            }
             for path in [Some(&entry.path), entry.base.as_ref()].into_iter().flatten() {
                 if !known.contains(path) {
                     known.insert(path.clone());
                 }
             }
         });
-        let beside = self.families.find(paths, &known).into_iter();
+        let beside = self.families.find(paths, &known, &strays).into_iter();
         beside.filter(|path| !self.job.search.excludes(path)).collect()
     }
 
@@ -297,7 +322,10 @@ impl Discovery {
         if self.passed.get(&node) == Some(&stands) {
             return Ok(None);
         }
-        Found::open(path.to_owned()).map(Some)
+        if is_named_gz(path) && !packed::is_ready(path, stands, clock::now())? {
+            return Ok(None);
+        }
+        Found::open(path.to_owned(), self.families.base(path).to_owned()).map(Some)
     }
 
     /// Does someone follow this file, or is it as it was when it was closed? Notes where it shows now.
@@ -353,7 +381,15 @@ impl Discovery {
             let id = live.route.id;
             if live.closed.is_some() {
                 dropped.push((*node, id));
-            } else if !live.has_left {
+                continue;
+            }
+            if let Some(path) = live.strayed(*node) {
+                self.job.positions.strayed(id, &path);
+                live.path = path;
+                // What else lies there is looked at now that the folder is known.
+                self.is_asked = true;
+            }
+            if !live.has_left {
                 live.has_left = true;
                 self.job.files.rotations.inc();
                 live.route.lane.post(Letter::Shows { id, path: live.path.clone(), has_left: true });

@@ -1,5 +1,6 @@
 //! What discovery does each second: positions are saved, new files handed out, bounds held.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::discovery::{Discovery, Live};
@@ -51,7 +52,8 @@ impl Discovery {
         }
         self.saved = now;
         self.hold_bounds(now);
-        self.job.positions.expire(clock::now());
+        self.job.positions.seen(self.job.board.sizes().into_iter());
+        self.job.files.abandoned(Abandoned::Gone, self.job.positions.expire(clock::now()));
         match self.job.positions.save() {
             Ok(()) => {
                 if std::mem::take(&mut self.is_unsaved) {
@@ -90,16 +92,16 @@ impl Discovery {
     /// came there.
     pub(super) fn hand_out(&mut self, now: Instant) {
         for (id, found, entry) in std::mem::take(&mut self.waiting) {
-            let base = self.families.base(&found.path).to_owned();
+            let base = found.base.clone();
             let lane = self.home(&base).unwrap_or_else(|| self.next_lane());
             let has_left = self.has_left_place(&found.path);
-            let mut tail = Tail::new(id, Some(found.input), &entry, (&self.job, lane.clone(), now));
-            tail.left_since = has_left.then_some(now);
-            let route = Route { id, lane: lane.clone(), is_told: tail.is_told.clone() };
+            let route = Route { id, lane: lane.clone(), is_told: Arc::default() };
             self.watch.route(found.path.clone(), route.clone());
             let after = self.newest.insert(base, id).filter(|other| self.nodes.contains_key(other));
-            self.live.insert(found.node, Live { route, path: found.path, has_left, closed: None });
             self.nodes.insert(id, found.node);
+            self.live.insert(found.node, Live::new(route.clone(), &found, has_left));
+            let mut tail = Tail::new(id, Some(found.input), &entry, (&self.job, lane.clone(), now));
+            (tail.left_since, tail.is_told) = (has_left.then_some(now), route.is_told);
             lane.post(Letter::Adopt(Box::new(tail), after));
         }
     }
@@ -109,7 +111,7 @@ impl Discovery {
 mod tests {
     use std::fs;
     use std::io::{self, Write};
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::{Mutex, PoisonError};
 
     use super::*;
     use crate::component::test_kit::context;
@@ -136,7 +138,7 @@ mod tests {
     fn entry(inode: u64) -> Entry {
         let node = Some(Node { device: 0, inode });
         let at = Checkpoint::default();
-        Entry { path: "x".into(), base: None, node, key: StreamKey(1), at, modified: 0, left: None, is_whole: false }
+        Entry { path: "x".into(), base: None, node, key: StreamKey(1), at, modified: 0, size: 0, left: None, is_whole: false }
     }
 
     #[test]

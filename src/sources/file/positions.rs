@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::fingerprint::{Fingerprint, Guard};
+use super::fingerprint::{Fingerprint, Guard, Reach};
 use super::input::node;
 use super::job::FileId;
 use super::rotated;
@@ -29,6 +29,10 @@ pub(super) struct Checkpoint {
     pub(super) ahead: [u64; 3],
     pub(super) guard: Guard,
     pub(super) fingerprint: Fingerprint,
+    /// How far it was seen, or read if that is further. Files that begin alike differ here: a key that was given to one is
+    /// not used for another.
+    #[serde(default, skip_serializing_if = "Reach::is_none")]
+    pub(super) reach: Reach,
 }
 
 /// Where a file lies.
@@ -54,6 +58,9 @@ pub(super) struct Entry {
     /// Last modification that was seen, in nanoseconds since the Unix epoch.
     #[serde(default)]
     pub(super) modified: i64,
+    /// Its size when it was looked at last.
+    #[serde(default)]
+    pub(super) size: u64,
     /// Nanoseconds since the Unix epoch at which nobody followed it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) left: Option<i64>,
@@ -194,11 +201,39 @@ impl Positions {
 
     /// What a generation begins with is known, and so its key: it is not taken for other bytes after a crash. Durable on
     /// return.
-    pub(super) fn begin(&self, id: FileId, key: StreamKey, fingerprint: Fingerprint) -> io::Result<()> {
+    pub(super) fn begin(&self, id: FileId, key: StreamKey, (first, reach): (Fingerprint, Reach)) -> io::Result<()> {
         if let Some(entry) = self.table().change(id) {
-            (entry.key, entry.at.fingerprint) = (key, fingerprint);
+            (entry.key, entry.at.fingerprint, entry.at.reach) = (key, first, reach);
         }
         self.save()
+    }
+
+    /// A file was read so far.
+    pub(super) fn reached(&self, id: FileId, (first, reach): (Fingerprint, Reach)) {
+        if let Some(entry) = self.table().change(id) {
+            (entry.at.fingerprint, entry.at.reach) = (first, reach);
+        }
+    }
+
+    /// Files were seen with these sizes.
+    pub(super) fn seen(&self, sizes: impl Iterator<Item = (FileId, u64)>) {
+        let mut table = self.table();
+        for (id, size) in sizes {
+            if table.slots.get(&id).is_some_and(|slot| slot.entry.size != size)
+                && let Some(entry) = table.change(id)
+            {
+                entry.size = size;
+            }
+        }
+    }
+
+    /// What is there now is another generation: of this one so many bytes were seen and not delivered. Told once.
+    pub(super) fn unread(&self, id: FileId) -> u64 {
+        self.table().change(id).map_or(0, |entry| {
+            let unread = entry.unread();
+            entry.size = entry.at.offset;
+            unread
+        })
     }
 
     /// A file is resolved up to a new checkpoint; `modified` is when it was written to last.
@@ -206,6 +241,14 @@ impl Positions {
         if let Some(entry) = self.table().change(id) {
             entry.at = at;
             entry.modified = entry.modified.max(modified);
+        }
+    }
+
+    /// A file lies in another folder: rotation moved it there.
+    pub(super) fn strayed(&self, id: FileId, path: &Path) {
+        if let Some(entry) = self.table().change(id) {
+            let from = replace(&mut entry.path, path.to_owned());
+            entry.base.get_or_insert(from);
         }
     }
 
@@ -233,17 +276,23 @@ impl Positions {
         }
     }
 
-    /// Forgets what has had no file for an hour; what was loaded and not claimed begins its hour.
-    pub(super) fn expire(&self, now: i64) {
+    /// Forgets what has had no file for an hour; what was loaded and not claimed begins its hour. Returns how many bytes of it
+    /// had been seen and were not delivered.
+    pub(super) fn expire(&self, now: i64) -> u64 {
         let mut table = self.table();
         let mut is_changed = false;
         for slot in table.slots.values_mut().filter(|slot| slot.holder == Holder::Nobody) {
             is_changed |= slot.entry.left.is_none();
             slot.entry.left.get_or_insert(now);
         }
-        let before = table.slots.len();
-        table.slots.retain(|_, slot| slot.holder != Holder::Nobody || !slot.entry.is_forgotten(now));
+        let (before, mut unread) = (table.slots.len(), 0);
+        table.slots.retain(|_, slot| {
+            let stays = slot.holder != Holder::Nobody || !slot.entry.is_forgotten(now);
+            unread += if stays { 0 } else { slot.entry.unread() };
+            stays
+        });
         table.is_changed |= is_changed || table.slots.len() != before;
+        unread
     }
 
     /// Makes everything durable, if anything changed.
@@ -295,6 +344,16 @@ impl Entry {
             is_followed,
             left: self.left,
         }
+    }
+
+    /// The path that it had before it was rotated, or has.
+    pub(super) fn base(&self) -> &Path {
+        self.base.as_ref().unwrap_or(&self.path)
+    }
+
+    /// Bytes that were seen and not delivered.
+    fn unread(&self) -> u64 {
+        self.size.max(self.at.reach.offset).saturating_sub(self.at.offset)
     }
 
     /// It lies at another path now.

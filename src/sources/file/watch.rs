@@ -22,7 +22,24 @@ pub(super) struct Route {
     pub(super) is_told: Arc<AtomicBool>,
 }
 
-type Routes = Arc<Mutex<HashMap<PathBuf, Route>>>;
+/// Whom writes to a path concern.
+enum Concern {
+    /// The lane that has the file.
+    Lane(Route),
+    /// The thread that looks for files: this one is closed until it is written to.
+    Looker(FileId),
+}
+
+impl Concern {
+    fn id(&self) -> FileId {
+        match self {
+            Self::Lane(route) => route.id,
+            Self::Looker(id) => *id,
+        }
+    }
+}
+
+type Routes = Arc<Mutex<HashMap<PathBuf, Concern>>>;
 
 /// A watch on folders.
 pub(super) struct Watch {
@@ -93,15 +110,20 @@ impl Watch {
 
     /// From now on the lane of `route` hears of writes to `path`.
     pub(super) fn route(&self, path: PathBuf, route: Route) {
-        self.lock().insert(path, route);
+        self.lock().insert(path, Concern::Lane(route));
+    }
+
+    /// From now on a write to the file `id` has files looked for.
+    pub(super) fn park(&self, id: FileId) {
+        self.lock().values_mut().filter(|concern| concern.id() == id).for_each(|concern| *concern = Concern::Looker(id));
     }
 
     /// Nobody hears of writes to the file `id` any more.
     pub(super) fn forget(&self, id: FileId) {
-        self.lock().retain(|_, route| route.id != id);
+        self.lock().retain(|_, concern| concern.id() != id);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Route>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Concern>> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,14 +138,18 @@ fn heard(event: notify::Result<Event>, routes: &Routes, notes: &Mailbox<Note>) {
     let Ok(event) = event else { return notes.ring() };
     match event.kind {
         EventKind::Access(_) => {}
-        EventKind::Modify(ModifyKind::Data(_)) => event.paths.iter().for_each(|path| tell(path, routes)),
+        EventKind::Modify(ModifyKind::Data(_)) => event.paths.iter().for_each(|path| tell(path, routes, notes)),
         _ => notes.ring(),
     }
 }
 
-fn tell(path: &Path, routes: &Routes) {
+fn tell(path: &Path, routes: &Routes, notes: &Mailbox<Note>) {
     let routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(route) = routes.get(path) else { return };
+    let route = match routes.get(path) {
+        Some(Concern::Lane(route)) => route,
+        Some(Concern::Looker(_)) => return notes.ring(),
+        None => return,
+    };
     if !route.is_told.swap(true, Ordering::AcqRel) {
         route.lane.post(Letter::Touched(route.id));
     }
@@ -167,5 +193,9 @@ mod tests {
         });
         assert!(matches!(letters[..], [Letter::Touched(7)]), "{letters:?}");
         assert!(is_told.load(Ordering::Acquire));
+        notes.was_rung();
+        watch.park(7);
+        append(&path, b"three\n");
+        wait(|| notes.was_rung());
     }
 }

@@ -269,7 +269,7 @@ impl World {
             came.entry(String::from_utf8(caught.text).unwrap()).or_default().push(caught.identity);
         }
         let mut faults = Vec::new();
-        let mut identities = HashSet::new();
+        let mut identities: HashMap<Identity, &str> = HashMap::new();
         let show = |line: &str| line.trim_start_matches('#').replace('x', "");
         for line in &self.lines {
             match came.remove(line) {
@@ -279,9 +279,12 @@ impl World {
                     if known.len() > 1 && !self.may_repeat {
                         faults.push(format!("{} came {} times", show(line), known.len()));
                     }
-                    // Where all files begin alike, one that is rewritten after a kill may be taken for what it was.
-                    if !identities.insert(known[0]) && self.header.is_empty() {
-                        faults.push(format!("{} has the identity of another", show(line)));
+                    // It may be repeated as what it was, not as another.
+                    if known.iter().any(|identity| *identity != known[0]) {
+                        faults.push(format!("{} came under several identities: {known:?}", show(line)));
+                    }
+                    if let Some(other) = identities.insert(known[0], line) {
+                        faults.push(format!("{} has the identity of {}", show(line), show(other)));
                     }
                 }
             }
