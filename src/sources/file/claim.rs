@@ -26,7 +26,7 @@ pub(super) struct Found {
     pub(super) first: Vec<u8>,
 }
 
-/// How an entry may be taken for a file that has its bytes, in the order in which this is tried.
+/// How an entry may be taken for a file that has its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
     /// The file lies where it lay: the same inode. Before the path, since after a rotation that is another file's.
@@ -37,12 +37,13 @@ pub(super) enum By {
     Rotation,
     /// It has more in common than how it begins, and the path of the entry shows it no more: moved to elsewhere.
     Content,
-    /// Nothing is known of it but where it lay: it was empty.
+    /// Nothing is known of it but where it lay: it was empty. Only where it is no copy of another.
     Place,
 }
 
 impl By {
-    pub(super) const ALL: [Self; 5] = [Self::Inode, Self::Path, Self::Rotation, Self::Content, Self::Place];
+    /// In the order in which it is tried.
+    pub(super) const BY_CONTENT: [Self; 4] = [Self::Inode, Self::Path, Self::Rotation, Self::Content];
 }
 
 /// What a file that has no entry has to do with one that is followed.
@@ -93,7 +94,7 @@ impl Found {
         match by {
             By::Inode => fingerprint.len > 0 && self.lies_at(entry) && (self.is_near(entry) || tells_more(entry)),
             By::Path => entry.path.as_os_str() == self.path.as_os_str() && fingerprint.is_full(),
-            By::Rotation => fingerprint.len > 0 && self.path != entry.path && self.is_of(entry),
+            By::Rotation => fingerprint.len > 0 && self.is_of(entry),
             By::Content => fingerprint.is_full() && tells_more(entry),
             By::Place => fingerprint.len == 0 && self.lies_at(entry) && self.is_near(entry),
         }

@@ -21,8 +21,8 @@ const CLOCK_NANOS: i64 = 2_000_000_000;
 
 /// What is done with a file that has no entry.
 enum Welcome {
-    /// It is read, under a new one.
-    New(FileId, Entry),
+    /// It is read, under this one.
+    Known(FileId, Entry),
     /// It goes to the lane that has what is in flight of it.
     Rest(FileId),
     /// It is left out as it stands.
@@ -40,7 +40,7 @@ impl Discovery {
     ) {
         found.sort_by_key(|found| found.seen.modified);
         let mut enlisted = Vec::new();
-        for by in By::ALL {
+        for by in By::BY_CONTENT {
             for mut file in std::mem::take(&mut found) {
                 match file.claim(&self.job.positions, by) {
                     Ok(Some((id, entry))) => enlisted.push((id, file, entry)),
@@ -56,7 +56,7 @@ impl Discovery {
         let strange = strange.into_iter().map(|file| (file, false));
         for (mut file, is_wanted) in strange.chain(known.into_iter().map(|file| (file, true))) {
             match self.welcome(&mut file, is_wanted) {
-                Ok(Welcome::New(id, entry)) => enlisted.push((id, file, entry)),
+                Ok(Welcome::Known(id, entry)) => enlisted.push((id, file, entry)),
                 Ok(Welcome::Rest(id)) => self.hand_rest(id, file),
                 Ok(Welcome::Left(why)) => {
                     tracing::debug!(path = %file.path.display(), why, "file is left out");
@@ -85,6 +85,10 @@ impl Discovery {
     fn welcome(&mut self, file: &mut Found, is_wanted: bool) -> io::Result<Welcome> {
         let kin = if file.is_rotated() { file.kin(&self.job.positions, &self.open_kin(file))? } else { Kin::Stranger };
         match kin {
+            Kin::Stranger if let Some((id, entry)) = file.claim(&self.job.positions, By::Place)? => {
+                self.job.files.resumed.inc();
+                Ok(Welcome::Known(id, entry))
+            }
             Kin::Stranger if is_wanted => self.add(file),
             Kin::Stranger => Ok(Welcome::Left("it was rotated before its path was followed")),
             Kin::Copy => Ok(Welcome::Left("it is a copy, or may become one")),
@@ -113,7 +117,7 @@ impl Discovery {
             is_whole: false,
         };
         self.job.files.added.inc();
-        Ok(Welcome::New(self.job.positions.add(entry.clone()), entry))
+        Ok(Welcome::Known(self.job.positions.add(entry.clone()), entry))
     }
 
     /// What lay there before was truncated while nobody had it open: what was not read of it is lost, unless a copy of it
@@ -156,7 +160,8 @@ impl Discovery {
 
     /// A file goes to a lane when its entry is durable; one that was rotated away and is read to its end to none.
     fn await_save(&mut self, id: FileId, file: Found, entry: Entry) {
-        tracing::debug!(path = %file.path.display(), id, offset = entry.at.offset, "file is found");
+        let at = &entry.at;
+        tracing::debug!(path = %file.path.display(), id, offset = at.offset, reach = at.reach.offset, "file is found");
         let has_left = self.has_left_place(&file.path);
         if has_left && entry.at.offset > 0 && file.ends_at(entry.at.offset).unwrap_or(false) {
             let home = self.home(&file.base);

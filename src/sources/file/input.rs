@@ -11,6 +11,9 @@ use super::gz::Gz;
 use super::positions::{Checkpoint, Node};
 use super::tail::Seen;
 
+/// How much of a compressed file is unpacked when it is found.
+const PACKED_REACH: usize = 64 << 10;
+
 /// A file that is open. Offsets count its bytes, of a compressed one those it unpacks to.
 #[derive(Debug)]
 pub(super) enum Input {
@@ -88,10 +91,12 @@ impl Input {
         }
     }
 
-    /// How far a file of this size is known when it is found. One that is compressed is not unpacked for it.
+    /// How far a file of this size is known when it is found. One that is compressed is not unpacked to its end for it.
     pub(super) fn reach(&mut self, size: u64) -> io::Result<Reach> {
-        if !self.is_plain() {
-            return Ok(Reach::default());
+        if let Self::Gz(gz) = self {
+            let mut begin = vec![0; PACKED_REACH];
+            let got = gz.read(&mut begin, 0)?;
+            return Ok(Reach { offset: got as u64, guard: Guard::of(&begin[..got]) });
         }
         Ok(self.guard(size)?.map(|guard| Reach { offset: size, guard }).unwrap_or_default())
     }

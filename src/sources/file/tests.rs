@@ -4,6 +4,7 @@ mod drain;
 mod engine;
 mod exact;
 mod hostile;
+mod known;
 mod model;
 mod restart;
 mod rotation;
