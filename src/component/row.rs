@@ -118,6 +118,13 @@ impl Problem {
     }
 }
 
+/// In one line, for those who only ask why something cannot be built.
+impl From<Problem> for String {
+    fn from(problem: Problem) -> Self {
+        format!("{}: {}", problem.setting, problem.message)
+    }
+}
+
 impl From<BadField> for Problem {
     fn from(bad: BadField) -> Self {
         Self::new(bad.setting, bad.why)

@@ -47,7 +47,6 @@ mod tests;
 use std::sync::Arc;
 
 use hyper::Uri;
-use hyper::header::{AUTHORIZATION, HeaderMap};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -153,14 +152,6 @@ impl ClickhouseSettings {
         Ok(self.endpoint.trim_end_matches('/').to_owned())
     }
 
-    fn headers(&self) -> Result<HeaderMap, Problem> {
-        let mut headers = address::headers("request.headers", &self.request.headers)?;
-        if let Some(auth) = &self.auth {
-            headers.insert(AUTHORIZATION, auth.header().map_err(|why| Problem::new("auth", why))?);
-        }
-        Ok(headers)
-    }
-
     /// What stands in the way of one block for each request.
     fn batch_problems(&self) -> impl Iterator<Item = Problem> {
         let over = |setting: &str, value: Option<usize>, most: usize| {
@@ -213,7 +204,7 @@ impl ClickhouseSettings {
             client: server::client(self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?),
             id: context.id.clone(),
             base: self.base()?,
-            headers: self.headers()?,
+            headers: address::headers(&self.request.headers, self.auth.as_ref())?,
             content_encoding: self.compression.content_encoding(),
             insert: self.insert(&context.id),
             rest: self.unknown_fields_column.clone(),
@@ -231,9 +222,7 @@ impl Settings for ClickhouseSettings {
         let mut problems = Allow::problems("allow", &self.allow);
         problems.extend(self.target().err().filter(|problem| !problem.setting.starts_with("allow")));
         problems.extend(self.base().err());
-        let auth = self.auth.as_ref().and_then(|auth| auth.header().err());
-        problems.extend(auth.map(|why| Problem::new("auth", why)));
-        problems.extend(address::header_problems("request.headers", &self.request.headers));
+        problems.extend(address::header_problems(&self.request.headers, self.auth.as_ref()));
         problems.extend(self.encoding.shape().err().map(Problem::from));
         problems.extend(self.batch_problems());
         problems.extend(self.contradictions());
@@ -250,7 +239,7 @@ impl Settings for ClickhouseSettings {
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let sink = self.sink(&context).map_err(|problem| format!("{}: {}", problem.setting, problem.message))?;
+        let sink = self.sink(&context)?;
         let plan = DeliveryPlan::new(&self.batch, MAX_BYTES);
         let plan = DeliveryPlan {
             max_events: plan.max_events.min(BLOCK_ROWS),

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Request, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -116,10 +116,7 @@ impl HttpSettings {
     }
 
     fn headers(&self) -> Result<HeaderMap, Problem> {
-        let mut headers = address::headers("request.headers", &self.request.headers)?;
-        if let Some(auth) = &self.auth {
-            headers.insert(AUTHORIZATION, auth.header().map_err(|why| Problem::new("auth", why))?);
-        }
+        let mut headers = address::headers(&self.request.headers, self.auth.as_ref())?;
         if let Some(encoding) = self.compression.content_encoding() {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
@@ -147,9 +144,7 @@ impl Settings for HttpSettings {
     fn check(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = address::address("uri", &self.uri).err().into_iter().collect();
         problems.extend(self.shape().err());
-        problems.extend(address::header_problems("request.headers", &self.request.headers));
-        let auth = self.auth.as_ref().and_then(|auth| auth.header().err());
-        problems.extend(auth.map(|why| Problem::new("auth", why)));
+        problems.extend(address::header_problems(&self.request.headers, self.auth.as_ref()));
         problems.extend(self.tls.check("tls"));
         problems
     }
@@ -163,7 +158,7 @@ impl Settings for HttpSettings {
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let sink = self.sink(&context.files).map_err(|problem| format!("{}: {}", problem.setting, problem.message))?;
+        let sink = self.sink(&context.files)?;
         let plan = DeliveryPlan {
             compression: self.compression,
             request: self.request,

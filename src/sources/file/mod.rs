@@ -65,3 +65,4 @@ mod watch;
 
 pub use limits::{RateLimit, WhenExceeded};
 pub use settings::{Drain, FileSettings, ReadFrom};
+pub(super) use settings::{glob_minimum_cooldown_ms, max_deleted_open_bytes, max_deleted_open_files, max_read_bytes};
