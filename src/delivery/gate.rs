@@ -8,6 +8,7 @@ mod rate;
 mod tests;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -17,8 +18,8 @@ use crate::component::meters::RequestMeters;
 use crate::component::sink::{Answer, Verdict};
 
 use breaker::{Breaker, Fared, Says};
-use limit::Sign;
 pub(crate) use limit::Limit;
+use limit::Sign;
 pub(crate) use rate::Rate;
 
 /// The gate of one sink.
@@ -112,14 +113,15 @@ impl Gate {
 
 impl State {
     fn show(&self, meters: &RequestMeters) {
-        meters.show(self.limit.get(), self.under_way, self.limit.mean(), self.breaker.is_open());
+        meters.under_way(self.under_way, self.limit.get());
+        meters.destination(self.limit.mean(), self.breaker.is_open());
     }
 }
 
 impl Pass<'_> {
     /// This is what the destination said.
     pub(crate) fn tell(mut self, answer: &Answer) {
-        self.told = Some(judge(answer, Instant::now() - self.began));
+        self.told = judge(answer, Instant::now() - self.began);
     }
 }
 
@@ -146,9 +148,9 @@ impl Drop for Pass<'_> {
     }
 }
 
-/// What an answer says of the destination, and of its load.
-fn judge(answer: &Answer, took: std::time::Duration) -> (Fared, Sign) {
-    match answer {
+/// What an answer says of the destination, and of its load; nothing where nothing was sent.
+fn judge(answer: &Answer, took: Duration) -> Option<(Fared, Sign)> {
+    Some(match answer {
         Answer::Retry { after, .. } => (Fared::Badly(*after), Sign::PushedBack),
         Answer::Hold { .. } => (Fared::Held, Sign::Neither),
         Answer::Partial(verdicts) if verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Retry { .. })) => {
@@ -156,7 +158,6 @@ fn judge(answer: &Answer, took: std::time::Duration) -> (Fared, Sign) {
         }
         Answer::Delivered | Answer::AlreadyThere | Answer::Partial(_) => (Fared::Well, Sign::Taken(took)),
         Answer::Split | Answer::Rejected { .. } => (Fared::Well, Sign::Neither),
-        // Nothing was sent.
-        Answer::Anew => (Fared::Well, Sign::Neither),
-    }
+        Answer::Anew => return None,
+    })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::backoff::Backoff;
 use super::gate::{Limit, Rate};
@@ -129,6 +129,15 @@ impl JsonSchema for ConcurrencySchema {
     }
 }
 
+impl Serialize for Concurrency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Adaptive => serializer.serialize_str("adaptive"),
+            Self::Fixed(number) => number.serialize(serializer),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Concurrency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match toml::Value::deserialize(deserializer)? {
@@ -174,7 +183,7 @@ pub struct BufferSettings {
 }
 
 /// Where records wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BufferKind {
     /// In memory: a source is told "delivered" when the sink has delivered.
@@ -185,7 +194,7 @@ pub enum BufferKind {
 }
 
 /// How what is stored is compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BufferCompression {
     /// Not at all.
@@ -278,7 +287,10 @@ mod tests {
         let fixed = |number| Ok(Concurrency::Fixed(NonZeroUsize::new(number).unwrap()));
         assert_eq!(read("concurrency = \"none\""), fixed(1));
         assert_eq!(read("concurrency = 7"), fixed(7));
-        assert_eq!((read("concurrency = \"adaptive\""), read("")), (Ok(Concurrency::Adaptive), Ok(Concurrency::Adaptive)));
+        assert_eq!(
+            (read("concurrency = \"adaptive\""), read("")),
+            (Ok(Concurrency::Adaptive), Ok(Concurrency::Adaptive))
+        );
         assert!(read("concurrency = 0").is_err() && read("concurrency = \"some\"").is_err());
     }
 }

@@ -51,11 +51,14 @@ impl RequestFamilies {
 }
 
 impl RequestMeters {
-    /// `in_flight` of `limit` requests are under way, answers take `rtt` seconds in the mean (0 where that is not
-    /// measured), and only probes may go where `is_open`.
-    pub fn show(&self, limit: usize, in_flight: usize, rtt: f64, is_open: bool) {
-        self.limit.set(limit as i64);
+    /// So many requests of at most `limit` are under way.
+    pub fn under_way(&self, in_flight: usize, limit: usize) {
         self.in_flight.set(in_flight as i64);
+        self.limit.set(limit as i64);
+    }
+
+    /// Answers take `rtt` seconds in the mean (0 where that is not measured); only probes may go where `is_open`.
+    pub fn destination(&self, rtt: f64, is_open: bool) {
         self.rtt.set(rtt);
         self.circuit.set(i64::from(is_open));
     }

@@ -19,9 +19,15 @@ pub(super) struct Breaker {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    Closed { failures: u32 },
+    Closed {
+        failures: u32,
+    },
     /// Nothing leaves until then; after it a single probe. So many probes failed.
-    Open { until: Instant, failed: u32, is_probed: bool },
+    Open {
+        until: Instant,
+        failed: u32,
+        is_probed: bool,
+    },
 }
 
 /// What the breaker says to an attempt.

@@ -149,7 +149,8 @@ impl Adaptive {
         } else if window.was_full && took.is_some_and(|took| took < past.least * QUEUES) {
             self.now = (self.now + 1).min(self.settings.max_concurrency_limit.get());
         }
-        self.past = Some(past.with(took, window.was_full, self.settings.ewma_alpha, now));
+        let past = took.map_or(past, |took| past.moved(took, window.was_full, self.settings.ewma_alpha));
+        self.past = Some(past.begins(now));
     }
 
     fn shrink(&mut self, floor: usize) {
@@ -160,25 +161,27 @@ impl Adaptive {
 
 impl Past {
     fn new(first: f64, now: Instant) -> Self {
-        Self { mean: first, variance: 0.0, least: first, until: now + Duration::from_secs_f64(first) }
+        Self { mean: first, variance: 0.0, least: first, until: now }.begins(now)
     }
 
     fn is_late(&self, took: f64, scale: f64) -> bool {
         took > self.mean + (self.variance.sqrt() * scale).max(self.mean * NOISE)
     }
 
-    /// Moved by the mean of a window, if it had any.
-    fn with(mut self, took: Option<f64>, was_full: bool, alpha: f64, now: Instant) -> Self {
-        if let Some(took) = took {
-            let difference = took - self.mean;
-            self.mean += alpha * difference;
-            self.variance = (1.0 - alpha) * (self.variance + alpha * difference * difference);
-            self.least = self.least.min(took);
-            if !was_full {
-                self.least += LEARNT * (took - self.least);
-            }
+    /// Moved by the mean of a window.
+    fn moved(mut self, took: f64, was_full: bool, alpha: f64) -> Self {
+        let difference = took - self.mean;
+        self.mean += alpha * difference;
+        self.variance = (1.0 - alpha) * (self.variance + alpha * difference * difference);
+        self.least = self.least.min(took);
+        if !was_full {
+            self.least += LEARNT * (took - self.least);
         }
-        self.until = now + Duration::from_secs_f64(self.mean);
         self
+    }
+
+    /// With a window that begins now: a mean round trip.
+    fn begins(self, now: Instant) -> Self {
+        Self { until: now + Duration::from_secs_f64(self.mean), ..self }
     }
 }

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -173,6 +172,8 @@ async fn a_probe_that_goes_without_an_answer_makes_room_for_another() {
         gate.enter().await.tell(&busy(None));
     }
     drop(gate.enter().await);
+    gate.enter().await.tell(&Answer::Anew);
+    assert!(gate.lock().breaker.is_open(), "nothing was sent");
     gate.enter().await.tell(&Answer::Delivered);
     assert!(!gate.lock().breaker.is_open() && gate.lock().under_way == 0);
 }
