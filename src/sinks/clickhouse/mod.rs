@@ -1,15 +1,5 @@
 //! `clickhouse`: rows to tables of ClickHouse, by its HTTP interface.
 //!
-//! ```toml
-//! [sinks.warehouse]
-//! type = "clickhouse"
-//! inputs = ["app"]
-//! endpoint = "https://clickhouse:8443"
-//! database = "logs"
-//! table = "app"
-//! auth = { strategy = "basic", user = "levada", password = "${CLICKHOUSE_PASSWORD}" }
-//! ```
-//!
 //! Guarantee: each insert once per table, as long as the process lives and the table remembers inserts. Each request
 //! carries an `insert_deduplication_token`, a pure function of the identities of its records and of these settings: a
 //! retry is the same insert. Replicated tables remember the last 10,000 inserts of an hour (1,000 of a week before
@@ -217,6 +207,14 @@ impl ClickhouseSettings {
 impl Settings for ClickhouseSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "clickhouse";
+    const EXAMPLE: &'static str = r#"[sinks.warehouse]
+type = "clickhouse"
+inputs = ["app"]
+endpoint = "https://clickhouse:8443"
+database = "logs"
+table = "app"
+auth = { strategy = "basic", user = "levada", password = "${CLICKHOUSE_PASSWORD}" }
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Allow::problems("allow", &self.allow);

@@ -1,14 +1,5 @@
 //! `elasticsearch`: documents to Elasticsearch 7 to 9 and OpenSearch 2 and 3, by the bulk interface.
 //!
-//! ```toml
-//! [sinks.logs]
-//! type = "elasticsearch"
-//! inputs = ["app"]
-//! endpoints = ["https://elasticsearch:9200"]
-//! auth = { strategy = "basic", user = "levada", password = "${ELASTICSEARCH_PASSWORD}" }
-//! bulk.index = "logs-{{ service }}"
-//! ```
-//!
 //! Guarantee: each record once per index. A document is written with `create` and an `_id` made of the record's
 //! identity, so a retry or a re-read finds it already there (409 = stored). An index named by a date keeps that as long
 //! as the record tells its own time: the time of reading differs in a re-read. In a data stream it holds until its next
@@ -239,6 +230,13 @@ impl ElasticsearchSettings {
 impl Settings for ElasticsearchSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "elasticsearch";
+    const EXAMPLE: &'static str = r#"[sinks.logs]
+type = "elasticsearch"
+inputs = ["app"]
+endpoints = ["https://elasticsearch:9200"]
+auth = { strategy = "basic", user = "levada", password = "${ELASTICSEARCH_PASSWORD}" }
+bulk.index = "logs-{{ service }}"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let (allow, globs) = match self.mode {

@@ -1,17 +1,5 @@
 //! `http`: records in the body of a request, to any receiver that takes JSON or lines.
 //!
-//! ```toml
-//! [sinks.receiver]
-//! type = "http"
-//! inputs = ["app"]
-//! uri = "https://receiver.example/ingest"
-//! method = "post"
-//! encoding.codec = "json"
-//! framing.method = "newline_delimited"
-//! compression = "gzip"
-//! auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
-//! ```
-//!
 //! Guarantee: at least once. A request whose outcome is unknown (time-out, broken connection, 408, 425, 429, 5xx) is sent
 //! again as it was, `Retry-After` is obeyed; 2xx counts as delivered; 413 is sent in halves; 401, 403, 404, 405, 407, 501
 //! and redirections hold the sink until a person acts; other answers make dead letters.
@@ -140,6 +128,16 @@ impl HttpSettings {
 impl Settings for HttpSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "http";
+    const EXAMPLE: &'static str = r#"[sinks.receiver]
+type = "http"
+inputs = ["app"]
+uri = "https://receiver.example/ingest"
+method = "post"
+encoding.codec = "json"
+framing.method = "newline_delimited"
+compression = "gzip"
+auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = address::address("uri", &self.uri).err().into_iter().collect();

@@ -146,6 +146,11 @@ pub(in crate::sources) const fn max_deleted_open_bytes() -> ByteSize {
 impl Settings for FileSettings {
     type Built = Box<dyn Source>;
     const NAME: &'static str = "file";
+    const EXAMPLE: &'static str = r#"[sources.app]
+type = "file"
+include = ["/var/log/app/*.log"]
+decoding.codec = "json"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

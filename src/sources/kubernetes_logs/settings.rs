@@ -144,6 +144,11 @@ const fn exclude_self() -> bool {
 impl Settings for KubernetesLogsSettings {
     type Built = Box<dyn Source>;
     const NAME: &'static str = "kubernetes_logs";
+    const EXAMPLE: &'static str = r#"[sources.pods]
+type = "kubernetes_logs"
+exclude_namespaces = ["kube-*"]
+multiline.preset = "java"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
