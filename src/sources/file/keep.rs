@@ -117,10 +117,12 @@ mod tests {
     use crate::component::test_kit::context;
     use crate::event::StreamKey;
     use crate::sources::file::job::Job;
+    use crate::sources::file::mailbox::Mailbox;
     use crate::sources::file::named::Named;
     use crate::sources::file::positions::{Checkpoint, Entry, Node};
     use crate::sources::file::settings::FileSettings;
-    use crate::sources::file::tests::QUICK;
+    use crate::sources::file::tests::{Bench, QUICK};
+    use crate::sources::file::watch::Watch;
 
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -138,7 +140,49 @@ mod tests {
     fn entry(inode: u64) -> Entry {
         let node = Some(Node { device: 0, inode });
         let at = Checkpoint::default();
-        Entry { path: "x".into(), base: None, node, key: StreamKey(1), at, modified: 0, size: 0, left: None, is_whole: false }
+        Entry {
+            path: "x".into(),
+            base: None,
+            node,
+            key: StreamKey(1),
+            at,
+            modified: 0,
+            size: 0,
+            left: None,
+            is_whole: false,
+        }
+    }
+
+    #[test]
+    fn new_paths_are_spread_evenly_over_lanes_and_what_follows_stays_there() {
+        let bench = Bench::new();
+        for file in 0..8 {
+            bench.append(&format!("{file}.log"), "line\n");
+        }
+        let settings = bench.settings();
+        let (_, context) = context(&bench.state(), 1 << 20);
+        let job =
+            Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context).unwrap(), &context, QUICK));
+        job.positions.probe().unwrap();
+        let lanes: [Arc<Mailbox<Letter>>; 2] = Default::default();
+        let mut discovery = Discovery::with_watch(job, lanes.to_vec(), Watch::blind());
+        let mut look = || {
+            discovery.look_now(Instant::now());
+            lanes.each_ref().map(|lane| {
+                let mut letters = Vec::new();
+                lane.take(&mut letters);
+                let adopted = letters.into_iter().filter_map(|letter| match letter {
+                    Letter::Adopt(tail, _) => Some(tail.path),
+                    _ => None,
+                });
+                adopted.collect::<Vec<_>>()
+            })
+        };
+        let [one, two] = look();
+        assert_eq!((one.len(), two.len()), (4, 4));
+        fs::rename(&two[0], two[0].with_extension("log.1")).unwrap();
+        fs::write(&two[0], "another\n").unwrap();
+        assert_eq!(look(), [vec![], vec![two[0].clone()]]);
     }
 
     #[test]

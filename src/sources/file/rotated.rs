@@ -107,7 +107,8 @@ impl Families {
 pub(super) fn strays_from(path: &Path, base: &Path) -> bool {
     let names = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
     let (Some(name), Some(of)) = (names(path), names(base)) else { return false };
-    path.parent() != base.parent() && !name.ends_with(".tmp") && origins(&name).contains(&of)
+    let is_scratch = path.extension().is_some_and(|end| end == "tmp");
+    path.parent() != base.parent() && !is_scratch && origins(&name).contains(&of)
 }
 
 /// Might the file at `path` have been rotated, as its name tells?

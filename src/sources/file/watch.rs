@@ -115,7 +115,10 @@ impl Watch {
 
     /// From now on a write to the file `id` has files looked for.
     pub(super) fn park(&self, id: FileId) {
-        self.lock().values_mut().filter(|concern| concern.id() == id).for_each(|concern| *concern = Concern::Looker(id));
+        self.lock()
+            .values_mut()
+            .filter(|concern| concern.id() == id)
+            .for_each(|concern| *concern = Concern::Looker(id));
     }
 
     /// Nobody hears of writes to the file `id` any more.

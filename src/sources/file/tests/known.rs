@@ -18,6 +18,11 @@ fn header() -> String {
     "#".repeat(1100)
 }
 
+fn numbered(prefix: &str, count: u32) -> String {
+    let lines: Vec<String> = (0..count).map(|line| format!("{prefix}line {line:03}\n")).collect();
+    lines.concat()
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
     encoder.write_all(bytes).unwrap();
@@ -41,7 +46,7 @@ fn a_file_that_is_compressed_in_place_is_neither_text_nor_another_file() {
     let (bench, outlet) = (Bench::with("include = [\"LOGSapp.log*\"]"), Catcher::default());
     let mut engine = Engine::start(&bench, &outlet);
     for (round, is_restarted) in [false, true].into_iter().enumerate() {
-        let text: String = (0..500).map(|line| format!("round {round} line {line:03}\n")).collect();
+        let text = numbered(&format!("round {round} "), 500);
         bench.append("app.log", &text);
         if !is_restarted {
             engine.settle();
@@ -83,7 +88,7 @@ fn half_a_compressed_file_is_read_counted_and_told_of() {
 #[test]
 fn a_copy_that_has_only_begun_is_no_file_of_its_own() {
     let (bench, outlet) = (Bench::with("include = [\"LOGSapp.log*\"]"), Catcher::default());
-    let text: String = (0..300).map(|line| format!("line {line:03}\n")).collect();
+    let text = numbered("", 300);
     bench.append("app.log", &text);
     let mut engine = Engine::start(&bench, &outlet);
     engine.look();
