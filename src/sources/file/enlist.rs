@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::claim::{By, Found, Kin};
-use super::discovery::{Discovery, Live};
+use super::discovery::Discovery;
 use super::fingerprint::Fingerprint;
 use super::job::{FileId, Letter};
+use super::live::Live;
 use super::positions::{Checkpoint, Entry, Holder};
 use super::settings::ReadFrom;
 use super::watch::Route;

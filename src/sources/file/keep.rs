@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::discovery::{Discovery, Live};
+use super::board::Bounds;
+use super::discovery::Discovery;
 use super::job::{FileId, Letter};
+use super::live::Live;
 use super::shelf::LoadError;
 use super::tail::Tail;
 use super::watch::Route;
@@ -73,7 +75,12 @@ impl Discovery {
     /// Shows how files stand, and closes what is beyond the bounds.
     pub(super) fn hold_bounds(&self, now: Instant) {
         self.job.board.show(&self.job.files, now);
-        let surplus = self.job.board.surplus(self.bounds);
+        // As many are closed as wait for descriptors.
+        let open_files = match self.crowded {
+            0 => self.bounds.open_files,
+            crowded => self.bounds.open_files.min(self.most_open.saturating_sub(crowded)),
+        };
+        let surplus = self.job.board.surplus(Bounds { open_files, ..self.bounds });
         for id in surplus.deleted {
             self.tell(id, Letter::Abandon(id, Abandoned::DeletedLimit));
         }

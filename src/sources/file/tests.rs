@@ -299,6 +299,21 @@ fn bytes_get_members_and_json_gets_none() {
 }
 
 #[test]
+fn a_record_tells_where_it_begins_if_that_is_asked_for() {
+    for (codec, line) in [("bytes", "text"), ("json", "{\"a\":1}")] {
+        let (bench, outlet) =
+            (Bench::with(&format!("offset_key = \"offset\"\ndecoding.codec = \"{codec}\"")), Catcher::default());
+        bench.append("a.log", format!("{line}\n\n{line}\n"));
+        bench.start(&outlet).stop_after(&outlet, 2);
+        let offsets = outlet.caught().into_iter().map(|caught| {
+            let record: serde_json::Value = serde_json::from_slice(&caught.json).unwrap();
+            record["offset"].as_u64().unwrap()
+        });
+        assert_eq!(offsets.collect::<Vec<_>>(), [0, line.len() as u64 + 2]);
+    }
+}
+
+#[test]
 fn faulty_settings_are_all_told() {
     let text = "include = [\"a/**b\"]\nmax_line_bytes = 0\nglob_minimum_cooldown_ms = 0\nfile_key = \"a.b\"";
     let settings: FileSettings = toml::from_str(text).unwrap();

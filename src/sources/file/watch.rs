@@ -43,7 +43,7 @@ type Routes = Arc<Mutex<HashMap<PathBuf, Concern>>>;
 
 /// A watch on folders.
 pub(super) struct Watch {
-    watcher: Option<RecommendedWatcher>,
+    watcher: Option<Box<dyn Watcher + Send>>,
     /// The folders that are watched, with their inodes: one that was made anew is watched anew.
     folders: HashMap<PathBuf, u64>,
     routes: Routes,
@@ -59,7 +59,7 @@ impl Watch {
         let watcher = RecommendedWatcher::new(move |event| heard(event, &told, &notes), Config::default());
         let mut watch = Self { watcher: None, folders: HashMap::new(), routes, is_degraded: false };
         match watcher {
-            Ok(watcher) => watch.watcher = Some(watcher),
+            Ok(watcher) => watch.watcher = Some(Box::new(watcher)),
             Err(error) => watch.report(&error),
         }
         watch
@@ -139,6 +139,9 @@ impl Watch {
 
 fn heard(event: notify::Result<Event>, routes: &Routes, notes: &Mailbox<Note>) {
     let Ok(event) = event else { return notes.ring() };
+    if event.need_rescan() {
+        notes.post(Note::Overflowed);
+    }
     match event.kind {
         EventKind::Access(_) => {}
         EventKind::Modify(ModifyKind::Data(_)) => event.paths.iter().for_each(|path| tell(path, routes, notes)),
@@ -172,6 +175,53 @@ mod tests {
             assert!(!left.is_zero(), "nobody was told");
             std::thread::park_timeout(left);
         }
+    }
+
+    /// A kernel that has no more watches, until it has.
+    #[derive(Debug, Default)]
+    struct Meagre(Arc<AtomicBool>);
+
+    impl Watcher for Meagre {
+        fn new<F: notify::EventHandler>(_: F, _: Config) -> notify::Result<Self> {
+            Ok(Self::default())
+        }
+
+        fn watch(&mut self, _: &Path, _: RecursiveMode) -> notify::Result<()> {
+            let has_room = self.0.load(Ordering::Acquire);
+            if has_room { Ok(()) } else { Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch)) }
+        }
+
+        fn unwatch(&mut self, _: &Path) -> notify::Result<()> {
+            Ok(())
+        }
+
+        fn kind() -> notify::WatcherKind {
+            notify::WatcherKind::NullWatcher
+        }
+    }
+
+    #[test]
+    fn folders_that_cannot_be_watched_are_looked_at_until_they_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = HashSet::from([folder.path().to_owned()]);
+        let kernel = Meagre::default();
+        let has_room = kernel.0.clone();
+        let mut watch = Watch { watcher: Some(Box::new(kernel)), is_degraded: false, ..Watch::blind() };
+        assert_eq!((watch.folders(&wanted), watch.is_degraded()), (1, true));
+        assert_eq!((watch.folders(&wanted), watch.is_degraded()), (1, true), "tried at every look");
+        has_room.store(true, Ordering::Release);
+        assert_eq!((watch.folders(&wanted), watch.is_degraded()), (0, false));
+    }
+
+    #[test]
+    fn a_queue_that_overflowed_has_all_files_looked_at_and_says_so() {
+        let notes = Mailbox::default();
+        let event = Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+        heard(Ok(event), &Routes::default(), &notes);
+        assert!(notes.was_rung());
+        let mut letters = Vec::new();
+        notes.take(&mut letters);
+        assert!(matches!(letters[..], [Note::Overflowed]), "{letters:?}");
     }
 
     #[test]

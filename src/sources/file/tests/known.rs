@@ -86,6 +86,39 @@ fn half_a_compressed_file_is_read_counted_and_told_of() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_tried_again_until_it_can() {
+    let (bench, outlet) = (Bench::new(), Catcher::default());
+    // No process has memory at its first address: reading there is an input/output error.
+    std::os::unix::fs::symlink("/proc/self/mem", bench.path("a.log")).unwrap();
+    let mut engine = Engine::start(&bench, &outlet);
+    engine.settle();
+    let looks = errors(&engine.families, "unreadable") as u32;
+    assert!(looks > 1, "tried at every look");
+    fs::remove_file(bench.path("a.log")).unwrap();
+    bench.append("a.log", "one\n");
+    engine.settle();
+    assert_eq!(outlet.lines(), ["one"]);
+    assert_eq!(errors(&engine.families, "unreadable") as u32, looks);
+}
+
+#[test]
+fn files_wait_where_there_are_no_descriptors_until_others_are_closed() {
+    let (bench, outlet) = (Bench::new(), Catcher::default());
+    for file in 0..7 {
+        let name = format!("{file}.log");
+        bench.append(&name, format!("{name}\n"));
+        set_age(&bench.path(&name), Duration::from_mins(1));
+    }
+    let mut engine = Engine::start(&bench, &outlet);
+    engine.crowd(2);
+    engine.look();
+    assert!(engine.job.positions.all().len() <= 2);
+    (0..4).for_each(|_| engine.settle());
+    assert_eq!(sorted(&outlet), ["0.log", "1.log", "2.log", "3.log", "4.log", "5.log", "6.log"]);
+    assert_eq!(errors(&engine.families, "unreadable") as u32, 0);
+}
+
+#[test]
 fn a_copy_that_has_only_begun_is_no_file_of_its_own() {
     let (bench, outlet) = (Bench::with("include = [\"LOGSapp.log*\"]"), Catcher::default());
     let text = numbered("", 300);
