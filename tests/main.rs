@@ -16,6 +16,7 @@ mod files;
 mod functions;
 mod held;
 mod hold;
+mod letters;
 mod overload;
 mod pages;
 mod privacy;
