@@ -163,7 +163,9 @@ async fn a_replay_stores_each_once_however_often_it_is_done() {
         assert_eq!(*document, serde_json::json!({ "n": 13, "mail": "ann@example.com", "odd": 1.5 }));
     });
     // An end between the delivery and the letting go: they are sent once more.
-    before.iter().for_each(|(path, text)| fs::write(path, text).unwrap());
+    for (path, text) in &before {
+        fs::write(path, text).unwrap();
+    }
     assert_eq!(site.told(&replay).await, "2 letters sent, 2 delivered\n");
     assert_eq!((site.letters(), peer.look(World::len)), (vec![], 20));
     assert!(site.refused(&replay).await.contains("there are no dead letters of `out`; there are none at all"));

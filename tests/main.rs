@@ -5,6 +5,7 @@ mod agent;
 mod peer;
 mod wait;
 
+mod alerts;
 mod arrival;
 mod cases;
 mod control;

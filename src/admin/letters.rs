@@ -73,7 +73,9 @@ impl Judge {
         self.scrub.apply(&mut shown, &mut Ports::default());
         let (meant, failed) = self.select(&shown);
         let mut is_meant = vec![false; letters.len()];
-        meant.iter().for_each(|at| is_meant[places[*at as usize]] = true);
+        for at in &meant {
+            is_meant[places[*at as usize]] = true;
+        }
         let shown = shown.pick(meant.into_iter());
         let all = numbers.into_iter().zip(letters).zip(is_meant);
         let letters = all.filter(|(_, is_meant)| *is_meant).map(|(letter, _)| letter).collect();

@@ -32,7 +32,6 @@ const BAR: u64 = 30;
 
 pub(super) fn replay(arguments: &Replay) -> ExitCode {
     match runtime().and_then(|runtime| runtime.block_on(run(arguments))) {
-        Ok(Replayed { why: Some(why), .. }) => failed(&why, FAULTY),
         Ok(done) if done.kept > 0 => {
             failed(&format!("{} did not arrive; they are still there: send them again later", done.kept), FAULTY)
         }
@@ -65,7 +64,7 @@ async fn run(arguments: &Replay) -> Result<Replayed, String> {
         return Err("the agent ended before the replay did: send them again".to_owned());
     }
     say(&sum(&done, arguments.dry_run));
-    Ok(done)
+    done.why.clone().map_or(Ok(done), Err)
 }
 
 fn bar(done: &Replayed) -> String {
@@ -81,22 +80,18 @@ fn sum(done: &Replayed, is_dry: bool) -> String {
     if is_dry {
         return format!("{} would be sent\n", letters(done.selected)) + &left_out(done);
     }
-    let mut text = format!("{} sent, {} delivered", letters(done.selected), done.delivered);
-    if done.refused > 0 {
-        text += &format!(", {} refused again (they are new letters)", done.refused);
-    }
-    text + "\n" + &left_out(done)
+    let refused = match done.refused {
+        0 => String::new(),
+        refused => format!(", {refused} refused again (they are new letters)"),
+    };
+    format!("{} sent, {} delivered{refused}\n", letters(done.selected), done.delivered) + &left_out(done)
 }
 
 fn left_out(done: &Replayed) -> String {
-    let mut text = String::new();
-    if done.failed > 0 {
-        text += &format!("the condition failed on {}, which stay\n", done.failed);
-    }
-    if done.unreadable > 0 {
-        text += &format!("{} lines are no letters that can be sent; they stay\n", done.unreadable);
-    }
-    text
+    let failed = format!("the condition failed on {}, which stay\n", done.failed);
+    let unreadable = format!("{} lines are no letters that can be sent; they stay\n", done.unreadable);
+    let told = [(done.failed, failed), (done.unreadable, unreadable)];
+    told.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect()
 }
 
 #[cfg(test)]

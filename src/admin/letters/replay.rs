@@ -15,7 +15,7 @@ use crate::component::outlet::Inlet;
 use crate::config::Kind;
 use crate::delivery::{DeadLetters, Letter, Lines};
 use crate::event::{Batch, Outcome, Receipt, Resolution, Resolve};
-use crate::topology::Roster;
+use crate::topology::{Member, Roster};
 
 /// What to send again.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -185,7 +185,7 @@ fn inlet(roster: &Roster, id: &str) -> Result<Arc<dyn Inlet>, String> {
     let members = roster.members();
     let sink = members.iter().find(|member| member.kind == Kind::Sink && member.id == id);
     let gone = || format!("the sink `{id}` has ended: what was not sent is still here");
-    sink.and_then(|sink| sink.inlet()).ok_or_else(gone)
+    sink.and_then(Member::inlet).ok_or_else(gone)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, String> {

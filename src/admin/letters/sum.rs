@@ -39,7 +39,9 @@ pub(in crate::admin) fn sums(of: &DeadLetters) -> io::Result<Vec<Sum>> {
             if chunk.is_empty() {
                 break;
             }
-            chunk.iter().for_each(|(_, line)| add(line, &mut sums));
+            for (_, line) in &chunk {
+                add(line, &mut sums);
+            }
         }
     }
     Ok(sums.into_values().collect())

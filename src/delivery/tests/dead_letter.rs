@@ -154,7 +154,9 @@ fn a_letter_is_the_same_record_again() {
 fn what_arrived_is_taken_out_of_its_file_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let dead_letters = DeadLetters::new(folder.path().to_owned());
-    ["a", "b", "c"].iter().for_each(|line| drop(write(&dead_letters, line)));
+    for line in ["a", "b", "c"] {
+        assert_eq!(write(&dead_letters, line), Outcome::DeadLettered);
+    }
     let sealed = dead_letters.seal().unwrap();
     assert_eq!(write(&dead_letters, "d"), Outcome::DeadLettered);
     let held = || letters(folder.path()).into_iter().map(|(_, _, line)| line).collect::<Vec<_>>();
