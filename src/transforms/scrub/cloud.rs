@@ -55,7 +55,7 @@ static THIRDS: [u64; 256] = {
 };
 
 /// Does a key begin at `start`, where a part of a word does? Three bytes turn most away.
-#[inline(always)]
+#[inline]
 pub(super) fn begins(text: &[u8], start: usize) -> bool {
     let Some(&[first, second, third]) = text[start..].first_chunk() else { return false };
     let may_begin = SECONDS[usize::from(first)] >> (second & 63) & THIRDS[usize::from(third)] >> (first & 63) & 1 != 0;

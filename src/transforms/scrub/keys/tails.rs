@@ -70,7 +70,7 @@ impl Tails {
     }
 
     /// Whether a name can end where `text` does; `false` is certain.
-    #[inline(always)]
+    #[inline]
     pub(in super::super) fn fit(&self, text: &[u8]) -> bool {
         let Some(&[first, before, last]) = text.last_chunk() else { return self.fit_short(text) };
         let code = |byte: u8| usize::from(byte & 31);
