@@ -13,6 +13,7 @@ use super::in_hand::InHand;
 use super::refusals::Refusals;
 use super::request::{Load, Request};
 use super::sorted::{Sorted, Told, Why};
+use crate::component::fail;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::sink::{Answer, KnownBy, Payload, Sink, Verdict};
@@ -85,6 +86,12 @@ impl Courier {
     /// given back.
     pub(crate) async fn deliver(&self, request: Request) -> Vec<Told> {
         let mut held = Vec::new();
+        if let Some(mark) = &request.mark
+            && !mark.durable().await
+        {
+            // The buffer is gone, and has the records.
+            return held;
+        }
         let mut work = vec![request];
         while let Some(request) = work.pop() {
             let mut trip = Trip { request, attempt: 0, begun: Instant::now() };
@@ -144,8 +151,11 @@ impl Courier {
             records: request.load.len(),
             place: request.place.clone(),
             identity: request.identity,
+            fingerprint: request.load.fingerprint(),
         };
+        fail::reach("request");
         let sent = timeout(self.attempts.timeout, self.sink.send(payload)).await;
+        fail::reach("answer");
         sent.unwrap_or_else(|_| Answer::Retry {
             why: format!(
                 "no answer within {:?}; the outcome is unknown, the same request is sent again",
@@ -248,7 +258,7 @@ impl Courier {
         }
         let (sink, bodies) = (self.sink.clone(), self.bodies());
         let limits = match sink.identity() {
-            KnownBy::Request => self.attempts.limits.lifted(),
+            KnownBy::Request { .. } => self.attempts.limits.lifted(),
             KnownBy::Record | KnownBy::Nothing => self.attempts.limits,
         };
         let (refusals, meters) = (self.refusals.clone(), self.meters.clone());

@@ -10,6 +10,7 @@ pub mod confined;
 mod courier;
 mod cutter;
 mod dead_letter;
+mod freezer;
 pub mod http;
 mod in_hand;
 mod pump;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use crate::buffer::Queue;
+use crate::buffer::{Frames, Queue};
 use crate::codecs::Compression;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
@@ -100,6 +101,8 @@ pub struct Bench {
     pub refusals: Refusals,
     /// What is taken from the queue and not settled.
     pub in_hand: InHand,
+    /// What of the queue are frames of a disk buffer.
+    pub frames: Option<Frames>,
 }
 
 /// What takes records out of a sink's queue.
@@ -166,7 +169,7 @@ impl Delivery {
             max_held_bytes: plan.buffer.in_memory() / 4,
         };
         let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
-        let Bench { queue, meters, health, refusals, in_hand } = bench;
+        let Bench { queue, meters, health, refusals, in_hand, frames } = bench;
         let courier = Courier {
             sink,
             attempts,
@@ -178,6 +181,6 @@ impl Delivery {
             held: AtomicUsize::new(0),
         };
         let pace = Pace { limits, linger: plan.linger, concurrency };
-        Pump::new(Arc::new(courier), queue, pace).run(stop).await;
+        Pump::new(Arc::new(courier), (queue, frames), pace).run(stop).await;
     }
 }

@@ -149,15 +149,19 @@ impl Log {
 
     /// Writes the ledger, if it says something new, and removes what is settled.
     pub(crate) fn save(&mut self) -> io::Result<()> {
-        if self.acks.has_changed() {
-            self.save_ledgers().inspect_err(|_| self.acks.unsaved())?;
+        let saved = if self.acks.has_changed() { self.save_ledgers() } else { Ok(()) };
+        if saved.is_err() {
+            self.acks.unsaved();
         }
+        // A disk without room for a ledger gets some.
         self.remove_settled()?;
+        saved?;
         self.show();
         Ok(())
     }
 
     fn save_ledgers(&mut self) -> io::Result<()> {
+        let marks = self.acks.marks();
         let mut epochs: Vec<u16> = self.segments.iter().map(|segment| segment.id.0).collect();
         epochs.dedup();
         for epoch in epochs {
@@ -169,6 +173,7 @@ impl Log {
                 (*before, *generation) = (ledger, *generation + 1);
             }
         }
+        self.acks.are_durable(marks);
         Ok(())
     }
 

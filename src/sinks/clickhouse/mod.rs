@@ -197,14 +197,13 @@ impl ClickhouseSettings {
         hash32(format!("{id}\n{format:?}\n{encoding:?}\n{unknown_fields_column:?}").as_bytes())
     }
 
-    fn insert(&self, id: &str) -> Insert {
+    fn insert(&self) -> Insert {
         Insert {
             format: self.format,
             skip_unknown_fields: self.skip_unknown_fields,
             best_effort: self.date_time_best_effort,
             random_shard: self.insert_random_shard,
             gathered: self.query_settings.async_insert_settings.clone(),
-            fingerprint: self.fingerprint(id),
         }
     }
 
@@ -215,7 +214,8 @@ impl ClickhouseSettings {
             base: self.base()?,
             headers: self.headers()?,
             content_encoding: self.compression.content_encoding(),
-            insert: self.insert(&context.id),
+            insert: self.insert(),
+            fingerprint: self.fingerprint(&context.id),
             rest: self.unknown_fields_column.clone(),
             form: Arc::new(Form { target: self.target()?, shape: self.encoding.shape()? }),
             told: server::Told::default(),
