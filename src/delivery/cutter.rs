@@ -121,7 +121,7 @@ impl Cutter {
         cut.requests.extend(std::iter::from_fn(|| self.close()));
         if let Some(freezer) = &mut self.freezer {
             let mark = freezer.close();
-            cut.requests[from..].iter_mut().for_each(|request| request.mark = mark.clone());
+            cut.requests[from..].iter_mut().for_each(|request| request.mark.clone_from(&mark));
         }
         self.encoder.look_again();
     }

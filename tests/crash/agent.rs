@@ -28,7 +28,7 @@ pub(crate) const POINTS: &[&str] = &[
 /// How often is looked whether something happened.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long the last agent may take for all that is left.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Folders for logs and state.
 pub(crate) struct Home {

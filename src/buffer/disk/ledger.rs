@@ -6,6 +6,7 @@
 //! ```
 
 use std::io;
+use std::ops::Range;
 
 use super::bytes::{Cursor, Malformed};
 use super::storage::{Create, Disk, Handle, write_all};
@@ -53,6 +54,13 @@ impl Ledger {
     pub(crate) fn is_settled(&self, sequence: u64) -> bool {
         let is_in = |window: &Window| (window.first..window.end).contains(&sequence);
         sequence < self.bound && self.open.binary_search(&sequence).is_err() && !self.windows.iter().any(is_in)
+    }
+
+    /// Are all these frames settled?
+    pub(crate) fn has_settled(&self, frames: &Range<u64>) -> bool {
+        let is_open = |sequence: &u64| frames.contains(sequence);
+        let has_part = |window: &Window| window.first < frames.end && frames.start < window.end;
+        frames.end <= self.bound && !self.open.iter().any(is_open) && !self.windows.iter().any(has_part)
     }
 
     /// The first frame from `first` on that may not be settled.

@@ -149,13 +149,10 @@ impl Log {
 
     /// Writes the ledger, if it says something new, and removes what is settled.
     pub(crate) fn save(&mut self) -> io::Result<()> {
-        let saved = if self.acks.has_changed() { self.save_ledgers() } else { Ok(()) };
-        if saved.is_err() {
-            self.acks.unsaved();
+        if self.acks.has_changed() {
+            self.save_ledgers().inspect_err(|_| self.acks.unsaved())?;
         }
-        // A disk without room for a ledger gets some.
         self.remove_settled()?;
-        saved?;
         self.show();
         Ok(())
     }
@@ -177,12 +174,15 @@ impl Log {
         Ok(())
     }
 
-    /// Removes segments all of whose frames are settled; never the last, which knows the positions.
+    /// Removes segments all of whose frames are settled, durably: a frame that is open in the ledger and not there would
+    /// be lost, and its window another one. Never the last, which knows the positions.
     pub(super) fn remove_settled(&mut self) -> io::Result<()> {
         let mut index = 0;
         while index + 1 < self.segments.len() {
             let segment = &self.segments[index];
-            if self.acks.is_settled(segment.first, self.end_of(index)) {
+            let frames = segment.first..self.end_of(index);
+            let is_noted = || self.ledgers.get(&segment.id.0).is_some_and(|(ledger, _)| ledger.has_settled(&frames));
+            if frames.is_empty() || is_noted() {
                 self.remove_segment(index)?;
             } else {
                 index += 1;
