@@ -3,8 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::body::Bodies;
 use super::freezer::Freezer;
 use super::in_hand::InHand;
@@ -194,7 +192,7 @@ impl Cutter {
             self.encoder.encode(view, body).map(|partition| (at, partition))
         }));
         let Ok(encoded) = encoded else {
-            self.start_over();
+            self.start_over(touched.map(|(at, _)| at));
             return Err(Refusal { code: PANIC, why: "encoding this record failed by a fault of ours".to_owned() });
         };
         if let (Err(_), Some((at, before))) = (&encoded, touched) {
@@ -225,10 +223,17 @@ impl Cutter {
         self.open.len() - 1
     }
 
-    /// Makes all bodies anew with a new encoder: what the old one knows after a panic is not to be trusted.
-    fn start_over(&mut self) {
+    /// Makes the body at `at` anew with a new encoder: what the old one knows after a panic is not to be trusted. In a
+    /// window one place is one body, and a new encoder names its places anew: there all bodies are made anew.
+    fn start_over(&mut self, at: Option<usize>) {
         self.encoder = self.sink.encoder();
-        for Open { load, body, .. } in std::mem::take(&mut self.open) {
+        let is_window = self.freezer.as_ref().is_some_and(Freezer::is_open);
+        let spoilt: Vec<Open> = match at {
+            _ if is_window => self.open.drain(..).collect(),
+            Some(at) => vec![self.open.remove(at)],
+            None => Vec::new(),
+        };
+        for Open { load, body, .. } in spoilt {
             self.bodies.give(body);
             // They were encoded before and are below the limits: none is refused now and no request is closed.
             self.push_load(&load, &mut Cut::default());
@@ -249,7 +254,7 @@ impl Cutter {
             compression => {
                 let compressed = compression.compress(&body);
                 self.bodies.give(body);
-                Bytes::from(compressed)
+                self.bodies.keep(compressed)
             }
         };
         let is_known = matches!(self.sink.identity(), KnownBy::Request { .. });

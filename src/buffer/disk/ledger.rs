@@ -18,8 +18,8 @@ const HEAD: usize = 40;
 /// Frames that are named at most: they are 2 KiB.
 pub(crate) const MAX_OPEN: usize = 256;
 const WINDOW: usize = 20;
-/// What is kept free for windows: a sink has rarely more than a few dozen.
-const WINDOWS: usize = 512;
+/// Windows that a ledger has room for without taking it from frames.
+const WINDOWS: usize = 16;
 /// A ledger that is larger is none.
 const LONGEST: usize = 16 << 20;
 
@@ -73,6 +73,11 @@ impl Ledger {
     /// The most it may take on the disk, all generations and the one being written.
     pub(crate) fn room() -> u64 {
         3 * (HEAD + MAX_OPEN * 8 + WINDOWS * WINDOW) as u64
+    }
+
+    /// What it takes beyond that.
+    pub(crate) fn excess(&self) -> u64 {
+        3 * (self.windows.len().saturating_sub(WINDOWS) * WINDOW) as u64
     }
 
     /// Bounds what it names: what lies behind the last that is named is settled once more.

@@ -119,7 +119,8 @@ impl Log {
     /// Bytes on the disk, without the ledgers.
     fn used(&self) -> u64 {
         let segments = self.segments.iter().map(|segment| segment.len + segment.void);
-        segments.sum::<u64>() + self.others + self.writer.unsynced()
+        let ledgers = self.ledgers.values().map(|(ledger, _)| ledger.excess());
+        segments.chain(ledgers).sum::<u64>() + self.others + self.writer.unsynced()
     }
 
     /// Are there `bytes` left? Room for ledgers and for the head of another segment is always kept.
