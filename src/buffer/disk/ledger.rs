@@ -15,8 +15,8 @@ use super::windows::Window;
 const MAGIC: [u8; 4] = *b"lvL\x01";
 const VERSION: u8 = 1;
 const HEAD: usize = 40;
-/// Frames that are named at most: they are 2 KiB.
-pub(crate) const MAX_OPEN: usize = 256;
+/// Frames that are named at most.
+pub(crate) const MAX_OPEN: usize = 216;
 const WINDOW: usize = 20;
 /// Windows that a ledger has room for without taking it from frames.
 const WINDOWS: usize = 16;

@@ -1,6 +1,7 @@
 use super::kit::{OPTIONS, Site, Source, ids};
 use super::model::Model;
 use crate::buffer::disk::log::Options;
+use crate::buffer::disk::segment::parse_name;
 use crate::buffer::disk::windows::Window;
 use crate::event::{Batch, Outcome};
 
@@ -12,6 +13,12 @@ fn taken(site: &mut Site, source: &std::sync::Arc<Source>, batches: u64) -> Vec<
 
 fn sequences(site: &Site, batches: &[Batch]) -> Vec<u64> {
     batches.iter().map(|batch| site.log.acks.sequence(batch).expect("it came by the disk")).collect()
+}
+
+fn deliver(batches: Vec<Batch>) {
+    for batch in batches {
+        batch.settle(Outcome::Delivered);
+    }
 }
 
 /// Marks these frames as a window, durably.
@@ -32,7 +39,7 @@ fn a_window_is_the_same_after_a_crash_as_long_as_one_of_its_frames_has_no_outcom
     let window = mark(&mut site, &frames[1..4]);
     // All but one of the window, and the frame before it.
     let last = batches.remove(3);
-    batches.drain(..).for_each(|batch| batch.settle(Outcome::Delivered));
+    deliver(batches);
     site.log.save().unwrap();
     disk.crash();
     let mut site = Site::new(&disk, OPTIONS);
@@ -42,7 +49,7 @@ fn a_window_is_the_same_after_a_crash_as_long_as_one_of_its_frames_has_no_outcom
     assert!(frames[1..4].iter().all(|frame| site.log.acks.window(*frame) == Some(window)));
     assert_eq!(site.log.acks.window(frames[0]), None);
     assert_eq!(site.log.acks.window(frames[4]), None);
-    again.into_iter().for_each(|batch| batch.settle(Outcome::Delivered));
+    deliver(again);
     assert!(site.log.is_settled() && site.log.acks.window(frames[1]).is_none());
     site.log.save().unwrap();
     disk.crash();
@@ -69,7 +76,7 @@ fn a_frame_that_fails_has_all_of_its_window_come_again() {
     site.log.feed(&site.queue).unwrap();
     let again = site.take();
     assert_eq!(sequences(&site, &again), [frames[0], frames[1], frames[2] + 1]);
-    again.into_iter().for_each(|batch| batch.settle(Outcome::Delivered));
+    deliver(again);
     assert!(site.log.is_settled());
 }
 
@@ -84,7 +91,7 @@ fn a_segment_goes_only_when_its_frames_are_settled_durably() {
     let frames = sequences(&site, &batches);
     mark(&mut site, &frames[..11]);
     let records: Vec<_> = batches[..11].iter().flat_map(ids).collect();
-    batches.into_iter().for_each(|batch| batch.settle(Outcome::Delivered));
+    deliver(batches);
     assert!(site.log.is_settled());
     site.log.remove_settled().unwrap();
     disk.crash();
@@ -100,7 +107,7 @@ fn a_window_ends_with_the_last_of_its_frames_that_is_there() {
     let frames = sequences(&site, &batches);
     mark(&mut site, &frames[..3]);
     drop((site, batches));
-    let name = disk.names().into_iter().find(|name| name.ends_with(".seg")).unwrap();
+    let name = disk.names().into_iter().find(|name| parse_name(name).is_some()).unwrap();
     disk.tamper(&name, |bytes| {
         // A record of the third frame.
         let at = bytes.windows(4).position(|text| text == b"25 x").unwrap();
@@ -111,6 +118,6 @@ fn a_window_ends_with_the_last_of_its_frames_that_is_there() {
     let again = site.take();
     assert_eq!(sequences(&site, &again), [frames[0], frames[1], frames[3]]);
     assert_eq!(site.log.acks.window(frames[0]).map(|window| window.end), Some(frames[1] + 1));
-    again.into_iter().for_each(|batch| batch.settle(Outcome::Delivered));
+    deliver(again);
     assert!(site.log.is_settled());
 }
