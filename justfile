@@ -20,9 +20,10 @@ real *names:
 crash kills="25":
     LEVADA_CRASH={{ kills }} cargo test --test crash
 
-# The manifests against the schemas of Kubernetes; needs Go once.
+# The manifests against the schemas of Kubernetes, needs Go once; the alert rules, needs promtool.
 deploy:
     deploy/check.sh
+    deploy/prometheus/check.sh
 
 # Speed and allocations of the stages; the instructions of a record, against the committed figure.
 bench:
