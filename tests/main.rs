@@ -5,6 +5,7 @@ mod agent;
 mod peer;
 mod wait;
 
+mod alerts;
 mod arrival;
 mod cases;
 mod control;
@@ -17,6 +18,7 @@ mod files;
 mod functions;
 mod held;
 mod hold;
+mod letters;
 mod overload;
 mod pages;
 mod privacy;
