@@ -82,7 +82,10 @@ fn calls(page: &str) -> Vec<String> {
         line.strip_prefix("levada ").or_else(|| after("/bin/levada ")).or_else(|| after("cargo run --release -- "))
     });
     let spans = page.split('`').skip(1).step_by(2).filter_map(|span| span.strip_prefix("levada "));
-    let words = |call: &str| call.split(['#', '|', '\n']).next().unwrap_or_default().trim().to_owned();
+    let words = |call: &str| {
+        let call = call.split(['#', '|', '\n']).next().unwrap_or_default().trim();
+        call.replace("VERB", "list").replace("SHELL", "bash")
+    };
     shell.chain(spans).map(words).filter(|call| !call.contains(['[', '<', '>', '.', '…'])).collect()
 }
 
