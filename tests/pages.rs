@@ -84,9 +84,11 @@ fn calls(page: &str) -> Vec<String> {
     let spans = page.split('`').skip(1).step_by(2).filter_map(|span| span.strip_prefix("levada "));
     let words = |call: &str| {
         let call = call.split(['#', '|', '\n']).next().unwrap_or_default().trim();
-        call.replace("VERB", "list").replace("SHELL", "bash")
+        call.replace("SHELL", "bash")
     };
-    shell.chain(spans).map(words).filter(|call| !call.contains(['[', '<', '>', '.', '…'])).collect()
+    // `help` takes no options, not even that for help.
+    let is_whole = |call: &String| !call.contains(['[', '<', '>', '.', '…']) && !call.starts_with("help");
+    shell.chain(spans).map(words).filter(is_whole).collect()
 }
 
 #[test]
