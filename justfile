@@ -28,6 +28,7 @@ deploy:
 # Speed and allocations of the stages; the instructions of a record, against the committed figure.
 bench:
     cargo bench --bench stages
+    cargo bench --bench programs
     cargo bench --bench scrub
     cargo bench --bench disk
     cargo bench --bench idle
