@@ -31,6 +31,7 @@ bench:
     cargo bench --bench scrub
     cargo bench --bench disk
     cargo bench --bench idle
+    cargo bench --bench tail
     benches/instructions.sh
 
 # Two cores against one; needs a quiet machine.
