@@ -46,8 +46,23 @@ impl Home {
         let config = folder.path().join("levada.toml");
         let home = Self { folder, config };
         fs::create_dir(home.logs()).unwrap();
-        fs::write(&home.config, home.text(sink)).unwrap();
+        home.rename_sink("out", sink);
         home
+    }
+
+    /// From now on its sink has this name, and these settings.
+    pub(crate) fn rename_sink(&self, id: &str, sink: &str) {
+        fs::write(&self.config, self.text(id, sink)).unwrap();
+    }
+
+    /// Its configuration.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// Its `data_dir`.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
     }
 
     /// Where the agent looks for lines.
@@ -55,15 +70,15 @@ impl Home {
         self.folder.path().join("logs")
     }
 
-    fn text(&self, sink: &str) -> String {
+    fn text(&self, id: &str, sink: &str) -> String {
         format!(
             "data_dir = {:?}\nmin_free = \"0%\"\n\n\
              [sources.app]\ntype = \"file\"\ninclude = [{:?}]\ndecoding.codec = \"json\"\nglob_minimum_cooldown_ms = 50\n\
              max_read_bytes = 4096\n\n\
-             [sinks.out]\ninputs = [\"app\"]\nbatch.timeout_secs = 0.05\nrequest.timeout_secs = 0.3\n\
+             [sinks.{id}]\ninputs = [\"app\"]\nbatch.timeout_secs = 0.05\nrequest.timeout_secs = 0.3\n\
              request.retry_initial_backoff_secs = 0.01\nrequest.retry_max_duration_secs = 0.1\n\
              buffer = {{ type = \"disk\", max_size = \"64MiB\" }}\n{sink}",
-            self.folder.path().join("state"),
+            self.state(),
             self.logs().join("*.log"),
         )
     }

@@ -10,6 +10,7 @@ mod agent;
 #[allow(dead_code, reason = "shared with the tests in one process, which need more of it")]
 mod peer;
 mod table;
+mod verbs;
 #[path = "../wait.rs"]
 #[allow(dead_code, reason = "shared with the tests in one process, which need more of it")]
 mod wait;

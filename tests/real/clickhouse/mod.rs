@@ -143,6 +143,8 @@ fn a_killed_agent_with_a_disk_buffer_repeats_no_row() {
     }
     let agent = home.launch(&text);
     agent.wait("all lines to arrive", || count(server, table) >= 80_000);
+    // They may be there before it hears signals.
+    agent.wait("it to run", || home.log().matches(" runs sources=").count() > 8);
     agent.stop();
     assert_has_each_once(server, table, 80_000);
     assert!(home.dead_letters().is_empty());
