@@ -15,7 +15,7 @@ use support::{Job, logs};
 
 const FILES: u64 = 8;
 const RECORDS: u64 = 500_000;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const EXPECTED: f64 = 1.8;
 /// How often to look; looking takes time from the two cores that are measured.
 const GLANCE: Duration = Duration::from_millis(10);

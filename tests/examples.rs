@@ -318,15 +318,64 @@ async fn a_table_and_the_labels_of_the_pod_give_members() {
     assert!(all.iter().any(|document| document["team"].is_null() && document["tier"].is_null()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn g6_one_correlation_id_finds_what_services_spell_differently() {
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let logs = Logs::new(&[
+        r#"{"service":"bff","correlationId":"c-1","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}"#,
+        r#"{"service":"quest","correlation_id":"c-1","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}"#,
+        r#"{"service":"guru","event":"http_request"}"#,
+    ]);
+    let documents = logs.run("g6-one-correlation-id.toml").await;
+    let all = of_index(&documents, "go2asia-logs-");
+    let found = all.iter().filter(|document| document["correlation_id"] == "c-1" && document["trace_id"] == trace);
+    assert_eq!(found.count(), 2);
+    let is_flow = |record: &Value| record["correlation_id"].is_string();
+    let kept = all.iter().filter(|document| document["correlation_id"].is_string()).count();
+    assert_eq!(kept, logs.records(is_flow).len() + 1, "one more has it now");
+    let lost = of_index(&documents, "go2asia-uncorrelated-");
+    assert!(lost.iter().any(|document| document["service"] == "guru"));
+    assert_eq!(all.len() + lost.len(), logs.lines.len());
+    assert_no_personal_data(&documents);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a8_the_warehouse_sees_pseudonyms() {
+    let logs = Logs::new(&[
+        r#"{"user_id":"u-17","birth_date":"1990-02-03","client_ip":"203.0.113.77","note":"told anna.petrova@example.com"}"#,
+        r#"{"log_type":"data_access","reader":"e.silva","subject_id":"u-17","purpose":"ticket 4711"}"#,
+    ]);
+    let documents = logs.run("a8-pseudonyms.toml").await;
+    let [rows, access] = ["warehouse-events-", "data-access-"].map(|prefix| of_index(&documents, prefix));
+    assert_eq!((rows.len(), access.len()), (logs.lines.len() - 1, 1));
+    assert_eq!((&access[0]["reader"], &access[0]["purpose"]), (&Value::from("e.silva"), &Value::from("ticket 4711")));
+    let row = rows.iter().find(|row| row["birth_year"] == "1990").expect("it arrived");
+    assert!(row["user_id"].as_str().unwrap().starts_with("hmac:2026q4:"), "{row}");
+    assert_eq!((&row["client_ip"], &row["birth_date"]), (&Value::from("203.0.113.0"), &Value::Null));
+    assert!(documents.values().flat_map(|index| index.values()).all(|document| !document.to_string().contains("u-17")));
+    assert_no_personal_data(&documents);
+}
+
+/// The certificate of an authority, in PEM form.
+pub(crate) fn authority() -> String {
+    let mut parameters = rcgen::CertificateParams::default();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    parameters.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem()
+}
+
 #[test]
 fn the_shipped_configuration_and_every_example_are_without_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.crt");
+    fs::write(&ca_file, authority()).unwrap();
+    let environment = |name: &str| (name == "CA_FILE").then(|| ca_file.display().to_string());
     for shipped in ["config/levada.toml", "config/kubernetes.toml"] {
         plan(&Path::new(env!("CARGO_MANIFEST_DIR")).join(shipped), &|_| None);
     }
     let examples = fs::read_dir(example("")).unwrap().map(|entry| entry.unwrap().path());
     let examples: Vec<PathBuf> = examples.filter(|path| path.extension().is_some_and(|is| is == "toml")).collect();
     for path in &examples {
-        plan(path, &|_| None);
+        plan(path, &environment);
     }
     assert!(examples.len() >= 7);
 }

@@ -6,6 +6,7 @@ mod peer;
 mod wait;
 
 mod arrival;
+mod cases;
 mod control;
 mod demo;
 mod disk;

@@ -17,6 +17,22 @@ pub(super) struct Files {
     pub(super) config: Vec<PathBuf>,
 }
 
+/// The same for verbs that only look at it, which take the paths also without `--config`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Given {
+    /// The same as `--config`.
+    #[arg(value_name = "PATH", conflicts_with = "config")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    files: Files,
+}
+
+impl Given {
+    pub(super) fn files(&self) -> Files {
+        if self.paths.is_empty() { self.files.clone() } else { Files { config: self.paths.clone() } }
+    }
+}
+
 impl Files {
     /// Reads and checks the configuration. Opens no socket, runs no command and reads no data.
     pub(super) fn load(&self) -> Loaded {

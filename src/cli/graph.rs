@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use super::FAULTY;
-use super::files::Files;
+use super::files::Given;
 use super::screen::{print_faults, say};
 use crate::config::{Kind, Plan};
 
@@ -12,7 +12,7 @@ use crate::config::{Kind, Plan};
 #[derive(Debug, clap::Args)]
 pub(super) struct Graph {
     #[command(flatten)]
-    files: Files,
+    given: Given,
     /// The language of the drawing.
     #[arg(long, value_enum, default_value_t)]
     format: Language,
@@ -28,7 +28,7 @@ enum Language {
 }
 
 pub(super) fn graph(arguments: &Graph) -> ExitCode {
-    let loaded = arguments.files.load();
+    let loaded = arguments.given.files().load();
     print_faults(&loaded);
     let Some(plan) = &loaded.plan else { return ExitCode::from(FAULTY) };
     say(&match arguments.format {
@@ -64,20 +64,23 @@ fn dot(plan: &Plan) -> String {
     text + "}\n"
 }
 
+/// Nodes have numbers: names may be words of the language (`end`).
 fn mermaid(plan: &Plan) -> String {
+    let ids: Vec<&str> = plan.components().map(|component| component.id.as_str()).collect();
+    let number = |id: &str| ids.iter().position(|known| *known == id).unwrap_or_default();
     let mut text = "flowchart LR\n".to_owned();
-    for component in plan.components() {
+    for (at, component) in plan.components().enumerate() {
         let (open, close) = match component.kind {
             Kind::Source => ("[/", "\\]"),
             Kind::Transform => ("[", "]"),
             Kind::Sink => ("[\\", "/]"),
         };
         let (id, kind) = (&component.id, &component.type_name);
-        let _ = writeln!(text, "  {id}{open}\"{id}<br/>{kind}\"{close}");
+        let _ = writeln!(text, "  c{at}{open}\"{id}<br/>{kind}\"{close}");
     }
     for (from, port, to) in edges(plan) {
-        let label = port.map_or_else(String::new, |port| format!("|{port}|"));
-        let _ = writeln!(text, "  {from} -->{label} {to}");
+        let label = port.map_or_else(String::new, |port| format!("|\"{port}\"|"));
+        let _ = writeln!(text, "  c{} -->{label} c{}", number(from), number(to));
     }
     text
 }

@@ -9,7 +9,7 @@ use crate::config::{Catalogue, Kind, Setting, Shelves, describe, describe_global
 use crate::diagnostic::closest;
 use crate::transforms::scrub::Profile;
 
-/// List the component types; with a name, all settings of that type with their defaults.
+/// List the component types; with a name, an example of that type and all its settings with their defaults.
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
     /// A type such as `elasticsearch`, or `globals`; a type of several kinds shows them all, `sinks.file` only one.
@@ -81,7 +81,11 @@ fn profiles() -> String {
 
 fn page(kind: Kind, name: &str) -> Option<String> {
     let description = describe(&Shelves, kind, name)?;
-    let mut text = format!("{} `{name}`: {}\n", kind.noun(), description.about);
+    let mut text = format!("{} `{name}`: {}\n\nexample:\n\n", kind.noun(), description.about);
+    for line in description.example.lines() {
+        let _ = writeln!(text, "{}{line}", if line.is_empty() { "" } else { "  " });
+    }
+    text.push_str("\nsettings:\n");
     if kind != Kind::Source {
         text.push_str("\n  inputs  a list of component names, required\n      Whose records it takes.\n");
     }

@@ -4,12 +4,12 @@ mod compare;
 
 use std::process::ExitCode;
 
-use super::files::Files;
+use super::files::Given;
 use super::screen::{self, Format, say};
 use super::{FAULTY, USAGE};
 use crate::component::clock;
 use crate::config::{Case, CaseOutput, OutputRef, Plan, Section};
-use crate::event::{Batch, View};
+use crate::event::{Batch, Seen, View};
 use crate::lang::{Runner, Tables};
 use crate::topology::{Emitted, Trial};
 
@@ -17,14 +17,14 @@ use crate::topology::{Emitted, Trial};
 #[derive(Debug, clap::Args)]
 pub(super) struct Test {
     #[command(flatten)]
-    files: Files,
+    given: Given,
     /// Only tests with this in their names.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
 }
 
 pub(super) fn test(arguments: &Test) -> ExitCode {
-    let loaded = arguments.files.load();
+    let loaded = arguments.given.files().load();
     screen::print_faults_as(Format::Human, &loaded);
     let Some(plan) = &loaded.plan else { return ExitCode::from(FAULTY) };
     let (mut passed, mut failed) = (0, 0);
@@ -54,8 +54,8 @@ fn run(plan: &Plan, case: &Case) -> Vec<String> {
         Err(error) => return vec![error.to_string()],
     };
     let mut inputs = Vec::new();
-    for input in case.inputs() {
-        let record = match input.record(clock::now()) {
+    for (position, input) in (0..).zip(case.inputs()) {
+        let record = match input.record(Seen { position, time: clock::now() }) {
             Ok(record) => record,
             Err(problem) => return vec![problem.message],
         };

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::FAULTY;
 use super::client::runtime;
-use super::files::Files;
+use super::files::Given;
 use super::screen::{self, Format};
 use crate::config::{Kind, Plan, unscrubbed};
 use crate::topology::{Probed, probe};
@@ -13,7 +13,7 @@ use crate::topology::{Probed, probe};
 #[derive(Debug, clap::Args)]
 pub(super) struct Validate {
     #[command(flatten)]
-    files: Files,
+    given: Given,
     /// Ask each destination whether it is there and takes our credentials: at most 3 s, all at once, no record is sent.
     /// Secret backends are asked for them, but for commands.
     #[arg(long)]
@@ -24,7 +24,7 @@ pub(super) struct Validate {
 }
 
 pub(super) fn validate(arguments: &Validate) -> ExitCode {
-    let files = &arguments.files;
+    let files = arguments.given.files();
     let mut loaded = if arguments.probe { files.load_to_probe() } else { files.load() };
     if let Some(plan) = &loaded.plan {
         for fault in unscrubbed(plan) {

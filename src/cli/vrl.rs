@@ -9,7 +9,7 @@ use super::screen::say;
 use super::{FAULTY, USAGE};
 use crate::component::clock;
 use crate::component::files::Files;
-use crate::event::Batch;
+use crate::event::{Batch, Seen};
 use crate::lang::{self, Outcome, Program, Row, Runner, Tables, TimeZone};
 
 /// Run a VRL program on sample records: a line in, a record out, as `remap` would leave it.
@@ -78,7 +78,8 @@ fn run(program: &Program, mut records: Lines) -> ExitCode {
                 return ExitCode::from(FAULTY);
             }
         }
-        match apply(&mut runner, program, line.strip_suffix(b"\n").unwrap_or(&line)) {
+        let seen = Seen { position: number, time: clock::now() };
+        match apply(&mut runner, program, line.strip_suffix(b"\n").unwrap_or(&line), seen) {
             Ok(text) => say(&text),
             Err(why) => {
                 failed = true;
@@ -90,8 +91,8 @@ fn run(program: &Program, mut records: Lines) -> ExitCode {
 }
 
 /// What the program leaves of the record, a line for each.
-fn apply(runner: &mut Runner, program: &Program, line: &[u8]) -> Result<String, String> {
-    let mut batch = Batch::of_object(line, clock::now()).unwrap_or_else(|_| Batch::of_line(line, clock::now()));
+fn apply(runner: &mut Runner, program: &Program, line: &[u8], seen: Seen) -> Result<String, String> {
+    let mut batch = Batch::of_object(line, seen).unwrap_or_else(|_| Batch::of_line(line, seen));
     let mut text = Vec::new();
     match runner.run(program, &mut Row::new(&mut batch.edit(), 0)) {
         Outcome::Changed | Outcome::Unchanged => {

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_message_that_is_not_written_leaves_the_rest_as_json() {
         let written = |encoding: Encoding| {
-            let batch = Batch::of_object(br#"{"message":"a\nb","n":1}"#, 0).unwrap();
+            let batch = Batch::of_object(br#"{"message":"a\nb","n":1}"#, Seen { position: 0, time: 0 }).unwrap();
             let mut out = Vec::new();
             encoding.writer().unwrap().write(batch.get(0), &mut out);
             String::from_utf8(out).unwrap()

@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn written(shape: &Shape, text: &str) -> String {
-        let batch = Batch::of_object(text.as_bytes(), 0).unwrap();
+        let batch = Batch::of_object(text.as_bytes(), Seen { position: 0, time: 0 }).unwrap();
         let mut out = b"before".to_vec();
         shape.write(batch.get(0), &mut out);
         String::from_utf8(out.split_off(6)).unwrap()
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_line_is_shaped_as_the_object_that_it_reads_as() {
-        let batch = Batch::of_line(b"a line", 1_500_000_000);
+        let batch = Batch::of_line(b"a line", Seen { position: 0, time: 1_500_000_000 });
         let mut out = Vec::new();
         shape(Some(&["message"]), &[], TimestampFormat::Rfc3339).unwrap().write(batch.get(0), &mut out);
         assert_eq!(out, br#"{"message":"a line"}"#);

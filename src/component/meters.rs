@@ -7,10 +7,13 @@ use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opt
 use tracing::{Span, error_span};
 
 mod buffer;
+mod requests;
 
 pub use buffer::BufferMeters;
+pub use requests::RequestMeters;
 
 use buffer::BufferFamilies;
+use requests::RequestFamilies;
 
 use super::file_meters::{FileFamilies, FileMeters};
 use super::reason::Reason;
@@ -59,6 +62,7 @@ struct Inner {
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
     buffers: BufferFamilies,
+    requests: RequestFamilies,
     paused: IntGaugeVec,
     utilization: Utilization,
     files: FileFamilies,
@@ -108,6 +112,7 @@ impl Default for Families {
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
             buffers: BufferFamilies::new(&registry),
+            requests: RequestFamilies::new(&registry),
             paused: gauge("levada_component_paused", "Whether a person has paused the source: 1 or 0."),
             utilization: Utilization::new(utilization),
             files: FileFamilies::new(&registry, &LABELS),
@@ -212,6 +217,11 @@ impl Meters {
     /// Figures of the disk buffer in front of the component: from now on they are shown.
     pub fn of_buffer(&self) -> BufferMeters {
         self.0.families.0.buffers.of_disk(&self.values())
+    }
+
+    /// Figures of the requests that the component sends: from now on they are shown.
+    pub fn of_requests(&self) -> RequestMeters {
+        self.0.families.0.requests.of(&self.values())
     }
 
     /// Records that share `key` went no further: counted besides [`discarded`](Self::discarded). Whoever calls it bounds

@@ -22,6 +22,10 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
     /// The `type` in the configuration.
     const NAME: &'static str;
 
+    /// How one stands in a configuration, of a transform with `[[tests]]`: what people are shown, and what tests run.
+    /// Records come from `app`.
+    const EXAMPLE: &'static str;
+
     /// The outputs, in the order of their numbers: `None` is the main one (`ID`), others have names (`ID.NAME`).
     fn outputs(&self) -> Vec<Option<String>> {
         vec![None]
@@ -118,6 +122,13 @@ impl Problem {
     }
 }
 
+/// In one line, for those who only ask why something cannot be built.
+impl From<Problem> for String {
+    fn from(problem: Problem) -> Self {
+        format!("{}: {}", problem.setting, problem.message)
+    }
+}
+
 impl From<BadField> for Problem {
     fn from(bad: BadField) -> Self {
         Self::new(bad.setting, bad.why)
@@ -147,6 +158,8 @@ pub struct Context {
 pub struct Row<B> {
     /// The `type` in the configuration.
     pub name: &'static str,
+    /// See [`Settings::EXAMPLE`].
+    pub example: &'static str,
     /// JSON Schema of its settings.
     pub schema: fn() -> serde_json::Value,
     /// The outputs that settings give it; see [`Settings::outputs`]. None for settings that cannot be read.
@@ -184,6 +197,7 @@ impl<B: 'static> Row<B> {
     pub const fn of<S: Settings<Built = B>>() -> Self {
         Self {
             name: S::NAME,
+            example: S::EXAMPLE,
             schema: schema::<S>,
             outputs: outputs::<S>,
             check: check::<S>,

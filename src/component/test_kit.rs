@@ -230,6 +230,13 @@ pub(crate) fn context(folder: &std::path::Path, memory: usize) -> (Families, Con
     (families, context)
 }
 
+/// A context for the sink `logs`.
+pub(crate) fn sink_context(type_name: &'static str) -> Context {
+    let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name });
+    let (_, context) = context(std::path::Path::new("unused"), 1 << 20);
+    Context { id: "logs".into(), meters, ..context }
+}
+
 /// Meters nobody looks at but the test.
 pub(crate) fn meters() -> Meters {
     Families::default().meters(&label())

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::plan::{Component, OutputRef, Plan, Section};
 use crate::component::row::{About, Problem};
 use crate::diagnostic::{Code, Diagnostic, Report, Sources};
-use crate::event::{Batch, Path};
+use crate::event::{Batch, Path, Seen};
 use crate::lang::{self, Tables};
 use crate::transforms::ConditionText;
 
@@ -123,7 +123,9 @@ impl Case {
         let singular = self.input.iter().map(|input| ("input".to_owned(), input));
         let plural = self.inputs.iter().enumerate().map(|(at, input)| (format!("inputs[{at}]"), input));
         for (setting, input) in singular.chain(plural) {
-            faults.extend(input.record(0).err().map(|problem| below(&setting, problem).into()));
+            faults.extend(
+                input.record(Seen { position: 0, time: 0 }).err().map(|problem| below(&setting, problem).into()),
+            );
             faults.extend(input.insert_at.0.iter().filter_map(|name| unknown_step(plan, &setting, name)));
         }
         for (at, output) in self.outputs.iter().enumerate() {
@@ -161,26 +163,26 @@ impl CaseOutput {
 }
 
 impl CaseInput {
-    /// The record, seen at `time` (nanoseconds since the Unix epoch).
-    pub fn record(&self, time: i64) -> Result<Batch, Problem> {
+    /// The record. Of inputs with different positions these are different records.
+    pub fn record(&self, seen: Seen) -> Result<Batch, Problem> {
         let needed = |name: &str| Problem::new(name, format!("missing `{name}`: `type` asks for it"));
         match self.form {
-            Form::Raw => Ok(Batch::of_line(self.value.as_ref().ok_or_else(|| needed("value"))?.as_bytes(), time)),
-            Form::Json => object("value", self.value.as_ref().ok_or_else(|| needed("value"))?.as_bytes(), time),
-            Form::Log => members(self.log_fields.as_ref().ok_or_else(|| needed("log_fields"))?, time),
-            Form::Vrl => made_by(self.source.as_ref().ok_or_else(|| needed("source"))?, time),
+            Form::Raw => Ok(Batch::of_line(self.value.as_ref().ok_or_else(|| needed("value"))?.as_bytes(), seen)),
+            Form::Json => object("value", self.value.as_ref().ok_or_else(|| needed("value"))?.as_bytes(), seen),
+            Form::Log => members(self.log_fields.as_ref().ok_or_else(|| needed("log_fields"))?, seen),
+            Form::Vrl => made_by(self.source.as_ref().ok_or_else(|| needed("source"))?, seen),
         }
     }
 }
 
-fn object(setting: &str, text: &[u8], time: i64) -> Result<Batch, Problem> {
-    Batch::of_object(text, time).map_err(|fault| Problem::new(setting, format!("expected a JSON object: {fault}")))
+fn object(setting: &str, text: &[u8], seen: Seen) -> Result<Batch, Problem> {
+    Batch::of_object(text, seen).map_err(|fault| Problem::new(setting, format!("expected a JSON object: {fault}")))
 }
 
 /// The record with these members.
-fn members(fields: &toml::Table, time: i64) -> Result<Batch, Problem> {
+fn members(fields: &toml::Table, seen: Seen) -> Result<Batch, Problem> {
     let wrong = |message: String| Problem::new("log_fields", message);
-    let mut batch = object("log_fields", b"{}", time)?;
+    let mut batch = object("log_fields", b"{}", seen)?;
     let mut records = batch.edit();
     for (key, value) in fields {
         let path = Path::parse(&format!(".{key}")).map_err(|error| wrong(error.to_string()))?;
@@ -191,11 +193,11 @@ fn members(fields: &toml::Table, time: i64) -> Result<Batch, Problem> {
 }
 
 /// The record that a program makes out of an empty one.
-fn made_by(source: &str, time: i64) -> Result<Batch, Problem> {
+fn made_by(source: &str, seen: Seen) -> Result<Batch, Problem> {
     let wrong = |message: String| Problem::new("source", message).about(About::Program);
     let program = lang::compile(source, lang::TimeZone::default())
         .map_err(|faults| wrong(faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>().join("; ")))?;
-    let mut batch = object("source", b"{}", time)?;
+    let mut batch = object("source", b"{}", seen)?;
     let outcome = lang::Runner::new().run(&program, &mut lang::Row::new(&mut batch.edit(), 0));
     match outcome {
         lang::Outcome::Changed | lang::Outcome::Unchanged => Ok(batch),

@@ -51,6 +51,8 @@ pub type Check = fn(&toml::Table, &Files, &Tables) -> Result<Vec<Problem>, Strin
 /// A row of the tables of kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct ComponentType<'c> {
+    /// How one stands in a configuration: TOML.
+    pub example: &'c str,
     /// JSON Schema of the settings, without `type` and `inputs`.
     pub schema: &'c Json,
     /// The outputs, named after the settings where a user names them. Called only with settings that satisfy the schema.

@@ -11,6 +11,8 @@ use super::schema::Schema;
 pub struct Description {
     /// What it does.
     pub about: String,
+    /// How one stands in a configuration: TOML.
+    pub example: String,
     /// Its settings, those of tables behind the table.
     pub settings: Vec<Setting>,
 }
@@ -38,7 +40,7 @@ pub fn describe(catalogue: &dyn Catalogue, kind: Kind, type_name: &str) -> Optio
     let schema = Schema::of(found.schema);
     let mut settings = Vec::new();
     table(&schema, "", &mut settings);
-    Some(Description { about: text(schema.description_whole()), settings })
+    Some(Description { about: text(schema.description_whole()), example: found.example.to_owned(), settings })
 }
 
 /// The settings of the process.

@@ -20,6 +20,7 @@ pub struct Shelves;
 struct Known {
     kind: Kind,
     name: &'static str,
+    example: &'static str,
     schema: Json,
     outputs: Outputs,
     held_bytes: fn(&toml::Table) -> u64,
@@ -43,6 +44,7 @@ fn rows<B>(kind: Kind, rows: &[Row<B>]) -> Vec<Known> {
     let known = |row: &Row<B>| Known {
         kind,
         name: row.name,
+        example: row.example,
         schema: (row.schema)(),
         outputs: row.outputs,
         held_bytes: row.held_bytes,
@@ -54,7 +56,8 @@ fn rows<B>(kind: Kind, rows: &[Row<B>]) -> Vec<Known> {
 impl Catalogue for Shelves {
     fn find(&self, kind: Kind, type_name: &str) -> Option<ComponentType<'_>> {
         let known = KNOWN.iter().find(|known| known.kind == kind && known.name == type_name)?;
-        Some(ComponentType { schema: &known.schema, outputs: known.outputs, check: known.check })
+        let Known { example, outputs, check, .. } = *known;
+        Some(ComponentType { example, schema: &known.schema, outputs, check })
     }
 
     fn names(&self, kind: Kind) -> Vec<&str> {

@@ -51,7 +51,15 @@ fn component(
     }
     required.extend(schema["required"].as_array().into_iter().flatten().cloned());
     schema["required"] = Json::Array(required);
+    schema["examples"] = Json::Array(examples(kind, found.example));
     Some(schema)
+}
+
+/// The components that an example declares.
+fn examples(kind: Kind, example: &str) -> Vec<Json> {
+    let written: toml::Table = example.parse().expect("an example is TOML");
+    let declared = written.get(kind.section()).and_then(toml::Value::as_table).into_iter().flatten();
+    declared.map(|(_, component)| json!(component)).collect()
 }
 
 /// Moves the definitions of a schema under names of its own.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::Uri;
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
+use crate::component::auth::Auth;
 use crate::component::row::{About, Problem};
 
 /// Reads the address in `setting`: `http` or `https`, a host, no credentials, no field of a record.
@@ -38,18 +39,27 @@ fn holds_credentials(text: &str) -> bool {
     authority.into_iter().any(|byte| byte == b'@')
 }
 
-/// Reads additional headers from `setting`.
-pub fn headers(setting: &str, settings: &BTreeMap<String, String>) -> Result<HeaderMap, Problem> {
-    settings.iter().map(|pair| header(setting, pair)).collect()
+/// The headers of each request: those of the setting `request.headers`, and what `auth` says.
+pub fn headers(settings: &BTreeMap<String, String>, auth: Option<&Auth>) -> Result<HeaderMap, Problem> {
+    let mut headers: HeaderMap = settings.iter().map(header).collect::<Result<_, _>>()?;
+    if let Some(auth) = auth {
+        headers.insert(AUTHORIZATION, authorization(auth)?);
+    }
+    Ok(headers)
 }
 
-/// The faults of all additional headers of `setting`.
-pub fn header_problems(setting: &str, settings: &BTreeMap<String, String>) -> Vec<Problem> {
-    settings.iter().filter_map(|pair| header(setting, pair).err()).collect()
+/// The faults of all of them.
+pub fn header_problems(settings: &BTreeMap<String, String>, auth: Option<&Auth>) -> Vec<Problem> {
+    let named = settings.iter().filter_map(|pair| header(pair).err());
+    auth.and_then(|auth| authorization(auth).err()).into_iter().chain(named).collect()
 }
 
-fn header(setting: &str, (name, value): (&String, &String)) -> Result<(HeaderName, HeaderValue), Problem> {
-    let at = || format!("{setting}.{name}");
+fn authorization(auth: &Auth) -> Result<HeaderValue, Problem> {
+    auth.header().map_err(|why| Problem::new("auth", why))
+}
+
+fn header((name, value): (&String, &String)) -> Result<(HeaderName, HeaderValue), Problem> {
+    let at = || format!("request.headers.{name}");
     let read = HeaderName::try_from(name).map_err(|_| Problem::new(at(), format!("`{name}` is no header name")))?;
     if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(&read) {
         return Err(Problem::new(at(), format!("`{name}` is set by the request itself")));
@@ -121,7 +131,7 @@ mod tests {
 
     #[test]
     fn headers_are_checked() {
-        let one = |name: &str, value: &str| headers("request.headers", &[(name.to_owned(), value.to_owned())].into());
+        let one = |name: &str, value: &str| headers(&[(name.to_owned(), value.to_owned())].into(), None);
         assert_eq!(one("X-Tenant", "a").unwrap()["x-tenant"], "a");
         for (name, value) in [("a b", "x"), ("Content-Length", "1"), ("host", "x"), ("x", "a\nb")] {
             assert_eq!(one(name, value).unwrap_err().setting, format!("request.headers.{name}"));

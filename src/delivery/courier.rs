@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::backoff::Backoff;
 use super::body::Bodies;
 use super::cutter::{Cut, Cutter, Limits};
+use super::gate::Gate;
 use super::in_hand::InHand;
 use super::refusals::Refusals;
 use super::request::{Load, Request};
@@ -43,6 +44,8 @@ pub(crate) struct Courier {
     pub(crate) health: Health,
     pub(crate) refusals: Refusals,
     pub(crate) in_hand: InHand,
+    /// What each attempt passes.
+    pub(crate) gate: Gate,
     /// Where bodies come from.
     pub(crate) bodies: Bodies,
     /// Bytes that held records keep alive.
@@ -75,6 +78,12 @@ impl Courier {
 
     pub(crate) fn bodies(&self) -> Bodies {
         self.bodies.clone()
+    }
+
+    /// May one more request be under way, beside so many? One always may; more only while bodies are within their share
+    /// of memory.
+    pub(crate) fn has_room(&self, under_way: usize) -> bool {
+        under_way == 0 || (under_way < self.gate.limit() && self.bodies.has_room())
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -145,14 +154,17 @@ impl Courier {
             place: request.place.clone(),
             identity: request.identity,
         };
+        let pass = self.gate.enter().await;
         let sent = timeout(self.attempts.timeout, self.sink.send(payload)).await;
-        sent.unwrap_or_else(|_| Answer::Retry {
+        let answer = sent.unwrap_or_else(|_| Answer::Retry {
             why: format!(
                 "no answer within {:?}; the outcome is unknown, the same request is sent again",
                 self.attempts.timeout
             ),
             after: None,
-        })
+        });
+        pass.tell(&answer);
+        answer
     }
 
     async fn weigh(&self, answer: Answer, trip: Trip, held: &mut Vec<Told>) -> Next {

@@ -3,8 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::body::Bodies;
 use super::request::{Load, Request};
 use super::share::Share;
@@ -186,7 +184,7 @@ impl Cutter {
             compression => {
                 let compressed = compression.compress(&body);
                 self.bodies.give(body);
-                Bytes::from(compressed)
+                self.bodies.keep(compressed)
             }
         };
         let identity = if self.sink.identity() == KnownBy::Request { load.identity() } else { 0 };

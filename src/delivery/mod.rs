@@ -10,6 +10,7 @@ pub mod confined;
 mod courier;
 mod cutter;
 mod dead_letter;
+mod gate;
 pub mod http;
 mod in_hand;
 mod pump;
@@ -38,10 +39,12 @@ use crate::component::meters::Meters;
 use crate::component::signal::Stop;
 use crate::component::sink::{Encoder, Probing, Sink};
 use crate::component::source::Running;
+use crate::event::Budget;
 
-use backoff::Backoff;
+use body::Bodies;
 use courier::{Attempts, Courier};
 use cutter::Limits;
+use gate::Gate;
 use pump::{Pace, Pump};
 
 pub use dead_letter::DeadLetters;
@@ -100,6 +103,8 @@ pub struct Bench {
     pub refusals: Refusals,
     /// What is taken from the queue and not settled.
     pub in_hand: InHand,
+    /// The process's memory: bodies under way are charged to it.
+    pub budget: Budget,
 }
 
 /// What takes records out of a sink's queue.
@@ -154,19 +159,16 @@ impl Delivery {
         let Self { sink, plan } = *self;
         let limits = Limits { bytes: plan.max_bytes, records: plan.max_events, compression: plan.compression };
         let request = &plan.request;
-        let backoff = Backoff {
-            initial: Duration::from_secs_f64(request.retry_initial_backoff_secs),
-            max: Duration::from_secs_f64(request.retry_max_duration_secs),
-        };
         let attempts = Attempts {
             timeout: request.timeout(),
-            backoff,
+            backoff: request.backoff(),
             retries: request.retry_attempts,
             limits,
             max_held_bytes: plan.buffer.in_memory() / 4,
         };
-        let concurrency = if sink.is_ordered() { 1 } else { request.concurrency.get() };
-        let Bench { queue, meters, health, refusals, in_hand } = bench;
+        let Bench { queue, meters, health, refusals, in_hand, budget } = bench;
+        let limit = request.limit(sink.is_ordered());
+        let gate = Gate::new(limit, request.rate(), request.backoff(), meters.of_requests());
         let courier = Courier {
             sink,
             attempts,
@@ -174,10 +176,11 @@ impl Delivery {
             health,
             refusals,
             in_hand,
-            bodies: body::Bodies::default(),
+            gate,
+            bodies: Bodies::new(budget),
             held: AtomicUsize::new(0),
         };
-        let pace = Pace { limits, linger: plan.linger, concurrency };
+        let pace = Pace { limits, linger: plan.linger };
         Pump::new(Arc::new(courier), queue, pace).run(stop).await;
     }
 }

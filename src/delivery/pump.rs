@@ -25,8 +25,6 @@ pub(crate) struct Pace {
     pub(crate) limits: Limits,
     /// How long a request may wait to be filled.
     pub(crate) linger: Duration,
-    /// Requests under way at once.
-    pub(crate) concurrency: usize,
 }
 
 /// A burst is over when nothing came for so long.
@@ -78,7 +76,7 @@ impl Pump {
                 self.flush().await;
             }
             self.launch();
-            if self.under_way.len() < self.pace.concurrency {
+            if self.courier.has_room(self.under_way.len()) {
                 self.at_work = None;
             } else {
                 self.begin_work();
@@ -97,7 +95,7 @@ impl Pump {
     }
 
     fn launch(&mut self) {
-        while self.under_way.len() < self.pace.concurrency {
+        while self.courier.has_room(self.under_way.len()) {
             let Some(request) = self.ready.pop_front() else { return };
             let courier = self.courier.clone();
             self.under_way.spawn(async move { courier.deliver(request).await }.in_current_span());

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::backoff::Backoff;
+use super::gate::{Limit, Rate};
 use crate::buffer::WhenFull;
 use crate::component::size::{ByteSize, in_memory};
 
@@ -31,10 +33,17 @@ pub struct BatchSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestSettings {
-    /// Requests under way at once; `"none"` is one.
-    #[serde(deserialize_with = "concurrency")]
-    #[schemars(with = "Concurrency")]
-    pub concurrency: NonZeroUsize,
+    /// Requests under way at once: a number, `"none"` for one, or `"adaptive"` for as many as the destination bears.
+    #[schemars(with = "ConcurrencySchema")]
+    pub concurrency: Concurrency,
+    /// How `concurrency = "adaptive"` finds out what the destination bears.
+    pub adaptive_concurrency: AdaptiveSettings,
+    /// Requests that may be sent within `rate_limit_duration_secs`, repeated ones included; unlimited if not set.
+    #[schemars(range(min = 1))]
+    pub rate_limit_num: Option<u64>,
+    /// Seconds that `rate_limit_num` counts for.
+    #[schemars(range(min = 0.001, max = 86_400.0))]
+    pub rate_limit_duration_secs: f64,
     /// Seconds until a request counts as lost; its outcome is unknown then, and the same is sent again.
     #[schemars(range(min = 0.001, max = 86_400.0))]
     pub timeout_secs: f64,
@@ -50,10 +59,57 @@ pub struct RequestSettings {
     pub headers: BTreeMap<String, String>,
 }
 
-/// The schema of `concurrency`.
-struct Concurrency;
+/// How many requests may be under way at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Concurrency {
+    /// As many as the destination bears.
+    #[default]
+    Adaptive,
+    /// So many.
+    Fixed(NonZeroUsize),
+}
 
-impl JsonSchema for Concurrency {
+/// How the number of requests under way follows what the destination shows.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdaptiveSettings {
+    /// What the number is multiplied with when the destination refuses or grows slow.
+    #[schemars(range(min = 0.01, max = 0.99))]
+    pub decrease_ratio: f64,
+    /// The weight of the newest round trips in their mean.
+    #[schemars(range(min = 0.01, max = 0.99))]
+    pub ewma_alpha: f64,
+    /// The number at the start. Slow answers alone never take it below that, refusals do.
+    pub initial_concurrency: NonZeroUsize,
+    /// The largest number.
+    pub max_concurrency_limit: NonZeroUsize,
+    /// Standard deviations above their mean from which on round trips count as slow.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub rtt_deviation_scale: f64,
+}
+
+impl AdaptiveSettings {
+    pub(crate) fn initial(&self) -> usize {
+        self.initial_concurrency.get()
+    }
+}
+
+impl Default for AdaptiveSettings {
+    fn default() -> Self {
+        Self {
+            decrease_ratio: 0.9,
+            ewma_alpha: 0.4,
+            initial_concurrency: NonZeroUsize::new(4).expect("not zero"),
+            max_concurrency_limit: NonZeroUsize::new(200).expect("not zero"),
+            rtt_deviation_scale: 2.5,
+        }
+    }
+}
+
+/// The schema of `concurrency`.
+struct ConcurrencySchema;
+
+impl JsonSchema for ConcurrencySchema {
     fn inline_schema() -> bool {
         true
     }
@@ -67,22 +123,38 @@ impl JsonSchema for Concurrency {
             "anyOf": [
                 { "type": "integer", "format": "uint", "minimum": 1 },
                 { "const": "none", "description": "One at a time." },
+                { "const": "adaptive", "description": "As many as the destination bears." },
             ],
         })
     }
 }
 
-fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroUsize, D::Error> {
-    match toml::Value::deserialize(deserializer)? {
-        toml::Value::String(text) if text == "none" => Ok(NonZeroUsize::MIN),
-        value => value.try_into().map_err(D::Error::custom),
+impl Serialize for Concurrency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Adaptive => serializer.serialize_str("adaptive"),
+            Self::Fixed(number) => number.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Concurrency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) if text == "none" => Ok(Self::Fixed(NonZeroUsize::MIN)),
+            toml::Value::String(text) if text == "adaptive" => Ok(Self::Adaptive),
+            value => value.try_into().map(Self::Fixed).map_err(D::Error::custom),
+        }
     }
 }
 
 impl Default for RequestSettings {
     fn default() -> Self {
         Self {
-            concurrency: NonZeroUsize::new(4).expect("not zero"),
+            concurrency: Concurrency::Adaptive,
+            adaptive_concurrency: AdaptiveSettings::default(),
+            rate_limit_num: None,
+            rate_limit_duration_secs: 1.0,
             timeout_secs: 60.0,
             retry_attempts: None,
             retry_initial_backoff_secs: 1.0,
@@ -111,7 +183,7 @@ pub struct BufferSettings {
 }
 
 /// Where records wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BufferKind {
     /// In memory: a source is told "delivered" when the sink has delivered.
@@ -122,7 +194,7 @@ pub enum BufferKind {
 }
 
 /// How what is stored is compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BufferCompression {
     /// Not at all.
@@ -179,6 +251,27 @@ impl BufferSettings {
 }
 
 impl RequestSettings {
+    /// How many may be under way at once; one where their order counts.
+    pub(crate) fn limit(&self, is_ordered: bool) -> Limit {
+        match self.concurrency {
+            _ if is_ordered => Limit::Fixed(1),
+            Concurrency::Fixed(number) => Limit::Fixed(number.get()),
+            Concurrency::Adaptive => Limit::adaptive(self.adaptive_concurrency.clone()),
+        }
+    }
+
+    pub(crate) fn rate(&self) -> Option<Rate> {
+        let window = Duration::from_secs_f64(self.rate_limit_duration_secs);
+        self.rate_limit_num.map(|most| Rate::new(most, window))
+    }
+
+    pub(crate) fn backoff(&self) -> Backoff {
+        Backoff {
+            initial: Duration::from_secs_f64(self.retry_initial_backoff_secs),
+            max: Duration::from_secs_f64(self.retry_max_duration_secs),
+        }
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs_f64(self.timeout_secs)
     }
@@ -186,13 +279,18 @@ impl RequestSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::RequestSettings;
+    use super::*;
 
     #[test]
-    fn concurrency_is_a_number_or_none() {
-        let read = |text: &str| toml::from_str::<RequestSettings>(text).map(|settings| settings.concurrency.get());
-        assert_eq!(read("concurrency = \"none\""), Ok(1));
-        assert_eq!(read("concurrency = 7"), Ok(7));
+    fn concurrency_is_a_number_none_or_adaptive() {
+        let read = |text: &str| toml::from_str::<RequestSettings>(text).map(|settings| settings.concurrency);
+        let fixed = |number| Ok(Concurrency::Fixed(NonZeroUsize::new(number).unwrap()));
+        assert_eq!(read("concurrency = \"none\""), fixed(1));
+        assert_eq!(read("concurrency = 7"), fixed(7));
+        assert_eq!(
+            (read("concurrency = \"adaptive\""), read("")),
+            (Ok(Concurrency::Adaptive), Ok(Concurrency::Adaptive))
+        );
         assert!(read("concurrency = 0").is_err() && read("concurrency = \"some\"").is_err());
     }
 }

@@ -9,7 +9,7 @@ use super::{Bench, DeadLetters, InHand};
 use crate::buffer::{Queue, WhenFull};
 use crate::component::health::Health;
 use crate::component::meters::{Families, Label};
-use crate::event::{Batch, Origin, Receipt, Resolution, Resolve, Seen, StreamKey};
+use crate::event::{Batch, Budget, Origin, Receipt, Resolution, Resolve, Seen, StreamKey};
 
 /// 2026-11-20T10:00:00Z in nanoseconds since the Unix epoch: when all records here were read.
 pub(crate) const TIME: i64 = 1_795_168_800_000_000_000;
@@ -66,5 +66,6 @@ pub(crate) fn queue_bench(folder: &std::path::Path) -> Bench {
         health: Health::default(),
         refusals: Arc::new(DeadLetters::new(folder.join("dead_letters"))).into(),
         in_hand: InHand::default(),
+        budget: Budget::new(usize::MAX),
     }
 }

@@ -13,17 +13,17 @@ impl Resolve for Nobody {
 }
 
 impl Batch {
-    /// One raw line, seen at `time` (nanoseconds since the Unix epoch).
-    pub fn of_line(text: &[u8], time: i64) -> Self {
+    /// One raw line. Lines with different positions are different records.
+    pub fn of_line(text: &[u8], seen: Seen) -> Self {
         let mut batch = Self::empty_over(text);
-        batch.fill().text(0, text.len(), Seen { position: 0, time });
+        batch.fill().text(0, text.len(), seen);
         batch
     }
 
-    /// One JSON object, seen at `time` (nanoseconds since the Unix epoch).
-    pub fn of_object(text: &[u8], time: i64) -> Result<Self, Fault> {
+    /// One JSON object. Objects with different positions are different records.
+    pub fn of_object(text: &[u8], seen: Seen) -> Result<Self, Fault> {
         let mut batch = Self::empty_over(text);
-        batch.fill().json(0, text.len(), Seen { position: 0, time })?;
+        batch.fill().json(0, text.len(), seen)?;
         Ok(batch)
     }
 
@@ -35,7 +35,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use super::Batch;
+    use super::{Batch, Seen};
 
     #[test]
     fn a_record_alone_is_json_or_a_line() {
@@ -45,9 +45,10 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         let text = br#"{"a" :1}"#;
-        assert_eq!(json(Batch::of_object(text, 7).unwrap()), r#"{"a" :1}"#);
-        let line = json(Batch::of_line(text, 7));
+        let seen = Seen { position: 3, time: 7 };
+        assert_eq!(json(Batch::of_object(text, seen).unwrap()), r#"{"a" :1}"#);
+        let line = json(Batch::of_line(text, seen));
         assert_eq!(line, r#"{"message":"{\"a\" :1}","timestamp":"1970-01-01T00:00:00.000000007Z"}"#);
-        assert!(Batch::of_object(b"a line", 7).is_err());
+        assert!(Batch::of_object(b"a line", seen).is_err());
     }
 }

@@ -1,11 +1,5 @@
 //! `blackhole`: takes records and keeps none, to try a pipeline or to measure it.
 //!
-//! ```toml
-//! [sinks.nowhere]
-//! type = "blackhole"
-//! inputs = ["app"]
-//! ```
-//!
 //! Nothing is encoded or queued: records go, counted as delivered, where they come in. `buffer` holds what a sink of
 //! another type left in its place.
 
@@ -37,6 +31,10 @@ pub(super) struct BlackholeSettings {
 impl Settings for BlackholeSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "blackhole";
+    const EXAMPLE: &'static str = r#"[sinks.nowhere]
+type = "blackhole"
+inputs = ["app"]
+"#;
 
     fn build(self, _: Context) -> Result<Self::Built, String> {
         Ok(Box::new(Blackhole { buffer: self.buffer }))

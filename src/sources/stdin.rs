@@ -1,11 +1,5 @@
 //! The `stdin` source: reads lines from the standard input.
 //!
-//! ```toml
-//! [sources.piped]
-//! type = "stdin"
-//! decoding.codec = "json"
-//! ```
-//!
 //! **Delivery.** A block is kept until its records have arrived, and offered again if they failed; what is under way when
 //! the process ends cannot be read again. **Order.** Kept. **Limits.** A line longer than `max_line_bytes` is cut and marked.
 //! At the end of the input the source ends, as soon as all records have arrived.
@@ -53,6 +47,10 @@ pub struct StdinSettings {
 impl Settings for StdinSettings {
     type Built = Box<dyn Source>;
     const NAME: &'static str = "stdin";
+    const EXAMPLE: &'static str = r#"[sources.piped]
+type = "stdin"
+decoding.codec = "json"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let length = line::check_bytes("max_line_bytes", self.max_line_bytes);

@@ -253,8 +253,8 @@ impl Topology {
         let (stop, in_hand) = (Stop::default(), InHand::default());
         let outlet = Arc::new(ChainOutlet::new(rejects.clone()));
         let refusals = Refusals::new(self.dead_letters.clone(), outlet, stop.clone());
-        let health = Health::default();
-        let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone() };
+        let (health, budget) = (Health::default(), self.ground.budget.clone());
+        let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone(), budget };
         let wait_for = before.filter(|_| drain.is_ordered());
         let (health, span) = (bench.health.clone(), bench.meters.label().span());
         let ward = running_sink::ward(&made_of, (&self.ground, files), (&bench, &stop));

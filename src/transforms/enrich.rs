@@ -1,33 +1,8 @@
 //! `enrich`: adds members that say where a record comes from.
 //!
-//! ```toml
-//! [transforms.tell]
-//! type = "enrich"
-//! inputs = ["app"]
-//! fields.env = "${ENVIRONMENT:-dev}"
-//! fields.cluster = { name = "eu-1", zone = 3 }
-//! fields.unit = "{{ service }}-{{ env }}"
-//! ```
-//!
 //! Files give members too: `files.NAME.path`, such as those of Kubernetes' downward API. They are looked at once a second
 //! and read again when their content changed. A table of `[enrichment_tables]` gives members to records whose value at
-//! `lookup.key` is in its column `lookup.column`:
-//!
-//! ```toml
-//! [transforms.owned]
-//! type = "enrich"
-//! inputs = ["app"]
-//! files.labels.path = "/etc/podinfo/labels"
-//! files.labels.format = "key_value"
-//! lookup.table = "owners"
-//! lookup.key = "service"
-//! lookup.column = "name"
-//! lookup.select = ["team", "tier"]
-//!
-//! [enrichment_tables.owners]
-//! type = "file"
-//! file.path = "/etc/levada/owners.csv"
-//! ```
+//! `lookup.key` is in its column `lookup.column`. `examples/enrich-from-files.toml` shows both.
 //!
 //! It *overwrites*, so that a service cannot forge `env` or `pod_name`; `keep_existing` is the exception. Constants are
 //! put into what records share, once for all records of a file or peer: they cost nothing per record. Templates see
@@ -83,6 +58,21 @@ pub(super) struct EnrichSettings {
 impl Settings for EnrichSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "enrich";
+    const EXAMPLE: &'static str = r#"[transforms.tell]
+type = "enrich"
+inputs = ["app"]
+fields.env = "${ENVIRONMENT:-dev}"
+fields.cluster = { name = "eu-1", zone = 3 }
+fields.unit = "{{ service }}-{{ env }}"
+
+[[tests]]
+name = "a service cannot say where it runs"
+inputs = [{ insert_at = "tell", type = "json", value = '{"service":"shop","env":"forged"}' }]
+outputs = [{ extract_from = "tell", conditions = [
+  '.env != "forged" && .cluster.name == "eu-1"',
+  '.unit == "shop-" + string!(.env)',
+] }]
+"#;
 
     fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         if self.fields.is_empty() && self.files.is_empty() && self.lookup.is_none() {

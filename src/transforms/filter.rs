@@ -1,12 +1,5 @@
 //! `filter`: keeps the records that meet a condition.
 //!
-//! ```toml
-//! [transforms.relevant]
-//! type = "filter"
-//! inputs = ["app"]
-//! condition = '.level != "debug"'
-//! ```
-//!
 //! **Guarantee.** Records that stay are not touched; those that go are counted as `filtered`. **Limits.** A condition
 //! that fails on a record (a missing member, a wrong type) is not met; it is counted as an error as well.
 
@@ -35,6 +28,19 @@ pub(super) struct FilterSettings {
 impl Settings for FilterSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "filter";
+    const EXAMPLE: &'static str = r#"[transforms.relevant]
+type = "filter"
+inputs = ["app"]
+condition = '.level != "debug"'
+
+[[tests]]
+name = "what only debuggers read is dropped"
+inputs = [
+  { insert_at = "relevant", type = "json", value = '{"level":"debug"}' },
+  { insert_at = "relevant", type = "json", value = '{"level":"info"}' },
+]
+outputs = [{ extract_from = "relevant", expected = '{"level":"info"}' }]
+"#;
 
     fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         self.condition.check("condition", tables)

@@ -1,15 +1,5 @@
 //! `remap`: changes records by a VRL program.
 //!
-//! ```toml
-//! [transforms.parse]
-//! type = "remap"
-//! inputs = ["app"]
-//! source = '''
-//! . = object!(parse_json!(string!(.message)))
-//! .env = "prod"
-//! '''
-//! ```
-//!
 //! **Guarantee.** A program that fails or aborts leaves the record as it was, byte for byte. Such a record goes on
 //! (`drop_on_error = false`), is dropped and counted, or leaves by the output `ID.dropped` with the reason in
 //! `.metadata.dropped` (`reroute_dropped`). A program that turns the root into a list makes one record of each element;
@@ -108,6 +98,19 @@ impl RemapSettings {
 impl Settings for RemapSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "remap";
+    const EXAMPLE: &'static str = r#"[transforms.parse]
+type = "remap"
+inputs = ["app"]
+source = '''
+. = object!(parse_json!(string!(.message)))
+.env = "prod"
+'''
+
+[[tests]]
+name = "a line of JSON becomes its members"
+inputs = [{ insert_at = "parse", value = '{"level":"info"}' }]
+outputs = [{ extract_from = "parse", expected = '{"level":"info","env":"prod"}' }]
+"#;
 
     fn outputs(&self) -> Vec<Option<String>> {
         let dropped = self.reroute_dropped.then(|| Some(DROPPED.0.to_owned()));

@@ -1,13 +1,5 @@
 //! `route`: sends records to the outputs whose conditions they meet.
 //!
-//! ```toml
-//! [transforms.split]
-//! type = "route"
-//! inputs = ["app"]
-//! route.errors = '.level == "error"'
-//! route.payments = 'starts_with(string(.service) ?? "", "pay")'
-//! ```
-//!
 //! Others take `split.errors`, `split.payments` and `split._unmatched` as inputs.
 //!
 //! **Guarantee.** A record goes to *every* output whose condition it meets, unchanged; each of these copies is a
@@ -51,6 +43,24 @@ const RESERVED: [&str; 2] = [UNMATCHED, "dead_letter"];
 impl Settings for RouteSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "route";
+    const EXAMPLE: &'static str = r#"[transforms.split]
+type = "route"
+inputs = ["app"]
+route.errors = '.level == "error"'
+route.payments = 'starts_with(string(.service) ?? "", "pay")'
+
+[[tests]]
+name = "a record goes wherever it belongs"
+inputs = [
+  { insert_at = "split", type = "json", value = '{"service":"payments","level":"error"}' },
+  { insert_at = "split", type = "json", value = '{"service":"quest"}' },
+]
+outputs = [
+  { extract_from = "split.errors", expected = '{"service":"payments","level":"error"}' },
+  { extract_from = "split.payments", expected = '{"service":"payments","level":"error"}' },
+  { extract_from = "split._unmatched", expected = '{"service":"quest"}' },
+]
+"#;
 
     fn outputs(&self) -> Vec<Option<String>> {
         let unmatched = self.reroute_unmatched.then(|| UNMATCHED.to_owned());

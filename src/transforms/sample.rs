@@ -1,14 +1,5 @@
 //! `sample`: keeps a share of the records.
 //!
-//! ```toml
-//! [transforms.fewer]
-//! type = "sample"
-//! inputs = ["app"]
-//! rate = 10
-//! key_field = "trace_id"
-//! exclude = '.level == "error"'
-//! ```
-//!
 //! **Guarantee.** Whether a record stays is a pure function of the record: of the value of `key_field` where it has
 //! one, so that all agents keep the same traces; else of its identity, so that a re-read makes the same choice. The
 //! share is therefore met over many records, not by counting: unlike Vector, which counts, the first record of a
@@ -103,6 +94,18 @@ fn path(setting: &str, text: &str) -> Result<Path, Problem> {
 impl Settings for SampleSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "sample";
+    const EXAMPLE: &'static str = r#"[transforms.fewer]
+type = "sample"
+inputs = ["app"]
+rate = 10
+key_field = "trace_id"
+exclude = '.level == "error"'
+
+[[tests]]
+name = "errors always stay"
+inputs = [{ insert_at = "fewer", type = "json", value = '{"trace_id":"a","level":"error"}' }]
+outputs = [{ extract_from = "fewer", expected = '{"trace_id":"a","level":"error"}' }]
+"#;
 
     fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         let faults = [self.share().err(), self.group().err(), self.key().err(), self.mark().err()];

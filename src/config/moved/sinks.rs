@@ -104,12 +104,6 @@ const ENCODING: &[Moved] = rows! { Of::Types(Kind::Sink, &["console", "file", "h
 };
 
 const REQUEST: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch", "clickhouse"]);
-    Otherwise "request.concurrency" ["adaptive"] "a number of requests under way at once; 4 without it"
-    Needless "request.adaptive_concurrency" "`request.concurrency` says how many requests are under way at once"
-    Otherwise "request.rate_limit_num"
-        "`request.concurrency` for requests under way at once; a `throttle` step in front for records in a time"
-    Otherwise "request.rate_limit_duration_secs"
-        "`request.concurrency` for requests under way at once; a `throttle` step in front for records in a time"
     Kept "request.retry_jitter_mode" ["Full"] "a pause is a random part of what it may be"
     Needless "request.retry_jitter_mode" ["None"]
         "a pause is a random part of what it may be, so that many agents do not come back at once"

@@ -5,27 +5,12 @@ use crate::config::{Budget, Rules, load_texts};
 use crate::diagnostic::{Color, render_report};
 use serde_json::Value as Json;
 use std::collections::HashSet;
-use std::fs;
-use std::path::Path;
-
-/// The first TOML block of the documentation that a component's file opens with.
-fn example(known: &Known) -> String {
-    let shelf = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(known.kind.section());
-    let files = [shelf.join(format!("{}.rs", known.name)), shelf.join(known.name).join("mod.rs")];
-    let text = files.iter().find_map(|file| fs::read_to_string(file).ok());
-    let text = text.unwrap_or_else(|| panic!("`{}` has no file named after it", known.name));
-    let docs =
-        text.lines().map_while(|line| line.strip_prefix("//!")).map(|line| line.strip_prefix(' ').unwrap_or(line));
-    let block = docs.skip_while(|line| *line != "```toml").skip(1).take_while(|line| *line != "```");
-    block.flat_map(|line| [line, "\n"]).collect()
-}
 
 /// The example with what it needs around it: a source for each of its inputs, a sink for what it sends out.
 fn pipeline(known: &Known) -> String {
-    let example = example(known);
-    let written: toml::Table = example.parse().unwrap_or_else(|error| panic!("{}: {error}", known.name));
+    let written: toml::Table = known.example.parse().unwrap_or_else(|error| panic!("{}: {error}", known.name));
     let declared = written[known.kind.section()].as_table().expect("a table of components");
-    let mut text = example;
+    let mut text = known.example.to_owned();
     let mut sources = HashSet::new();
     for input in declared.values().filter_map(|component| component.get("inputs")?.as_array()).flatten() {
         let id = input.as_str().expect("a name").split('.').next().expect("a part");
@@ -49,6 +34,8 @@ fn each_example_is_a_valid_pipeline() {
         let shown = render_report(&loaded.report, &loaded.sources, Color::Never);
         let plan = loaded.plan.unwrap_or_else(|| panic!("{shown}"));
         assert!(plan.components().any(|component| component.type_name == known.name), "{text}");
+        assert_eq!(shown, "", "{text}");
+        assert_eq!(plan.tests.is_empty(), known.kind != Kind::Transform, "`{}` shows what it does", known.name);
     }
 }
 

@@ -214,7 +214,7 @@ impl Default for Toys {
 impl Catalogue for Toys {
     fn find(&self, kind: Kind, type_name: &str) -> Option<ComponentType<'_>> {
         let row = self.rows.iter().find(|row| row.kind == kind && row.name == type_name)?;
-        Some(ComponentType { schema: &row.schema, outputs: row.outputs, check: row.check })
+        Some(ComponentType { example: "", schema: &row.schema, outputs: row.outputs, check: row.check })
     }
 
     fn names(&self, kind: Kind) -> Vec<&str> {

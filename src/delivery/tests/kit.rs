@@ -17,10 +17,11 @@ use crate::delivery::backoff::Backoff;
 use crate::delivery::body::Bodies;
 use crate::delivery::courier::{Attempts, Courier};
 use crate::delivery::cutter::{Cut, Cutter, Limits};
+use crate::delivery::gate::{Gate, Limit};
 use crate::delivery::request::Request;
 use crate::delivery::share::Share;
 use crate::delivery::{Bench, DeadLetters, InHand};
-use crate::event::{Batch, View};
+use crate::event::{Batch, Budget, View};
 
 /// What the destination does with a request.
 pub(crate) enum Act {
@@ -151,16 +152,18 @@ impl Stage {
             health: Health::default(),
             refusals: Arc::new(DeadLetters::new(folder.path().join("dead_letters"))).into(),
             in_hand: InHand::default(),
+            budget: Budget::new(usize::MAX),
         };
         Self { script: Arc::new(script), bench, folder }
     }
 
     pub(crate) fn courier(&self, limits: Limits) -> Courier {
+        let backoff = Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(30) };
         Courier {
             sink: self.script.clone(),
             attempts: Attempts {
                 timeout: Duration::from_mins(1),
-                backoff: Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(30) },
+                backoff,
                 retries: None,
                 limits,
                 max_held_bytes: 4096,
@@ -169,6 +172,7 @@ impl Stage {
             health: self.bench.health.clone(),
             refusals: self.bench.refusals.clone(),
             in_hand: self.bench.in_hand.clone(),
+            gate: Gate::new(Limit::Fixed(2), None, backoff, self.bench.meters.of_requests()),
             bodies: Bodies::default(),
             held: AtomicUsize::new(0),
         }

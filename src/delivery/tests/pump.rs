@@ -16,7 +16,7 @@ use crate::event::{Batch, Outcome};
 const SECOND: Duration = Duration::from_secs(1);
 
 fn pump(stage: &Stage, limits: Limits) -> Pump {
-    let pace = Pace { limits, linger: SECOND, concurrency: 2 };
+    let pace = Pace { limits, linger: SECOND };
     Pump::new(Arc::new(stage.courier(limits)), stage.bench.queue.clone(), pace)
 }
 

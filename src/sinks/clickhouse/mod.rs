@@ -1,15 +1,5 @@
 //! `clickhouse`: rows to tables of ClickHouse, by its HTTP interface.
 //!
-//! ```toml
-//! [sinks.warehouse]
-//! type = "clickhouse"
-//! inputs = ["app"]
-//! endpoint = "https://clickhouse:8443"
-//! database = "logs"
-//! table = "app"
-//! auth = { strategy = "basic", user = "levada", password = "${CLICKHOUSE_PASSWORD}" }
-//! ```
-//!
 //! Guarantee: each insert once per table, as long as the process lives and the table remembers inserts. Each request
 //! carries an `insert_deduplication_token`, a pure function of the identities of its records and of these settings: a
 //! retry is the same insert. Replicated tables remember the last 10,000 inserts of an hour (1,000 of a week before
@@ -47,7 +37,6 @@ mod tests;
 use std::sync::Arc;
 
 use hyper::Uri;
-use hyper::header::{AUTHORIZATION, HeaderMap};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -153,14 +142,6 @@ impl ClickhouseSettings {
         Ok(self.endpoint.trim_end_matches('/').to_owned())
     }
 
-    fn headers(&self) -> Result<HeaderMap, Problem> {
-        let mut headers = address::headers("request.headers", &self.request.headers)?;
-        if let Some(auth) = &self.auth {
-            headers.insert(AUTHORIZATION, auth.header().map_err(|why| Problem::new("auth", why))?);
-        }
-        Ok(headers)
-    }
-
     /// What stands in the way of one block for each request.
     fn batch_problems(&self) -> impl Iterator<Item = Problem> {
         let over = |setting: &str, value: Option<usize>, most: usize| {
@@ -213,7 +194,7 @@ impl ClickhouseSettings {
             client: server::client(self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?),
             id: context.id.clone(),
             base: self.base()?,
-            headers: self.headers()?,
+            headers: address::headers(&self.request.headers, self.auth.as_ref())?,
             content_encoding: self.compression.content_encoding(),
             insert: self.insert(&context.id),
             rest: self.unknown_fields_column.clone(),
@@ -226,14 +207,20 @@ impl ClickhouseSettings {
 impl Settings for ClickhouseSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "clickhouse";
+    const EXAMPLE: &'static str = r#"[sinks.warehouse]
+type = "clickhouse"
+inputs = ["app"]
+endpoint = "https://clickhouse:8443"
+database = "logs"
+table = "app"
+auth = { strategy = "basic", user = "levada", password = "${CLICKHOUSE_PASSWORD}" }
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Allow::problems("allow", &self.allow);
         problems.extend(self.target().err().filter(|problem| !problem.setting.starts_with("allow")));
         problems.extend(self.base().err());
-        let auth = self.auth.as_ref().and_then(|auth| auth.header().err());
-        problems.extend(auth.map(|why| Problem::new("auth", why)));
-        problems.extend(address::header_problems("request.headers", &self.request.headers));
+        problems.extend(address::header_problems(&self.request.headers, self.auth.as_ref()));
         problems.extend(self.encoding.shape().err().map(Problem::from));
         problems.extend(self.batch_problems());
         problems.extend(self.contradictions());
@@ -250,7 +237,7 @@ impl Settings for ClickhouseSettings {
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let sink = self.sink(&context).map_err(|problem| format!("{}: {}", problem.setting, problem.message))?;
+        let sink = self.sink(&context)?;
         let plan = DeliveryPlan::new(&self.batch, MAX_BYTES);
         let plan = DeliveryPlan {
             max_events: plan.max_events.min(BLOCK_ROWS),

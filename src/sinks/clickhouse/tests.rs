@@ -9,31 +9,19 @@ use bytes::Bytes;
 use hyper::Uri;
 
 use super::*;
-use crate::component::files::Files;
-use crate::component::meters::{Families, Label};
 use crate::component::outlet::Inlet;
-use crate::component::pause::Pause;
 use crate::component::signal::Stop;
 use crate::component::sink::{Answer, KnownBy, Payload, Place, Sink, Verdict};
+use crate::component::test_kit::sink_context;
 use crate::delivery::Bench;
 use crate::delivery::test_batch::{json, json_watched, queue_bench, text};
 use crate::delivery::test_peer::{Came, Peer};
-use crate::event::{Batch, Budget, Outcome};
+use crate::event::{Batch, Outcome};
 
 const WINDOW: &str = " SETTINGS non_replicated_deduplication_window = 100";
 
 fn context() -> Context {
-    let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name: "clickhouse" });
-    let (files, tables, pause) = (Files::default(), Tables::default(), Pause::default());
-    Context {
-        id: "logs".into(),
-        meters,
-        budget: Budget::new(1 << 20),
-        state_dir: "unused".into(),
-        files,
-        tables,
-        pause,
-    }
+    sink_context("clickhouse")
 }
 
 fn settings(text: &str) -> ClickhouseSettings {

@@ -1,13 +1,5 @@
 //! `console`: records on standard output or standard error, one line each.
 //!
-//! ```toml
-//! [sinks.shown]
-//! type = "console"
-//! inputs = ["app"]
-//! target = "stdout"
-//! encoding.codec = "json"
-//! ```
-//!
 //! Guarantee: none beyond the write. Lines are written whole; a record counts as delivered when the system took its
 //! line. A reader that is slow makes this sink wait, on a thread of its own, and no other. When the reader goes away
 //! (`levada | head`) the sink stops quietly: what comes afterwards is dropped and counted as `discarded`.
@@ -71,6 +63,12 @@ impl Target {
 impl Settings for ConsoleSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "console";
+    const EXAMPLE: &'static str = r#"[sinks.shown]
+type = "console"
+inputs = ["app"]
+target = "stdout"
+encoding.codec = "json"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         self.encoding.writer().err().map(Problem::from).into_iter().collect()

@@ -1,14 +1,5 @@
 //! `elasticsearch`: documents to Elasticsearch 7 to 9 and OpenSearch 2 and 3, by the bulk interface.
 //!
-//! ```toml
-//! [sinks.logs]
-//! type = "elasticsearch"
-//! inputs = ["app"]
-//! endpoints = ["https://elasticsearch:9200"]
-//! auth = { strategy = "basic", user = "levada", password = "${ELASTICSEARCH_PASSWORD}" }
-//! bulk.index = "logs-{{ service }}"
-//! ```
-//!
 //! Guarantee: each record once per index. A document is written with `create` and an `_id` made of the record's
 //! identity, so a retry or a re-read finds it already there (409 = stored). An index named by a date keeps that as long
 //! as the record tells its own time: the time of reading differs in a re-read. In a data stream it holds until its next
@@ -41,7 +32,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -210,10 +201,7 @@ impl ElasticsearchSettings {
 
     fn sink(&self, context: &Context) -> Result<Elasticsearch, Problem> {
         let target = self.target()?;
-        let mut headers = address::headers("request.headers", &self.request.headers)?;
-        if let Some(auth) = &self.auth {
-            headers.insert(AUTHORIZATION, auth.header().map_err(|why| Problem::new("auth", why))?);
-        }
+        let mut headers = address::headers(&self.request.headers, self.auth.as_ref())?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
         if let Some(encoding) = self.compression.content_encoding() {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
@@ -242,6 +230,13 @@ impl ElasticsearchSettings {
 impl Settings for ElasticsearchSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "elasticsearch";
+    const EXAMPLE: &'static str = r#"[sinks.logs]
+type = "elasticsearch"
+inputs = ["app"]
+endpoints = ["https://elasticsearch:9200"]
+auth = { strategy = "basic", user = "levada", password = "${ELASTICSEARCH_PASSWORD}" }
+bulk.index = "logs-{{ service }}"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let (allow, globs) = match self.mode {
@@ -251,9 +246,7 @@ impl Settings for ElasticsearchSettings {
         let mut problems = Allow::problems(allow, globs);
         problems.extend(self.target().err().filter(|problem| !problem.setting.starts_with(allow)));
         problems.extend(self.addresses_problems());
-        let auth = self.auth.as_ref().and_then(|auth| auth.header().err());
-        problems.extend(auth.map(|why| Problem::new("auth", why)));
-        problems.extend(address::header_problems("request.headers", &self.request.headers));
+        problems.extend(address::header_problems(&self.request.headers, self.auth.as_ref()));
         problems.extend(self.id_key().err());
         problems.extend(self.encoding.shape().err().map(Problem::from));
         problems.extend(self.version().err());
@@ -270,7 +263,7 @@ impl Settings for ElasticsearchSettings {
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let sink = self.sink(&context).map_err(|problem| format!("{}: {}", problem.setting, problem.message))?;
+        let sink = self.sink(&context)?;
         let plan = DeliveryPlan {
             compression: self.compression,
             request: self.request,

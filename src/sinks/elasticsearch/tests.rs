@@ -3,29 +3,17 @@
 use std::io::Read;
 
 use super::*;
-use crate::component::files::Files;
 use crate::component::meters::{Families, Label};
-use crate::component::pause::Pause;
+use crate::component::test_kit::sink_context;
 use crate::delivery::test_batch::{json, text};
 use crate::delivery::test_peer::{Came, Peer};
 use crate::delivery::test_tls;
-use crate::event::{Batch, Budget};
+use crate::event::Batch;
 
 const STORED: &str = r#"{"errors":false,"items":[]}"#;
 
 fn context() -> Context {
-    let meters = Families::default().meters(&Label { id: "logs".into(), kind: "sink", type_name: "elasticsearch" });
-    let files = Files::default();
-    let (tables, pause) = (crate::lang::Tables::default(), Pause::default());
-    Context {
-        id: "logs".into(),
-        meters,
-        budget: Budget::new(1 << 20),
-        state_dir: "unused".into(),
-        files,
-        tables,
-        pause,
-    }
+    sink_context("elasticsearch")
 }
 
 fn settings(text: &str) -> ElasticsearchSettings {

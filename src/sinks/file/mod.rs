@@ -1,13 +1,5 @@
 //! `file`: records appended to files, one line each.
 //!
-//! ```toml
-//! [sinks.archive]
-//! type = "file"
-//! inputs = ["app"]
-//! path = "/var/lib/levada/archive/{{ service }}/%Y-%m-%d.log.gz"
-//! compression = "gzip"
-//! ```
-//!
 //! Guarantee: at least once. A record counts as delivered when its line is written and, with `fsync = "each"` (the
 //! default), on disk; a crash between the write and the commit of the source's position repeats lines, it loses none.
 //! A write that fails (full disk) is taken back, so that no line is torn, and tried again until it succeeds.
@@ -89,6 +81,12 @@ fn default_idle() -> f64 {
 impl Settings for FileSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "file";
+    const EXAMPLE: &'static str = r#"[sinks.archive]
+type = "file"
+inputs = ["app"]
+path = "/var/lib/levada/archive/{{ service }}/%Y-%m-%d.log.gz"
+compression = "gzip"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Allow::problems("allow", &self.allow);

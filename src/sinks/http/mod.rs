@@ -1,17 +1,5 @@
 //! `http`: records in the body of a request, to any receiver that takes JSON or lines.
 //!
-//! ```toml
-//! [sinks.receiver]
-//! type = "http"
-//! inputs = ["app"]
-//! uri = "https://receiver.example/ingest"
-//! method = "post"
-//! encoding.codec = "json"
-//! framing.method = "newline_delimited"
-//! compression = "gzip"
-//! auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
-//! ```
-//!
 //! Guarantee: at least once. A request whose outcome is unknown (time-out, broken connection, 408, 425, 429, 5xx) is sent
 //! again as it was, `Retry-After` is obeyed; 2xx counts as delivered; 413 is sent in halves; 401, 403, 404, 405, 407, 501
 //! and redirections hold the sink until a person acts; other answers make dead letters.
@@ -26,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Request, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -116,10 +104,7 @@ impl HttpSettings {
     }
 
     fn headers(&self) -> Result<HeaderMap, Problem> {
-        let mut headers = address::headers("request.headers", &self.request.headers)?;
-        if let Some(auth) = &self.auth {
-            headers.insert(AUTHORIZATION, auth.header().map_err(|why| Problem::new("auth", why))?);
-        }
+        let mut headers = address::headers(&self.request.headers, self.auth.as_ref())?;
         if let Some(encoding) = self.compression.content_encoding() {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
@@ -143,13 +128,21 @@ impl HttpSettings {
 impl Settings for HttpSettings {
     type Built = Box<dyn Drain>;
     const NAME: &'static str = "http";
+    const EXAMPLE: &'static str = r#"[sinks.receiver]
+type = "http"
+inputs = ["app"]
+uri = "https://receiver.example/ingest"
+method = "post"
+encoding.codec = "json"
+framing.method = "newline_delimited"
+compression = "gzip"
+auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = address::address("uri", &self.uri).err().into_iter().collect();
         problems.extend(self.shape().err());
-        problems.extend(address::header_problems("request.headers", &self.request.headers));
-        let auth = self.auth.as_ref().and_then(|auth| auth.header().err());
-        problems.extend(auth.map(|why| Problem::new("auth", why)));
+        problems.extend(address::header_problems(&self.request.headers, self.auth.as_ref()));
         problems.extend(self.tls.check("tls"));
         problems
     }
@@ -163,7 +156,7 @@ impl Settings for HttpSettings {
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let sink = self.sink(&context.files).map_err(|problem| format!("{}: {}", problem.setting, problem.message))?;
+        let sink = self.sink(&context.files)?;
         let plan = DeliveryPlan {
             compression: self.compression,
             request: self.request,

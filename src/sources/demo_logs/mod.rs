@@ -1,13 +1,5 @@
 //! The `demo_logs` source: makes lines, to try a pipeline without a service that logs.
 //!
-//! ```toml
-//! [sources.made_up]
-//! type = "demo_logs"
-//! format = "go2asia"
-//! interval = 0.1
-//! decoding.codec = "json"
-//! ```
-//!
 //! **Delivery.** As with `stdin`: a block is kept until its records have arrived. **Limits.** With `interval = 0` it
 //! makes as many lines as the pipeline takes. Everything in the lines is made up.
 
@@ -74,6 +66,12 @@ const fn interval() -> f64 {
 impl Settings for DemoLogsSettings {
     type Built = Box<dyn Source>;
     const NAME: &'static str = "demo_logs";
+    const EXAMPLE: &'static str = r#"[sources.made_up]
+type = "demo_logs"
+format = "go2asia"
+interval = 0.1
+decoding.codec = "json"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

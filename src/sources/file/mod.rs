@@ -1,12 +1,5 @@
 //! The `file` source: reads lines from files and follows them.
 //!
-//! ```toml
-//! [sources.app]
-//! type = "file"
-//! include = ["/var/log/app/*.log"]
-//! decoding.codec = "json"
-//! ```
-//!
 //! **Delivery.** At least once: a file's position moves only over records that all required sinks have resolved, and
 //! a record that is read again has the identity it had. **Order.** Kept within a file, and between a file and what was
 //! rotated away from its path before it. **Limits.** What a writer writes between a copy and its truncation (`copytruncate`)
@@ -65,3 +58,4 @@ mod watch;
 
 pub use limits::{RateLimit, WhenExceeded};
 pub use settings::{Drain, FileSettings, ReadFrom};
+pub(super) use settings::{glob_minimum_cooldown_ms, max_deleted_open_bytes, max_deleted_open_files, max_read_bytes};

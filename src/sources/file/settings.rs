@@ -127,25 +127,30 @@ pub struct FileSettings {
     pub decoding: Decoding,
 }
 
-const fn max_read_bytes() -> usize {
+pub(in crate::sources) const fn max_read_bytes() -> usize {
     256 << 10
 }
 
-const fn glob_minimum_cooldown_ms() -> u64 {
+pub(in crate::sources) const fn glob_minimum_cooldown_ms() -> u64 {
     5000
 }
 
-const fn max_deleted_open_files() -> usize {
+pub(in crate::sources) const fn max_deleted_open_files() -> usize {
     1000
 }
 
-const fn max_deleted_open_bytes() -> ByteSize {
+pub(in crate::sources) const fn max_deleted_open_bytes() -> ByteSize {
     ByteSize(10 << 30)
 }
 
 impl Settings for FileSettings {
     type Built = Box<dyn Source>;
     const NAME: &'static str = "file";
+    const EXAMPLE: &'static str = r#"[sources.app]
+type = "file"
+include = ["/var/log/app/*.log"]
+decoding.codec = "json"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

@@ -1,12 +1,5 @@
 //! The `kubernetes_logs` source: the logs of the containers on this node, as the kubelet lays them out.
 //!
-//! ```toml
-//! [sources.pods]
-//! type = "kubernetes_logs"
-//! exclude_namespaces = ["kube-*"]
-//! multiline.preset = "java"
-//! ```
-//!
 //! **Delivery.** As of `file`: at least once, a position moves only over records that all required sinks have resolved. The
 //! stream keys are made of what the log itself tells, so that identities survive the loss of all positions. **Order.** Kept within an output
 //! (`stdout`, `stderr`) of a container. **Limits.** Metadata is what the path tells (`metadata = "path"`): no request is made to the API

@@ -17,7 +17,7 @@ use crate::component::size::ByteSize;
 use crate::component::source::Source;
 use crate::sources::file::job::Tailing;
 use crate::sources::file::source::FileSource;
-use crate::sources::file::{Drain, RateLimit, ReadFrom};
+use crate::sources::file::{self, Drain, RateLimit, ReadFrom};
 use crate::sources::line;
 
 /// Where metadata of pods comes from.
@@ -91,10 +91,10 @@ pub struct KubernetesLogsSettings {
     pub max_open_files: Option<usize>,
     /// How many deleted logs are kept open at most because they are not read to their end. Beyond it those with the most to
     /// read are given up and counted.
-    #[serde(default = "max_deleted_open_files")]
+    #[serde(default = "file::max_deleted_open_files")]
     pub max_deleted_open_files: usize,
     /// How many bytes on disk such logs keep at most: a number, or a size such as `"10GiB"`.
-    #[serde(default = "max_deleted_open_bytes")]
+    #[serde(default = "file::max_deleted_open_bytes")]
     pub max_deleted_open_bytes: ByteSize,
     /// How fast each log may be read.
     #[serde(default)]
@@ -116,11 +116,11 @@ pub struct KubernetesLogsSettings {
     #[serde(default = "line::max_line_bytes")]
     pub max_line_bytes: usize,
     /// Bytes that one log may take before it is the next one's turn.
-    #[serde(default = "max_read_bytes")]
+    #[serde(default = "file::max_read_bytes")]
     pub max_read_bytes: usize,
     /// How often to look at all logs, in milliseconds, besides being told of changes by the kernel. Where it does not tell, at
     /// least once a second.
-    #[serde(default = "glob_minimum_cooldown_ms")]
+    #[serde(default = "file::glob_minimum_cooldown_ms")]
     pub glob_minimum_cooldown_ms: u64,
     /// Folder for the positions, instead of one in the global `data_dir`.
     #[serde(default)]
@@ -141,25 +141,14 @@ const fn exclude_self() -> bool {
     true
 }
 
-const fn max_read_bytes() -> usize {
-    256 << 10
-}
-
-const fn glob_minimum_cooldown_ms() -> u64 {
-    5000
-}
-
-const fn max_deleted_open_files() -> usize {
-    1000
-}
-
-const fn max_deleted_open_bytes() -> ByteSize {
-    ByteSize(10 << 30)
-}
-
 impl Settings for KubernetesLogsSettings {
     type Built = Box<dyn Source>;
     const NAME: &'static str = "kubernetes_logs";
+    const EXAMPLE: &'static str = r#"[sources.pods]
+type = "kubernetes_logs"
+exclude_namespaces = ["kube-*"]
+multiline.preset = "java"
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

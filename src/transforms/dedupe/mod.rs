@@ -1,13 +1,5 @@
 //! `dedupe`: drops records that are like one that arrived before.
 //!
-//! ```toml
-//! [transforms.once]
-//! type = "dedupe"
-//! inputs = ["app"]
-//! fields.match = ["event_id"]
-//! cache.num_events = 100000
-//! ```
-//!
 //! It runs where records are read, over all lanes together. Records are alike if the values of `fields.match` are, or
 //! all values but those of `fields.ignore`: equal in form and text, a string however it is escaped. A record that has none
 //! of `fields.match` is like no other and passes.
@@ -124,6 +116,20 @@ fn paths(setting: &str, names: &[String]) -> Result<Vec<Path>, Problem> {
 impl Settings for DedupeSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "dedupe";
+    const EXAMPLE: &'static str = r#"[transforms.once]
+type = "dedupe"
+inputs = ["app"]
+fields.match = ["event_id"]
+cache.num_events = 100000
+
+[[tests]]
+name = "an event that was sent twice arrives once"
+inputs = [
+  { insert_at = "once", type = "json", value = '{"event_id":"a","try":1}' },
+  { insert_at = "once", type = "json", value = '{"event_id":"a","try":2}' },
+]
+outputs = [{ extract_from = "once", expected = '{"event_id":"a","try":1}' }]
+"#;
 
     fn held_bytes(&self) -> u64 {
         u64::from(self.cache.num_events) * seen::BYTES

@@ -1,14 +1,5 @@
 //! `reduce`: makes one record of several.
 //!
-//! ```toml
-//! [transforms.whole]
-//! type = "reduce"
-//! inputs = ["app"]
-//! group_by = ["request_id"]
-//! ends_when = '.event == "request_finished"'
-//! merge_strategies.message = "concat_newline"
-//! ```
-//!
 //! Records with the same values of `group_by` are a group. It is complete when a record meets `ends_when`, before one
 //! that meets `starts_when`, at `max_events`, `expire_after_ms` after its last record, or `end_every_period_ms` after
 //! its first. The record that it becomes has the members of all its records: inner members one by one, each by its
@@ -103,6 +94,23 @@ const fn max_bytes() -> usize {
 impl Settings for ReduceSettings {
     type Built = Keeping;
     const NAME: &'static str = "reduce";
+    const EXAMPLE: &'static str = r#"[transforms.whole]
+type = "reduce"
+inputs = ["app"]
+group_by = ["request_id"]
+ends_when = '.event == "request_finished"'
+merge_strategies.message = "concat_newline"
+
+[[tests]]
+name = "the records of a request are one"
+inputs = [
+  { insert_at = "whole", type = "json", value = '{"request_id":"r","message":"begun","bytes":1}' },
+  { insert_at = "whole", type = "json", value = '{"request_id":"r","message":"done","bytes":2,"event":"request_finished"}' },
+]
+outputs = [{ extract_from = "whole", conditions = [
+  '.message == "begun\ndone" && .bytes == 3 && .event == "request_finished"',
+] }]
+"#;
 
     fn held_bytes(&self) -> u64 {
         (self.max_bytes + self.buffer.max_size) as u64

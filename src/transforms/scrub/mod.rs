@@ -5,15 +5,6 @@
 //! number at any depth, and JSON inside of strings. Named members lose their whole value. What cannot be looked at
 //! does not exist: every value is JSON that was checked when it came in, or a raw line.
 //!
-//! ```toml
-//! [transforms.private]
-//! type = "scrub"
-//! inputs = ["app"]
-//! profile = "default"
-//! action = "mask"
-//! actions.email = "last4"
-//! ```
-//!
 //! Records pass through or are changed in place; none is dropped. Nothing is held: a stop, a reload or a crash finds
 //! no record here. What a detector fails on is masked whole and counted. `docs/scrub.md` tells of each detector.
 //!

@@ -254,6 +254,22 @@ fn parse(text: &str, setting: String) -> Result<Path, Problem> {
 impl Settings for ScrubSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "scrub";
+    const EXAMPLE: &'static str = r#"[transforms.private]
+type = "scrub"
+inputs = ["app"]
+profile = "default"
+action = "mask"
+actions.email = "last4"
+
+[[tests]]
+name = "a card is masked, of an e-mail address the end stays"
+inputs = [
+  { insert_at = "private", value = "paid by anna@example.com with 4111 1111 1111 1111" },
+]
+outputs = [{ extract_from = "private", conditions = [
+  '!contains(string!(.message), "anna@") && !contains(string!(.message), "4111 1111 1111")',
+] }]
+"#;
 
     fn check(&self) -> Vec<Problem> {
         let fields = self.fields.iter().flatten().enumerate();

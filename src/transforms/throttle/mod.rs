@@ -1,15 +1,5 @@
 //! `throttle`: lets so many records of each key pass in a stretch of time.
 //!
-//! ```toml
-//! [transforms.calm]
-//! type = "throttle"
-//! inputs = ["app"]
-//! threshold = 100
-//! window_secs = 1.0
-//! key_field = "{{ service }}"
-//! exclude = '.level == "error"'
-//! ```
-//!
 //! It runs where records are read, over all lanes together: `threshold` records of a key pass at once, then one each
 //! `window_secs / threshold` (the generic cell rate algorithm, as in Vector). The rest is dropped and counted as
 //! `throttled`.
@@ -83,6 +73,28 @@ impl ThrottleSettings {
 impl Settings for ThrottleSettings {
     type Built = Box<dyn Transform>;
     const NAME: &'static str = "throttle";
+    const EXAMPLE: &'static str = r#"[transforms.calm]
+type = "throttle"
+inputs = ["app"]
+threshold = 2
+window_secs = 60
+key_field = "{{ service }}"
+exclude = '.level == "error"'
+
+[[tests]]
+name = "of each service two a minute, and every error"
+inputs = [
+  { insert_at = "calm", type = "json", value = '{"service":"shop","n":1}' },
+  { insert_at = "calm", type = "json", value = '{"service":"shop","n":2}' },
+  { insert_at = "calm", type = "json", value = '{"service":"shop","n":3}' },
+  { insert_at = "calm", type = "json", value = '{"service":"shop","level":"error"}' },
+]
+outputs = [{ extract_from = "calm", expected = [
+  '{"service":"shop","n":1}',
+  '{"service":"shop","n":2}',
+  '{"service":"shop","level":"error"}',
+] }]
+"#;
 
     fn held_bytes(&self) -> u64 {
         if self.key_field.is_some() { rate::MOST_BYTES } else { 0 }

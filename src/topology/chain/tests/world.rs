@@ -20,7 +20,7 @@ use crate::component::transform::{Ports, Transform, discard};
 use crate::delivery::settings::BatchSettings;
 use crate::delivery::{Bench, DeadLetters, Delivery, DeliveryPlan, Drain, InHand};
 use crate::event::test_kit::{Ledger, batch_of};
-use crate::event::{Batch, Outcome};
+use crate::event::{Batch, Budget, Outcome};
 use crate::topology::Taps;
 use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Gate, Step};
 
@@ -128,6 +128,7 @@ async fn run(case: &Case) -> World {
             health: Health::default(),
             refusals: dead_letters.clone().into(),
             in_hand: InHand::default(),
+            budget: Budget::new(usize::MAX),
         };
         tokio::spawn(Box::new(delivery).run(bench, Stop::default()))
     });
