@@ -26,6 +26,13 @@ fn every_block_of_the_page_on_container_logs_is_a_valid_pipeline() {
     check(&blocks);
 }
 
+#[test]
+fn every_block_of_the_page_on_opentelemetry_is_a_valid_pipeline() {
+    let blocks = blocks("opentelemetry.md");
+    assert_eq!(blocks.len(), 1);
+    check(&blocks);
+}
+
 fn check(blocks: &[String]) {
     for block in blocks {
         let text = format!("{block}\n[sources.app]\ntype = 'stdin'\n[sinks.end]\ntype = 'blackhole'\ninputs = ['*']\n");

@@ -275,8 +275,9 @@ impl Filler<'_> {
         self.tables.heads.len() as u32 - 1
     }
 
-    /// Adds bytes `at` of the block, which have been checked, as an OTLP message that has `shares`.
-    pub fn otlp(&mut self, form: Form, shares: u32, at: Range<usize>, seen: Seen) {
+    /// Adds bytes `at` of the block, which have been checked, as an OTLP message; what it shares has a number: see
+    /// [`shares`](Self::shares).
+    pub fn otlp(&mut self, (form, shares): (Form, u32), at: Range<usize>, seen: Seen) {
         let record = self.row(at.start, at.len(), seen);
         self.records.push(Record { form, members: shares, ..record });
     }

@@ -43,7 +43,7 @@ impl Compiler<'_> {
         let outputs = source.map_or(&[][..], |source| &source.outputs);
         let chain = Chain { front: Front::Source, ..self.behind((id, None), (meters, guard)) };
         // A source with several outputs has one chain behind them all: its lanes know which of them they are of.
-        let numbers = self.numbers(&self.reached(id, None));
+        let numbers = numbers(&self.reached(id, None));
         let gate = |port: &Option<String>| self.gate((id, port.as_deref()), &numbers);
         Chain { gates: outputs.iter().map(gate).collect(), ..chain }
     }
@@ -60,7 +60,7 @@ impl Compiler<'_> {
 
     fn behind(&self, (id, port): (&str, Option<&str>), (meters, guard): (Meters, Option<Shared>)) -> Chain {
         let reached = self.reached(id, port);
-        let numbers = self.numbers(&reached);
+        let numbers = numbers(&reached);
         let is_guarded = guard.is_some();
         let steps: Vec<Step> = reached
             .iter()
@@ -74,10 +74,6 @@ impl Compiler<'_> {
 
     fn gate(&self, (id, port): (&str, Option<&str>), numbers: &HashMap<&str, usize>) -> Gate {
         Gate { port: port.map(str::to_owned), edges: self.edges(id, port, numbers) }
-    }
-
-    fn numbers<'s>(&self, reached: &[&'s str]) -> HashMap<&'s str, usize> {
-        reached.iter().enumerate().map(|(number, step)| (*step, number)).collect()
     }
 
     /// The transforms that records of an output can come to. Others stay out of its chain: their edges would hold open
@@ -174,6 +170,10 @@ impl Compiler<'_> {
         }
         sinks
     }
+}
+
+fn numbers<'s>(reached: &[&'s str]) -> HashMap<&'s str, usize> {
+    reached.iter().enumerate().map(|(number, step)| (*step, number)).collect()
 }
 
 fn reads(reader: &Component, component: &Component) -> bool {

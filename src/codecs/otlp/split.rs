@@ -79,7 +79,7 @@ fn parts(block: &[u8], within: Range<usize>) -> impl Iterator<Item = Result<(u32
     })
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     /// A resource with its scopes. What they share can stand behind them, so it is looked up first.
     fn resource(&mut self, within: Range<usize>) -> Result<(), Fault> {
         let (resource, resource_schema_url) = self.head(within.clone(), &RESOURCE)?;
@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
     }
 
     fn add(&mut self, form: Form, shares: u32, at: Range<usize>) {
-        self.batch.fill().otlp(form, shares, at, self.seen);
+        self.batch.fill().otlp((form, shares), at, self.seen);
         self.seen.position += 1;
     }
 

@@ -64,7 +64,9 @@ fn records_have_positions_and_tell_their_time() {
 /// A request of one resource and one scope with these records.
 fn request(records: &[&[u8]]) -> Vec<u8> {
     let (mut scope, mut resource, mut request) = (Vec::new(), Vec::new(), Vec::new());
-    records.iter().for_each(|record| put_bytes(2, record, &mut scope));
+    for record in records {
+        put_bytes(2, record, &mut scope);
+    }
     put_bytes(2, &scope, &mut resource);
     put_bytes(1, &resource, &mut request);
     request

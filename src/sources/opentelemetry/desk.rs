@@ -110,7 +110,7 @@ impl Desk {
             if self.manner.waits_for_arrival { Receipt::new(resolve, 0) } else { Receipt::until_queued(resolve, 0) };
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let meters = self.context.meters.clone();
-        let offer = move || track.offer((signal, block), receipt, &waker, |records| meters.received(records, bytes));
+        let offer = move || track.offer((signal, block, receipt), &waker, |records| meters.received(records, bytes));
         let (track, offered) = if bytes <= INLINE {
             offer()
         } else {
@@ -172,8 +172,7 @@ impl Desk {
 impl Track {
     fn offer(
         mut self,
-        (signal, block): (Signal, Bytes),
-        receipt: Receipt,
+        (signal, block, receipt): (Signal, Bytes, Receipt),
         waker: &Waker,
         received: impl FnOnce(usize),
     ) -> Offered {

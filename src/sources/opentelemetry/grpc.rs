@@ -1,6 +1,8 @@
 //! OTLP/gRPC: unary calls over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>. Their messages
 //! are never decoded as a whole, so there is nothing that generated code would do.
 
+use std::fmt::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut, BytesMut};
@@ -93,7 +95,7 @@ fn percent(message: &str) -> String {
     for byte in message.bytes() {
         match byte {
             b' '..=b'~' if byte != b'%' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => write!(out, "%{byte:02X}").expect("memory is written"),
         }
     }
     out

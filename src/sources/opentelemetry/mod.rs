@@ -1,17 +1,5 @@
 //! The `opentelemetry` source: receives spans, log records and metrics by OTLP over HTTP and gRPC.
 //!
-//! ```toml
-//! [sources.otlp]
-//! type = "opentelemetry"
-//! http.address = "127.0.0.1:4318"
-//! grpc.address = "127.0.0.1:4317"
-//!
-//! [sinks.spans]
-//! type = "file"
-//! inputs = ["otlp.traces"]
-//! path = "/var/log/spans/%Y-%m-%d.log"
-//! ```
-//!
 //! Outputs: `ID.traces`, `ID.logs`, `ID.metrics`. A record of `ID.metrics` is one data point. What nothing reads is taken
 //! and counted as `unrouted`.
 //!
@@ -123,6 +111,11 @@ impl OpenTelemetrySettings {
 impl Settings for OpenTelemetrySettings {
     type Built = Box<dyn Source>;
     const NAME: &'static str = "opentelemetry";
+    const EXAMPLE: &'static str = r#"[sources.otlp]
+type = "opentelemetry"
+http.address = "127.0.0.1:4318"
+grpc.address = "127.0.0.1:4317"
+"#;
 
     fn outputs(&self) -> Vec<Option<String>> {
         Signal::ALL.map(|signal| Some(signal.name().to_owned())).to_vec()

@@ -95,7 +95,7 @@ impl World {
     fn errors(&self, kind: &str) -> u64 {
         let families = self.families.registry().gather();
         let errors = families.iter().find(|family| family.name() == "levada_component_errors_total");
-        let counted = errors.into_iter().flat_map(|family| family.get_metric()).filter(|metric| {
+        let counted = errors.into_iter().flat_map(prometheus::proto::MetricFamily::get_metric).filter(|metric| {
             metric.get_label().iter().any(|label| label.name() == "error_type" && label.value() == kind)
         });
         counted.map(|metric| metric.get_counter().get_value() as u64).sum()
@@ -174,7 +174,7 @@ async fn answers_are_those_of_the_specification() {
     let world = World::start(2_000).await;
     let traces = fixture("traces.pb");
     let gzip = "Content-Encoding: gzip\r\nContent-Type: application/x-protobuf\r\n";
-    let bomb = compressed("gzip", &[0; 1 << 20]);
+    let bomb = compressed("gzip", &vec![0; 1 << 20]);
     let cut = compressed("gzip", &traces);
     let cut = &cut[..cut.len() - 9];
     let mut zstd_cut = compressed("zstd", &traces);
