@@ -32,7 +32,7 @@ bench:
 cores:
     cargo bench --bench cores
 
-# Any bytes into the JSON index, or with `just fuzz scrub` into the scrubber; needs `cargo install cargo-fuzz` and a nightly toolchain.
+# Any bytes into the JSON index, or with `just fuzz scrub`, `just fuzz config` ... into another of `fuzz/fuzz_targets`; needs `cargo install cargo-fuzz` and a nightly toolchain.
 fuzz target="json_index" seconds="60":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
 
