@@ -1,6 +1,9 @@
 //! What an OTLP server answers, as messages: `Export*ServiceResponse` and `google.rpc.Status`.
 
+use std::io::Write;
+
 use super::{Refused, Signal};
+use crate::event::json;
 use crate::event::otlp::wire::{put_bytes, put_varint};
 
 /// Codes of `google.rpc.Status`, which gRPC shares: <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
@@ -23,9 +26,24 @@ pub enum Code {
     Unavailable = 14,
 }
 
-/// A `google.rpc.Status`; where the sender is to come again after some seconds, with a `RetryInfo`.
-pub fn status(code: Code, message: &str, retry_after: Option<u64>) -> Vec<u8> {
+/// How an answer is written: as its request was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Protocol buffers.
+    Protobuf,
+    /// OTLP/JSON.
+    Json,
+}
+
+/// A `google.rpc.Status`; in protobuf, where the sender is to come again after some seconds, with a `RetryInfo`.
+pub fn status(form: Form, (code, message): (Code, &str), retry_after: Option<u64>) -> Vec<u8> {
     let mut out = Vec::new();
+    if form == Form::Json {
+        write!(out, "{{\"code\":{},\"message\":", code as u8).expect("memory is written");
+        json::quote(message.as_bytes(), &mut out);
+        out.push(b'}');
+        return out;
+    }
     put_varint(1 << 3, &mut out);
     put_varint(code as u64, &mut out);
     put_bytes(2, message.as_bytes(), &mut out);
@@ -40,18 +58,29 @@ pub fn status(code: Code, message: &str, retry_after: Option<u64>) -> Vec<u8> {
     out
 }
 
-/// The answer to a request of which all that was not `refused` is taken: empty if that was all of it.
-pub fn partial_success(signal: Signal, refused: &Refused) -> Vec<u8> {
-    let Some(why) = &refused.why else { return Vec::new() };
+/// The answer to a request of which all that was not `refused` is taken: an empty message if that was all of it.
+pub fn partial_success(form: Form, signal: Signal, refused: &Refused) -> Vec<u8> {
+    let mut out = Vec::new();
+    let Some(why) = &refused.why else {
+        out.extend_from_slice(if form == Form::Json { b"{}" } else { b"" });
+        return out;
+    };
+    let (what, rejected) = match signal {
+        Signal::Traces => ("spans", "rejectedSpans"),
+        Signal::Logs => ("log records", "rejectedLogRecords"),
+        Signal::Metrics => ("data points", "rejectedDataPoints"),
+    };
+    let message = format!("{} {what} were refused; the first: {why}", refused.records);
+    if form == Form::Json {
+        write!(out, "{{\"partialSuccess\":{{\"{rejected}\":\"{}\",\"errorMessage\":", refused.records)
+            .expect("memory is written");
+        json::quote(message.as_bytes(), &mut out);
+        out.extend_from_slice(b"}}");
+        return out;
+    }
     let mut partial = vec![1 << 3];
     put_varint(refused.records as u64, &mut partial);
-    let what = match signal {
-        Signal::Traces => "spans",
-        Signal::Logs => "log records",
-        Signal::Metrics => "data points",
-    };
-    put_bytes(2, format!("{} {what} were refused; the first: {why}", refused.records).as_bytes(), &mut partial);
-    let mut out = Vec::new();
+    put_bytes(2, message.as_bytes(), &mut partial);
     put_bytes(1, &partial, &mut out);
     out
 }

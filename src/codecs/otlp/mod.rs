@@ -4,11 +4,14 @@
 //! only where what holds the records cannot be read is the request refused.
 
 mod answer;
+mod json;
+mod number;
 mod split;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Code, partial_success, status};
+pub use answer::{Code, Form, partial_success, status};
+pub use json::read_json;
 pub use split::{Refused, split};
 
 /// What an OTLP request carries.

@@ -122,7 +122,7 @@ fn a_record_at_fault_is_refused_alone() {
         let (batch, refused) = batch(Signal::Traces, &request(&[&fine, &bad, &fine]));
         assert_eq!((batch.len(), refused.records), (2, 1), "{why}");
         assert_eq!(refused.why.unwrap().to_string(), why);
-        let answer = partial_success(Signal::Traces, &refused);
+        let answer = partial_success(answer::Form::Protobuf, Signal::Traces, &refused);
         let text = format!("1 spans were refused; the first: {why}");
         assert!(answer.windows(text.len()).any(|window| window == text.as_bytes()), "{why}");
     }
@@ -139,7 +139,7 @@ fn what_cannot_be_read_is_no_request() {
     }
     let (empty, refused) = batch(Signal::Traces, b"");
     assert!(empty.is_empty() && refused == Refused::default());
-    assert_eq!(partial_success(Signal::Traces, &refused), b"");
+    assert_eq!(partial_success(answer::Form::Protobuf, Signal::Traces, &refused), b"");
     empty.close();
 }
 
@@ -210,6 +210,88 @@ fn what_is_copied_out_or_stored_reads_the_same() {
         assert_eq!(lines(&back), before);
         assert_eq!(back.iter().map(View::time).collect::<Vec<_>>(), times);
         all.settle(Outcome::Delivered);
+    }
+}
+
+/// The records of a request in JSON, written.
+fn of_json(signal: Signal, text: &str) -> String {
+    let request = read_json(signal, text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let (batch, refused) = batch(signal, &request);
+    assert_eq!(refused, Refused::default(), "{text}");
+    lines(&batch)
+}
+
+fn of_log(record: &str) -> String {
+    of_json(Signal::Logs, &format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}"#))
+}
+
+#[test]
+fn what_a_client_sends_as_json_is_read_in_full() {
+    for (signal, name) in [(Signal::Traces, "traces"), (Signal::Logs, "logs"), (Signal::Metrics, "metrics")] {
+        let text = String::from_utf8(fixture(&format!("{name}.json"))).unwrap();
+        assert_snapshot!(format!("{name}_json"), of_json(signal, &text));
+    }
+}
+
+#[test]
+fn values_that_others_lose_are_kept() {
+    for (record, written) in [
+        (r#"{"body":{"intValue":7}}"#, r#"{"message":7}"#),
+        (r#"{"body":{"intValue":"-7"}}"#, r#"{"message":-7}"#),
+        (r#"{"body":{"intValue":9223372036854775807}}"#, r#"{"message":9223372036854775807}"#),
+        (r#"{"body":{}}"#, "{}"),
+        (r#"{"body":{"doubleValue":0}}"#, r#"{"message":0.0}"#),
+        (r#"{"body":{"doubleValue":"NaN"}}"#, r#"{"message":"NaN"}"#),
+        (r#"{"body":{"doubleValue":0.1234567890123456789}}"#, r#"{"message":0.12345678901234568}"#),
+        (r#"{"body":{"boolValue":false}}"#, r#"{"message":false}"#),
+        (r#"{"body":{"bytesValue":"AP8="}}"#, r#"{"message":"AP8="}"#),
+        (r#"{"body":{"bytesValue":"_-8"}}"#, r#"{"message":"/+8="}"#),
+        (
+            r#"{"body":{"arrayValue":{"values":[{},{"stringValue":""},{"arrayValue":{}}]}}}"#,
+            r#"{"message":[null,"",[]]}"#,
+        ),
+        (r#"{"body":{"kvlistValue":{"values":[{"key":"a\u00e9","value":{}}]}}}"#, r#"{"message":{"aé":null}}"#),
+        (r#"{"severityNumber":"SEVERITY_NUMBER_ERROR2"}"#, r#"{"severity_number":18}"#),
+        (r#"{"severityNumber":9.0,"flags":"3","body":null}"#, r#"{"severity_number":9,"flags":3}"#),
+        (r#"{"severity_text":"x","unknown":{"deep":[1,{}]},"attributes":null}"#, "{}"),
+        (r#"{"spanId":"00F067AA0BA902B7"}"#, r#"{"span_id":"00f067aa0ba902b7"}"#),
+    ] {
+        assert_eq!(of_log(record), written, "{record}");
+    }
+    assert_eq!(of_json(Signal::Traces, "{}"), "");
+}
+
+#[test]
+fn a_span_in_json_has_names_and_ids() {
+    let ids = r#""traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7""#;
+    let more =
+        r#""kind":"SPAN_KIND_SERVER","status":{"code":"STATUS_CODE_ERROR"},"links":[{"spanId":"00f067aa0ba902b7"}]"#;
+    let request = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids},{more}}}]}}]}}]}}"#);
+    let written = of_json(Signal::Traces, &request);
+    assert!(written.starts_with(r#"{"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","#));
+    let rest = r#""kind":"server","status":{"code":"error"},"links":[{"span_id":"00f067aa0ba902b7"}]}"#;
+    assert!(written.ends_with(rest), "{written}");
+    let bad = request.replacen("00f067aa0ba902b7", "not hexadecimal", 1);
+    let (spans, refused) = batch(Signal::Traces, &read_json(Signal::Traces, bad.as_bytes()).unwrap());
+    assert_eq!((spans.len(), refused.records), (0, 1), "an id that is none is the fault of its record alone");
+}
+
+#[test]
+fn what_no_field_can_have_is_told_with_its_place() {
+    for (record, why) in [
+        (r#"{"severityNumber":"LOUD"}"#, "`severity_number` cannot be `LOUD` at line 1 column "),
+        (r#"{"flags":-1}"#, "`flags` cannot be `-1`"),
+        (r#"{"flags":1.5}"#, "`flags` cannot be `1.5`"),
+        (r#"{"body":{"doubleValue":"x"}}"#, "`double_value` cannot be `x`"),
+        (r#"{"body":{"bytesValue":"*"}}"#, "`bytes_value` cannot be `*`"),
+        (r#"{"severityText":{}}"#, "`severity_text` cannot be `an object`"),
+        (r#"{"attributes":{}}"#, "expected a list for `attributes`"),
+        (r#"{"body":[]}"#, "expected a value for `body`"),
+        (r#"{"body":"#, "expected value"),
+    ] {
+        let request = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}"#);
+        let error = read_json(Signal::Logs, request.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(why), "{record}: {error}");
     }
 }
 

@@ -73,7 +73,7 @@ impl Refusal {
     }
 
     pub(super) fn wrong_type() -> Self {
-        let message = "expected the content type application/x-protobuf";
+        let message = "expected the content type application/x-protobuf or application/json";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, message)
     }
 

@@ -12,11 +12,11 @@ use tokio::sync::oneshot;
 
 use super::answer::Refusal;
 use super::body::{Encoding, Fault, Reader};
-use crate::codecs::otlp::{Refused, Signal, split};
+use crate::codecs::otlp::{Form, Refused, Signal, read_json, split};
 use crate::component::clock;
 use crate::component::outlet::{Held, Lane, Offer, Outlet};
 use crate::component::row::Context;
-use crate::event::{Batch, Origin, Outcome, Receipt, Resolution, Resolve, Seen, StreamKey};
+use crate::event::{Batch, Budget, Origin, Outcome, Receipt, Resolution, Resolve, Seen, StreamKey};
 
 /// Bytes of a request beyond which it is not split where sockets are served: it takes about a millisecond.
 const INLINE: usize = 512 << 10;
@@ -102,15 +102,21 @@ impl Desk {
     }
 
     /// Takes the records of a request; returns when its sender may forget them, with those that were not taken.
-    pub(super) async fn take(&self, signal: Signal, block: Bytes) -> Result<Refused, Refusal> {
-        let (bytes, track) = (block.len(), self.track(signal));
+    pub(super) async fn take(&self, (signal, form): (Signal, Form), body: Bytes) -> Result<Refused, Refusal> {
+        let (bytes, track) = (body.len(), self.track(signal));
         let (sender, resolved) = oneshot::channel();
         let resolve = Arc::new(Sender(Mutex::new(Some(sender))));
         let receipt =
             if self.manner.waits_for_arrival { Receipt::new(resolve, 0) } else { Receipt::until_queued(resolve, 0) };
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let meters = self.context.meters.clone();
-        let offer = move || track.offer((signal, block, receipt), &waker, |records| meters.received(records, bytes));
+        let (meters, budget) = (self.context.meters.clone(), self.context.budget.clone());
+        let offer = move || {
+            let block = match block(signal, form, (body, &budget)) {
+                Ok(block) => block,
+                Err(refusal) => return (track, Err(refusal)),
+            };
+            track.offer((signal, block, receipt), &waker, |records| meters.received(records, bytes))
+        };
         let (track, offered) = if bytes <= INLINE {
             offer()
         } else {
@@ -194,6 +200,15 @@ impl Track {
         let offer = self.lane.offer(batch, waker);
         (self, Ok((offer, refused)))
     }
+}
+
+/// A request as protobuf. What JSON becomes is smaller than the text; both are there for a moment.
+fn block(signal: Signal, form: Form, (body, budget): (Bytes, &Budget)) -> Result<Bytes, Refusal> {
+    if form == Form::Protobuf {
+        return Ok(body);
+    }
+    let message = read_json(signal, &body).map_err(|error| Refusal::malformed(&error.to_string()))?;
+    Ok(budget.charge(message.len()).keep(message))
 }
 
 /// Tells the task that waits how the receipt resolved.

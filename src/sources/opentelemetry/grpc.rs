@@ -14,7 +14,7 @@ use super::answer::{Answer, Refusal};
 use super::body::Encoding;
 use super::desk::Desk;
 use super::http::named_encoding;
-use crate::codecs::otlp::{Refused, Signal, partial_success, status};
+use crate::codecs::otlp::{Form, Refused, Signal, partial_success, status};
 
 const GRPC: &str = "application/grpc";
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
@@ -31,7 +31,7 @@ pub(super) fn is_its(content_type: &str) -> bool {
 /// Answers one call.
 pub(super) async fn answer(request: Request<Incoming>, desk: &Desk) -> Response<Answer> {
     match taken(request, desk).await {
-        Ok((signal, refused)) => respond(&partial_success(signal, &refused)),
+        Ok((signal, refused)) => respond(&partial_success(Form::Protobuf, signal, &refused)),
         Err(refusal) => refuse(&refusal),
     }
 }
@@ -45,7 +45,7 @@ async fn taken(request: Request<Incoming>, desk: &Desk) -> Result<(Signal, Refus
     };
     let read = desk.reader(encoding)?.read_message(request.into_body()).await;
     let block = read.map_err(|fault| desk.refusal(fault))?;
-    Ok((signal, desk.take(signal, block).await?))
+    Ok((signal, desk.take((signal, Form::Protobuf), block).await?))
 }
 
 fn method(path: &str) -> Option<Signal> {
@@ -75,7 +75,7 @@ fn refuse(refusal: &Refusal) -> Response<Answer> {
     if let Ok(message) = HeaderValue::from_str(&percent(&refusal.message)) {
         headers.insert(MESSAGE, message);
     }
-    let details = STANDARD_NO_PAD.encode(status(refusal.code, &refusal.message, refusal.retry_after));
+    let details = STANDARD_NO_PAD.encode(status(Form::Protobuf, (refusal.code, &refusal.message), refusal.retry_after));
     if let Ok(details) = HeaderValue::from_str(&details) {
         headers.insert(DETAILS, details);
     }

@@ -3,15 +3,27 @@
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::answer::{Answer, Refusal};
 use super::body::Encoding;
 use super::desk::Desk;
 use super::grpc;
-use crate::codecs::otlp::{Refused, Signal, partial_success, status};
+use crate::codecs::otlp::{Form, Refused, Signal, partial_success, status};
 
-const PROTOBUF: &str = "application/x-protobuf";
+/// The content type of a form.
+const fn name(form: Form) -> &'static str {
+    match form {
+        Form::Protobuf => "application/x-protobuf",
+        Form::Json => "application/json",
+    }
+}
+
+/// The form of a content type, which is compared without case.
+fn form(content_type: &str) -> Option<Form> {
+    [Form::Protobuf, Form::Json].into_iter().find(|form| content_type.eq_ignore_ascii_case(name(*form)))
+}
 
 /// Answers one request.
 pub(super) async fn answer(request: Request<Incoming>, desk: &Desk) -> Response<Answer> {
@@ -19,34 +31,36 @@ pub(super) async fn answer(request: Request<Incoming>, desk: &Desk) -> Response<
         return grpc::answer(request, desk).await;
     }
     let (parts, body) = request.into_parts();
-    match taken((&parts.method, parts.uri.path(), &parts.headers), body, desk).await {
-        Ok((signal, refused)) => respond(StatusCode::OK, partial_success(signal, &refused)),
-        Err(refusal) => refuse(&refusal),
+    let form = content_type(&parts.headers).and_then(form);
+    let answered_in = form.unwrap_or(Form::Protobuf);
+    match taken(&parts, (form, body), desk).await {
+        Ok((signal, refused)) => respond(StatusCode::OK, answered_in, partial_success(answered_in, signal, &refused)),
+        Err(refusal) => refuse(&refusal, answered_in),
     }
 }
 
 async fn taken<B: Body<Data = Bytes> + Unpin>(
-    (method, path, headers): (&Method, &str, &HeaderMap),
-    body: B,
+    Parts { method, uri, headers, .. }: &Parts,
+    (form, body): (Option<Form>, B),
     desk: &Desk,
 ) -> Result<(Signal, Refused), Refusal> {
     let signal =
-        path.strip_prefix("/v1/").and_then(|name| Signal::ALL.into_iter().find(|signal| signal.name() == name));
+        uri.path().strip_prefix("/v1/").and_then(|name| Signal::ALL.into_iter().find(|signal| signal.name() == name));
     let signal = signal.ok_or_else(Refusal::unknown_path)?;
     if method != Method::POST {
         return Err(Refusal::wrong_method());
     }
-    if !content_type(headers).is_some_and(|name| name.eq_ignore_ascii_case(PROTOBUF)) {
+    let Some(form) = form else {
         desk.error("content_type");
         return Err(Refusal::wrong_type());
-    }
+    };
     let encoding = headers.get(CONTENT_ENCODING).map_or(Some(Encoding::Identity), named_encoding);
     let Some(encoding) = encoding else {
         desk.error("content_encoding");
         return Err(Refusal::wrong_encoding(Encoding::ACCEPTED));
     };
     let block = desk.reader(encoding)?.read(body).await.map_err(|fault| desk.refusal(fault))?;
-    Ok((signal, desk.take(signal, block).await?))
+    Ok((signal, desk.take((signal, form), block).await?))
 }
 
 pub(super) fn named_encoding(name: &HeaderValue) -> Option<Encoding> {
@@ -59,16 +73,16 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
     value.split(';').next().map(str::trim)
 }
 
-fn respond(status: StatusCode, data: Vec<u8>) -> Response<Answer> {
+fn respond(status: StatusCode, form: Form, data: Vec<u8>) -> Response<Answer> {
     let mut response = Response::new(Answer { data: data.into(), trailers: None });
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(name(form)));
     response
 }
 
-fn refuse(refusal: &Refusal) -> Response<Answer> {
+fn refuse(refusal: &Refusal, form: Form) -> Response<Answer> {
     // In HTTP the header tells when to come again.
-    let mut response = respond(refusal.http, status(refusal.code, &refusal.message, None));
+    let mut response = respond(refusal.http, form, status(form, (refusal.code, &refusal.message), None));
     let headers = response.headers_mut();
     if let Some(seconds) = refusal.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());

@@ -187,6 +187,14 @@ async fn answers_are_those_of_the_specification() {
         ("/v1/traces", PROTOBUF, b"hello", 400, "content-type: application/x-protobuf"),
         ("/v1/traces", PROTOBUF, b"", 200, "content-length: 0"),
         ("/v1/traces", PROTOBUF, &[0; 2_001], 413, "larger than 2000"),
+        ("/v1/traces", "Content-Type: application/json\r\n", b"{}", 200, "application/json"),
+        (
+            "/v1/logs",
+            "Content-Type: application/json\r\n",
+            b"[]",
+            400,
+            "{\"code\":3,\"message\":\"invalid type: sequence",
+        ),
         ("/v1/traces", gzip, &bomb, 413, "larger than 2000"),
         ("/v1/traces", gzip, cut, 400, "cannot be decompressed"),
         ("/v1/traces", gzip, &traces, 400, "cannot be decompressed"),
@@ -198,7 +206,7 @@ async fn answers_are_those_of_the_specification() {
     }
     let answer = world.raw(b"GET /v1/traces HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_vec()).await;
     assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("allow: POST"), "{answer}");
-    assert_eq!((world.errors("too_large"), world.errors("malformed"), world.end.caught().len()), (2, 4, 0));
+    assert_eq!((world.errors("too_large"), world.errors("malformed"), world.end.caught().len()), (2, 5, 0));
     world.end().await;
 }
 
