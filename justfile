@@ -16,9 +16,10 @@ test:
 real *names:
     LEVADA_REAL=1 cargo test --test real -- {{ names }}
 
-# The manifests against the schemas of Kubernetes; needs Go once.
+# The manifests against the schemas of Kubernetes, needs Go once; the alert rules, needs promtool.
 deploy:
     deploy/check.sh
+    deploy/prometheus/check.sh
 
 # Speed and allocations of the stages; the instructions of a record, against the committed figure.
 bench:
