@@ -23,7 +23,7 @@ const MEASURED: Duration = Duration::from_secs(30);
 struct Sea;
 
 impl Outlet for Sea {
-    fn lane(&self) -> Box<dyn Lane> {
+    fn lane_to(&self, _: usize) -> Box<dyn Lane> {
         Box::new(Self)
     }
 }

@@ -38,7 +38,7 @@ struct Sea {
 }
 
 impl Outlet for Sea {
-    fn lane(&self) -> Box<dyn Lane> {
+    fn lane_to(&self, _: usize) -> Box<dyn Lane> {
         Box::new(self.clone())
     }
 }

@@ -10,7 +10,7 @@ use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
 use crate::component::reason::Reason;
 use crate::component::signal::Waiters;
-use crate::event::{Batch, Outcome, StreamKey};
+use crate::event::{Batch, Outcome, Resolution, Resolve, StreamKey};
 
 /// What happens to a batch that finds the queue full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -29,11 +29,30 @@ pub enum WhenFull {
 pub type Passage = Arc<dyn Fn(Batch) + Send + Sync>;
 
 /// A queue of batches. It belongs to the sink's id: a changed sink takes it over.
-#[derive(Debug)]
 pub struct Queue {
     state: Mutex<State>,
     filled: Waiters,
+    witness: Arc<dyn Resolve>,
     meters: Meters,
+}
+
+/// Counts records that were lost although their sender had been told that they are queued.
+struct Witness(Meters);
+
+impl Resolve for Witness {
+    fn resolved(&self, records: u64, resolution: Resolution) {
+        let Resolution { worst, delivered, dropped, dead_lettered, .. } = resolution;
+        if worst == Outcome::Failed {
+            let settled = delivered + dropped + dead_lettered;
+            self.0.discarded(Reason::Abandoned, records.saturating_sub(settled) as usize);
+        }
+    }
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -93,7 +112,8 @@ impl Queue {
             line: Line::default(),
         };
         meters.buffer(0, max_size);
-        Self { state: Mutex::new(state), filled: Waiters::default(), meters }
+        let witness = Arc::new(Witness(meters.clone()));
+        Self { state: Mutex::new(state), filled: Waiters::default(), witness, meters }
     }
 
     /// Changes bound and policy; what is queued stays.
@@ -228,7 +248,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
+    fn put(&self, mut batch: Batch, waker: &Waker) -> Result<(), Batch> {
         let mut state = self.lock();
         if state.phase == Phase::Abandoned {
             drop(state);
@@ -256,12 +276,15 @@ impl Queue {
             dropped = state.make_room(weight);
         }
         state.bytes += weight;
+        let queued = batch.queued(&self.witness);
         state.batches.push_back((batch, weight));
         state.line.leave(stream);
         self.meters.buffer(state.bytes, state.max_size);
         // There may be room for one more.
         let next = state.line.first().filter(|_| state.bytes < state.max_size);
         drop(state);
+        // Receipts resolve here, not under the lock.
+        queued.settle(Outcome::Delivered);
         self.drop_all(dropped);
         self.meters.received(events, 0);
         self.filled.wake();

@@ -129,9 +129,10 @@ mod tests {
         let (origin, receipt) = (Arc::new(Origin::new(StreamKey(1))), Receipt::new(Arc::new(Nobody), 0));
         let mut batch = Batch::new(Bytes::from(line.to_owned()), origin, receipt);
         let seen = Seen { position: 0, time: 0 };
-        match form {
-            Form::Text => batch.fill().text(0, line.len(), seen),
-            Form::Json => batch.fill().json(0, line.len(), seen).unwrap(),
+        if form == Form::Text {
+            batch.fill().text(0, line.len(), seen);
+        } else {
+            batch.fill().json(0, line.len(), seen).unwrap();
         }
         let mut out = Vec::new();
         TextCodec::Text.write(batch.get(0), &mut out);

@@ -6,6 +6,7 @@ mod decoder;
 mod encoding;
 mod lines;
 pub mod multiline;
+pub mod otlp;
 mod rfc3339;
 mod shape;
 pub mod units;

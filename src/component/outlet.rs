@@ -9,8 +9,13 @@ use crate::event::Batch;
 
 /// The way out of a source. Each thread or task that reads takes lanes of its own.
 pub trait Outlet: Send + Sync {
-    /// A lane for an ordered stream of work.
-    fn lane(&self) -> Box<dyn Lane>;
+    /// A lane for an ordered stream of work, to the first output.
+    fn lane(&self) -> Box<dyn Lane> {
+        self.lane_to(0)
+    }
+
+    /// A lane to the output of this number: see [`Settings::outputs`](super::row::Settings::outputs).
+    fn lane_to(&self, output: usize) -> Box<dyn Lane>;
 
     /// Does anything read what comes out here?
     fn is_read(&self) -> bool {

@@ -23,6 +23,8 @@ pub enum Reason {
     BufferFull,
     /// Refused for good; it is a dead letter.
     Rejected,
+    /// Its sender had been told that it is queued; then the process ended, or its sink went, before it arrived.
+    Abandoned,
     /// Dead letters reached their bound, or could not be written.
     DeadLetterLost,
     /// A `blackhole` or another end that keeps nothing by design.
@@ -31,7 +33,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Filtered,
         Self::Sampled,
         Self::Throttled,
@@ -42,6 +44,7 @@ impl Reason {
         Self::Unrouted,
         Self::BufferFull,
         Self::Rejected,
+        Self::Abandoned,
         Self::DeadLetterLost,
         Self::Discarded,
     ];
@@ -59,6 +62,7 @@ impl Reason {
             Self::Unrouted => "unrouted",
             Self::BufferFull => "buffer_full",
             Self::Rejected => "rejected",
+            Self::Abandoned => "abandoned",
             Self::DeadLetterLost => "dead_letter_lost",
             Self::Discarded => "discarded",
         }

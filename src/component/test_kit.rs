@@ -200,7 +200,7 @@ impl Inlet for Catcher {
 }
 
 impl Outlet for Catcher {
-    fn lane(&self) -> Box<dyn Lane> {
+    fn lane_to(&self, _: usize) -> Box<dyn Lane> {
         Box::new(self.clone())
     }
 }

@@ -78,7 +78,7 @@ impl From<Arc<DeadLetters>> for Refusals {
     fn from(letters: Arc<DeadLetters>) -> Self {
         struct Unread;
         impl Outlet for Unread {
-            fn lane(&self) -> Box<dyn crate::component::outlet::Lane> {
+            fn lane_to(&self, _: usize) -> Box<dyn crate::component::outlet::Lane> {
                 unreachable!("nothing reads it")
             }
 

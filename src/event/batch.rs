@@ -1,5 +1,6 @@
 //! Batches: what moves. Records are rows; everything else about them lies in tables that batches share.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use super::edit::Editor;
 use super::json;
 use super::origin::Origin;
+use super::otlp::Head;
 use super::receipt::{Outcome, Receipt, Resolve};
 use super::record::{Form, NONE, Record, flag};
 use super::tables::{Tables, Target};
@@ -178,6 +180,19 @@ impl Batch {
         }
     }
 
+    /// Its records are queued in memory: takes out the receipts of those who wait for no more, which are to be told so
+    /// by [`settle`](Self::settle) of what is given back. In their place `witness` learns what becomes of the records;
+    /// its token is their number.
+    #[must_use]
+    pub fn queued(&mut self, witness: &Arc<dyn Resolve>) -> Self {
+        let receipts: Vec<_> = self.receipts.extract_if(.., |receipt| receipt.is_until_queued()).collect();
+        if receipts.is_empty() {
+            return Self::default();
+        }
+        self.receipts.push(Receipt::new(witness.clone(), self.records.len() as u64));
+        Self { records: self.records.clone(), receipts, ..Self::default() }
+    }
+
     /// Ends the batch: all its records met `outcome`.
     pub fn settle(self, outcome: Outcome) {
         if !self.records.is_empty() {
@@ -216,6 +231,22 @@ pub struct Row<'a> {
     pub sub: u32,
 }
 
+/// What OTLP messages share: where the messages stand in the block, which have been checked. Empty ranges are messages
+/// that were not there.
+#[derive(Clone, Debug, Default)]
+pub struct Shares<'a> {
+    /// A `Resource`.
+    pub resource: Range<usize>,
+    /// The address of its schema.
+    pub resource_schema_url: Range<usize>,
+    /// An `InstrumentationScope`.
+    pub scope: Range<usize>,
+    /// The address of its schema.
+    pub scope_schema_url: Range<usize>,
+    /// Of points: the metric without them, as a message.
+    pub metric: Option<&'a [u8]>,
+}
+
 /// A source's hand in a new batch.
 pub struct Filler<'a> {
     records: &'a mut Vec<Record>,
@@ -237,6 +268,26 @@ impl Filler<'_> {
         record.become_json(self.tables.members.len(), shape);
         self.records.push(record);
         Ok(())
+    }
+
+    /// The number of what the OTLP messages that follow share.
+    pub fn shares(&mut self, shares: &Shares<'_>) -> u32 {
+        let metric = shares.metric.map(|metric| self.tables.append(|out| out.extend_from_slice(metric)));
+        self.tables.heads.push(Head {
+            resource: shares.resource.clone().into(),
+            resource_schema_url: shares.resource_schema_url.clone().into(),
+            scope: shares.scope.clone().into(),
+            scope_schema_url: shares.scope_schema_url.clone().into(),
+            metric,
+        });
+        self.tables.heads.len() as u32 - 1
+    }
+
+    /// Adds bytes `at` of the block, which have been checked, as an OTLP message; what it shares has a number: see
+    /// [`shares`](Self::shares).
+    pub fn otlp(&mut self, (form, shares): (Form, u32), at: Range<usize>, seen: Seen) {
+        let record = self.row(at.start, at.len(), seen);
+        self.records.push(Record { form, members: shares, ..record });
     }
 
     /// The number of an origin besides the batch's first; the same one is added once.

@@ -114,6 +114,15 @@ pub struct Permit {
 }
 
 impl Permit {
+    /// Charges so many bytes more; tells whether there was room. Nobody is called when there is some later.
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        let more = self.budget.try_take(bytes);
+        more.is_some_and(|mut more| {
+            self.bytes += std::mem::take(&mut more.bytes);
+            true
+        })
+    }
+
     /// Turns a filled buffer into a block: the permit and the buffer go home with its last reference.
     pub fn block(self, buffer: Vec<u8>) -> Bytes {
         Bytes::from_owner(Owned { buffer, permit: self })

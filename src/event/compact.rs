@@ -1,8 +1,11 @@
 //! Copying records out of their block, so that a few of them do not keep all of it alive.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use super::batch::Batch;
+use super::otlp::{Head, Range};
 use super::record::{IN_ARENA, NONE, Record};
 use super::tables::{Edit, Span, Tables, Target};
 
@@ -32,7 +35,7 @@ impl Batch {
         for record in &self.records {
             records.push(fresh.adopt(record, &self.tables));
         }
-        let Fresh { mut tables, text } = fresh;
+        let Fresh { mut tables, text, .. } = fresh;
         tables.blocks.push(Bytes::from(text));
         tables.origins.clone_from(&self.tables.origins);
         self.records = records;
@@ -46,14 +49,20 @@ impl Batch {
 struct Fresh {
     tables: Tables,
     text: Vec<u8>,
+    /// The heads that were taken over, by their old numbers.
+    heads: HashMap<u32, u32>,
 }
 
 impl Fresh {
     fn adopt(&mut self, record: &Record, from: &Tables) -> Record {
         let mut own = Record { block: 0, start: self.text.len() as u32, edits: NONE, ..*record };
         self.text.extend_from_slice(from.text(record));
-        own.members = self.tables.members.len() as u32;
-        self.tables.members.extend_from_slice(from.members(record));
+        if record.form.is_otlp() {
+            own.members = self.head((record.members, record.block), from);
+        } else {
+            own.members = self.tables.members.len() as u32;
+            self.tables.members.extend_from_slice(from.members(record));
+        }
         for Edit { target, value, .. } in from.edits(record) {
             let target = match *target {
                 Target::New(key) => Target::New(self.copy(from, key)),
@@ -63,6 +72,31 @@ impl Fresh {
             self.tables.push_edit(&mut own, target, value);
         }
         own
+    }
+
+    /// The new number of what OTLP messages share.
+    fn head(&mut self, (old, block): (u32, u16), from: &Tables) -> u32 {
+        if let Some(known) = self.heads.get(&old) {
+            return *known;
+        }
+        let (head, block) = (from.heads[old as usize], &from.blocks[usize::from(block)]);
+        let mut copy = |range: Range| {
+            let start = self.text.len();
+            self.text.extend_from_slice(range.of(block));
+            Range::from(start..self.text.len())
+        };
+        let mut own = Head {
+            resource: copy(head.resource),
+            resource_schema_url: copy(head.resource_schema_url),
+            scope: copy(head.scope),
+            scope_schema_url: copy(head.scope_schema_url),
+            metric: None,
+        };
+        own.metric = head.metric.map(|metric| self.copy(from, metric));
+        let number = self.tables.heads.len() as u32;
+        self.tables.heads.push(own);
+        self.heads.insert(old, number);
+        number
     }
 
     fn copy(&mut self, from: &Tables, span: Span) -> Span {

@@ -12,6 +12,7 @@ mod edit;
 mod identity;
 pub mod json;
 mod origin;
+pub mod otlp;
 mod parts;
 mod path;
 mod receipt;
@@ -29,7 +30,7 @@ mod view;
 mod watch;
 mod write;
 
-pub use batch::{Batch, Filler, Row, Seen, hash32, mix};
+pub use batch::{Batch, Filler, Row, Seen, Shares, hash32, mix};
 pub use block::{Budget, Permit};
 pub use edit::Editor;
 pub use identity::Identity;

@@ -54,6 +54,7 @@ pub struct Receipt {
 
 struct State {
     token: u64,
+    is_until_queued: bool,
     worst: AtomicU8,
     counts: [AtomicU64; Outcome::ALL.len()],
     source: Arc<dyn Resolve>,
@@ -68,8 +69,23 @@ impl std::fmt::Debug for State {
 impl Receipt {
     /// A receipt that tells `source` of `token` when the last of its holders is gone.
     pub fn new(source: Arc<dyn Resolve>, token: u64) -> Self {
-        let state = State { token, worst: AtomicU8::new(0), counts: Default::default(), source };
+        Self::made(source, token, false)
+    }
+
+    /// The same for a sender that waits only until its records are queued: a queue in memory counts as having delivered
+    /// what it takes. One on disk does when it has them on the disk.
+    pub fn until_queued(source: Arc<dyn Resolve>, token: u64) -> Self {
+        Self::made(source, token, true)
+    }
+
+    fn made(source: Arc<dyn Resolve>, token: u64, is_until_queued: bool) -> Self {
+        let state = State { token, is_until_queued, worst: AtomicU8::new(0), counts: Default::default(), source };
         Self { state: Arc::new(state), said: false }
+    }
+
+    /// Is it of a sender that waits no longer than until its records are queued?
+    pub(super) fn is_until_queued(&self) -> bool {
+        self.state.is_until_queued
     }
 
     /// Notes the outcome of `count` of this holder's records; to be called for each part of them, then

@@ -8,6 +8,12 @@ pub enum Form {
     Text,
     /// A JSON object: raw bytes, an index of its members, an overlay of edits.
     Json,
+    /// An OTLP `Span`.
+    Span,
+    /// An OTLP `LogRecord`.
+    LogRecord,
+    /// One data point of an OTLP `Metric`.
+    Point,
 }
 
 /// No entry in a table that is addressed by `u32`.
@@ -40,7 +46,7 @@ pub struct Record {
     pub(crate) keys: u64,
     pub(crate) start: u32,
     pub(crate) len: u32,
-    /// First of its members in the index, and how many follow.
+    /// First of its members in the index, and how many follow. Of an OTLP message: the number of its head.
     pub(crate) members: u32,
     /// First of its edits; they are chained.
     pub(crate) edits: u32,
@@ -56,6 +62,13 @@ pub struct Record {
 }
 
 const _: () = assert!(size_of::<Record>() <= 64);
+
+impl Form {
+    /// Is it an OTLP message?
+    pub fn is_otlp(self) -> bool {
+        matches!(self, Self::Span | Self::LogRecord | Self::Point)
+    }
+}
 
 impl Record {
     pub(crate) fn has(&self, flag: u8) -> bool {

@@ -49,9 +49,14 @@ const FLAGS: [(u8, u8); 4] = [
 impl View<'_> {
     /// Appends the bytes to be stored; the row says how to read them. Its origin is its number in the batch.
     pub(crate) fn store(self, out: &mut Vec<u8>) -> Stored {
-        let Record { time, position, sub, path, origin, .. } = *self.record;
+        let Record { mut time, position, sub, path, origin, .. } = *self.record;
         let start = out.len();
         let mut facts = FLAGS.iter().filter(|(_, flag)| self.record.has(*flag)).fold(0, |all, (fact, _)| all | fact);
+        if self.form().is_otlp() {
+            // It is read back as the object it is written as: what time it tells is known now.
+            let (told, is_observed) = self.time();
+            (time, facts) = (told, (facts & !fact::OBSERVED) | if is_observed { fact::OBSERVED } else { 0 });
+        }
         if self.shows_all() {
             out.extend_from_slice(self.text());
             facts |= if self.is_text() { 0 } else { fact::JSON };
@@ -65,6 +70,7 @@ impl View<'_> {
     /// Is there nothing among its own bytes that a reader of the written record would not see, and nothing else?
     fn shows_all(self) -> bool {
         match self.form() {
+            Form::Span | Form::LogRecord | Form::Point => false,
             Form::Json => self.is_plain(),
             Form::Text => {
                 (self.record.edits == NONE || self.is_only_truncated()) && self.shared(TEXT_KEYS[0]).is_none()

@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::json::Member;
 use super::origin::Origin;
-use super::record::{IN_ARENA, NONE, Record};
+use super::otlp::Head;
+use super::record::{Form, IN_ARENA, NONE, Record};
 
 /// Shared by every batch that was made from one; copied by the first of them that writes. Blocks are never copied.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Tables {
     /// Bytes that were made new: values of edits, rewritten records.
     pub(crate) arena: Vec<u8>,
     pub(crate) origins: Vec<Arc<Origin>>,
+    /// What OTLP messages share.
+    pub(crate) heads: Vec<Head>,
 }
 
 /// One entry of the overlay: a top-level member set or removed.
@@ -53,7 +56,11 @@ impl Tables {
         if record.block == IN_ARENA { &self.arena[range] } else { &self.blocks[usize::from(record.block)][range] }
     }
 
+    /// The index of a JSON record; of any other it is empty.
     pub(crate) fn members(&self, record: &Record) -> &[Member] {
+        if record.form != Form::Json {
+            return &[];
+        }
         let first = record.members as usize;
         &self.members[first..first + record.member_count as usize]
     }
@@ -125,6 +132,7 @@ impl Tables {
         self.blocks.iter().map(Bytes::len).sum::<usize>()
             + self.members.capacity() * size_of::<Member>()
             + self.edits.capacity() * size_of::<Edit>()
+            + self.heads.capacity() * size_of::<Head>()
             + self.arena.capacity()
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::identity::Identity;
 use super::json;
 use super::origin::Origin;
+use super::otlp::members;
 use super::path::Path;
 use super::record::{Form, NONE, Record, flag};
 use super::tables::{Tables, Target, range};
@@ -69,6 +70,12 @@ impl<'a> View<'a> {
         if !self.record.has(flag::OBSERVED) || self.is_text() || self.record.has(flag::WAS_TEXT) {
             return (self.record.time, self.record.has(flag::OBSERVED));
         }
+        if self.form().is_otlp() {
+            let edited = (self.record.edits != NONE).then(|| self.member(TEXT_KEYS[1])).flatten();
+            let told = edited.and_then(|value| time::parse_json(&value));
+            let told = told.or_else(|| self.tables.otlp(self.record).told_time());
+            return told.map_or((self.record.time, true), |time| (time, false));
+        }
         let told = self.origin().timestamp_keys().iter().find_map(|key| {
             let value = self.member(key.as_bytes())?;
             time::parse_json(&value)
@@ -78,9 +85,19 @@ impl<'a> View<'a> {
 
     /// Number of its own member `key` (the last, if there are several).
     pub(crate) fn own(self, key: &[u8]) -> Option<u32> {
-        if self.record.form == Form::Text {
-            return TEXT_KEYS.iter().position(|name| *name == key).map(|at| at as u32);
+        match self.record.form {
+            Form::Json => self.own_indexed(key),
+            Form::Text => TEXT_KEYS.iter().position(|name| *name == key).map(|at| at as u32),
+            form => members::number(form, key).filter(|number| self.has_own(*number)),
         }
+    }
+
+    /// Does it have its own member `number`? A raw line and an object have all that they count.
+    pub(crate) fn has_own(self, number: u32) -> bool {
+        !self.form().is_otlp() || self.tables.otlp(self.record).has(number)
+    }
+
+    fn own_indexed(self, key: &[u8]) -> Option<u32> {
         let odd = self.record.has(flag::ODD_KEYS);
         if !odd && self.record.keys & json::key_bit(key) == 0 {
             return None;
@@ -111,28 +128,40 @@ impl<'a> View<'a> {
         }
         match self.tables.edit_of(self.record, number) {
             Some(edit) => edit.value.map(|value| Cow::Borrowed(self.tables.span(value))),
-            None if self.is_text() || self.is_overridden(number) => None,
+            None if self.is_text() || self.is_overridden(number) || !self.has_own(number) => None,
             None => Some(self.own_value(number)),
         }
     }
 
-    pub(crate) fn write_virtual(self, number: u32, out: &mut Vec<u8>) {
-        if number == 0 {
-            return json::quote(self.text(), out);
+    /// Appends what a line or a message reads as at its own member `number`; tells whether there is anything.
+    pub(crate) fn write_virtual(self, number: u32, out: &mut Vec<u8>) -> bool {
+        if self.form().is_otlp() {
+            return self.tables.otlp(self.record).write(number, out);
         }
-        out.push(b'"');
-        time::write_rfc3339(self.record.time, out);
-        out.push(b'"');
+        if number == 0 {
+            json::quote(self.text(), out);
+        } else {
+            out.push(b'"');
+            time::write_rfc3339(self.record.time, out);
+            out.push(b'"');
+        }
+        true
     }
 
     pub(crate) fn own_count(self) -> u32 {
-        if self.record.form == Form::Text { TEXT_KEYS.len() as u32 } else { self.record.member_count }
+        match self.record.form {
+            Form::Text => TEXT_KEYS.len() as u32,
+            Form::Json => self.record.member_count,
+            form => members::count(form),
+        }
     }
 
     /// Raw (still escaped) key of its own member `number`.
     pub(crate) fn own_key(self, number: u32) -> &'a [u8] {
-        if self.record.form == Form::Text {
-            return TEXT_KEYS[number as usize];
+        match self.record.form {
+            Form::Json => {}
+            Form::Text => return TEXT_KEYS[number as usize],
+            form => return members::name(form, number),
         }
         let member = self.tables.members(self.record)[number as usize];
         &self.text()[range(member.key, member.key_end)]
@@ -171,7 +200,7 @@ impl<'a> View<'a> {
     /// with escapes is never fine. Looks at the index alone.
     pub fn all_keys(self, mut is_fine: impl FnMut(&[u8]) -> bool) -> bool {
         !self.record.has(flag::ODD_KEYS)
-            && (0..self.own_count()).all(|number| is_fine(self.own_key(number)))
+            && (0..self.own_count()).all(|number| is_fine(self.own_key(number)) || !self.has_own(number))
             && self.tables.edits(self.record).all(|edit| match edit.target {
                 Target::New(key) => is_fine(self.tables.span(key)),
                 Target::Own(_) => true,

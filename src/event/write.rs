@@ -51,7 +51,7 @@ impl View<'_> {
         if self.record.form == Form::Json {
             self.write_own_json(&mut object);
         } else {
-            self.write_own_text(&mut object);
+            self.write_own_virtual(&mut object);
         }
         for edit in self.tables.edits(self.record) {
             if let (Target::New(key), Some(value)) = (edit.target, edit.value) {
@@ -88,7 +88,8 @@ impl View<'_> {
         object.run(text, run);
     }
 
-    fn write_own_text(self, object: &mut Object<'_>) {
+    /// What a line or an OTLP message reads as.
+    fn write_own_virtual(self, object: &mut Object<'_>) {
         for number in 0..self.own_count() {
             let key = self.own_key(number);
             match self.tables.edit_of(self.record, number) {
@@ -98,10 +99,7 @@ impl View<'_> {
                     }
                 }
                 None if self.shared(key).is_some() => {}
-                None => {
-                    object.key(key);
-                    self.write_virtual(number, object.out);
-                }
+                None => object.virtual_member(key, |out| self.write_virtual(number, out)),
             }
         }
     }
@@ -155,6 +153,16 @@ impl Object<'_> {
     fn member(&mut self, key: &[u8], value: &[u8]) {
         self.key(key);
         self.out.extend_from_slice(value);
+    }
+
+    /// A member that is there if `write` writes anything.
+    fn virtual_member(&mut self, key: &[u8], write: impl FnOnce(&mut Vec<u8>) -> bool) {
+        let (start, was_empty) = (self.out.len(), self.empty);
+        self.key(key);
+        if !write(self.out) {
+            self.out.truncate(start);
+            self.empty = was_empty;
+        }
     }
 
     /// A stretch of the record's own bytes: whole members, or up to where a value will follow.

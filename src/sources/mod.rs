@@ -5,6 +5,7 @@ mod feed;
 pub mod file;
 pub mod kubernetes_logs;
 pub mod line;
+pub mod opentelemetry;
 pub mod stdin;
 
 use crate::component::row::Row;
@@ -15,5 +16,6 @@ pub const ROWS: &[Row<Box<dyn Source>>] = &[
     Row::of::<demo_logs::DemoLogsSettings>(),
     Row::of::<file::FileSettings>(),
     Row::of::<kubernetes_logs::KubernetesLogsSettings>(),
+    Row::of::<opentelemetry::OpenTelemetrySettings>(),
     Row::of::<stdin::StdinSettings>(),
 ];

@@ -54,12 +54,19 @@ pub(crate) struct Step {
     pub(crate) exit: Option<Shared>,
 }
 
+/// Where a chain begins: an output of the component before it.
+pub(crate) struct Gate {
+    /// Its name; the main one has none.
+    pub(crate) port: Option<String>,
+    /// What reads it.
+    pub(crate) edges: Edges,
+}
+
 /// What the plan makes of everything behind one source.
 pub(crate) struct Chain {
     pub(crate) steps: Vec<Step>,
-    pub(crate) entry: Edges,
-    /// The output of the component before it; the main one has no name.
-    pub(crate) port: Option<String>,
+    /// The outputs of the component before it that lead into it.
+    pub(crate) gates: Vec<Gate>,
     /// Meters of the component before it.
     pub(crate) source: Meters,
     pub(crate) front: Front,
@@ -86,9 +93,8 @@ pub(crate) enum Front {
 impl Chain {
     /// The chain behind an output that nothing reads.
     pub(crate) fn unread(source: Meters, dead_letters: Arc<DeadLetters>) -> Self {
-        let (entry, taps) = (Edges::from([]), Taps::default());
-        let (guard, exit) = (None, None);
-        Self { steps: Vec::new(), entry, port: None, source, front: Front::Refused, guard, exit, dead_letters, taps }
+        let (gates, taps, guard, exit) = (Vec::new(), Taps::default(), None, None);
+        Self { steps: Vec::new(), gates, source, front: Front::Refused, guard, exit, dead_letters, taps }
     }
 
     /// Shows a batch to whoever looks at this edge.
@@ -129,18 +135,28 @@ impl ChainOutlet {
 }
 
 impl Outlet for ChainOutlet {
-    fn lane(&self) -> Box<dyn Lane> {
+    fn lane_to(&self, output: usize) -> Box<dyn Lane> {
         let (current, reader, suspects) = (self.chain.clone(), self.reader.clone(), Suspects::default());
-        Box::new(ChainLane { current, reader, known: Weak::new(), guard: None, steps: Vec::new(), suspects })
+        Box::new(ChainLane {
+            current,
+            gate: output,
+            reader,
+            known: Weak::new(),
+            guard: None,
+            steps: Vec::new(),
+            suspects,
+        })
     }
 
     fn is_read(&self) -> bool {
-        !self.chain.load().entry.is_empty()
+        self.chain.load().gates.iter().any(|gate| !gate.edges.is_empty())
     }
 }
 
 struct ChainLane {
     current: Arc<ArcSwap<Chain>>,
+    /// The number of the output that its batches come by.
+    gate: usize,
     reader: Option<Arc<Reader>>,
     /// The chain that `steps` are a copy of. Between batches a lane holds no chain: one that a reload replaced goes
     /// with the last batch in it, and with it the doors to sinks that were removed.
@@ -165,9 +181,10 @@ impl Lane for ChainLane {
         }
         if chain.front != Front::Refused {
             chain.source.sent(batch.len(), 0);
-            chain.show((&chain.source, chain.port.as_deref()), Side::Out, &batch);
+            let port = chain.gates.get(self.gate).and_then(|gate| gate.port.as_deref());
+            chain.show((&chain.source, port), Side::Out, &batch);
         }
-        let mut run = Run { chain: &chain, steps: &mut self.steps, outputs: Outputs::new() };
+        let mut run = Run { chain: &chain, gate: self.gate, steps: &mut self.steps, outputs: Outputs::new() };
         if chain.front == Front::Held {
             run.at_once(batch);
         } else if self.suspects.has(&batch) {
@@ -232,6 +249,7 @@ impl Step {
 /// One batch on its way through the chain.
 struct Run<'a> {
     chain: &'a Chain,
+    gate: usize,
     steps: &'a mut [Copy],
     outputs: Outputs,
 }
@@ -239,8 +257,9 @@ struct Run<'a> {
 impl Run<'_> {
     /// Runs `batch` through the chain. If a step panics nothing is added to the outputs.
     fn guarded(&mut self, batch: Batch) -> Result<(), String> {
-        let (entry, before) = (&self.chain.entry, self.outputs.len());
-        catch_unwind(AssertUnwindSafe(|| self.follow_all(batch, entry))).map_err(|payload| {
+        let (gate, before) = (self.chain.gates.get(self.gate), self.outputs.len());
+        let edges: &[(Edge, u32)] = gate.map_or(&[], |gate| &gate.edges);
+        catch_unwind(AssertUnwindSafe(|| self.follow_all(batch, edges))).map_err(|payload| {
             self.outputs.truncate(before);
             for (copy, step) in self.steps.iter_mut().zip(&self.chain.steps) {
                 *copy = step.fork();
@@ -287,7 +306,7 @@ impl Run<'_> {
         }
     }
 
-    fn follow_all(&mut self, batch: Batch, edges: &Edges) {
+    fn follow_all(&mut self, batch: Batch, edges: &[(Edge, u32)]) {
         let Some((last, others)) = edges.split_last() else {
             self.chain.leave_unread(batch);
             return;
@@ -335,7 +354,7 @@ impl Run<'_> {
         match step.main {
             Some(main) => self.follow_all(batch, &step.outputs[main]),
             // A step without a main output that leaves records behind has no reader for them.
-            None => self.follow_all(batch, &Edges::from([])),
+            None => self.follow_all(batch, &[]),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use super::chain::{Chain, Edge, Edges, Front, Shared, Step};
+use super::chain::{Chain, Edge, Edges, Front, Gate, Shared, Step};
 use super::guard::Guards;
 use super::tap::Taps;
 use crate::component::meters::Meters;
@@ -39,7 +39,13 @@ impl Compiler<'_> {
     /// The chain behind the source `id`.
     pub(super) fn chain(&self, id: &str, meters: Meters) -> Chain {
         let guard = self.guards.of_source(id, &meters);
-        Chain { front: Front::Source, ..self.behind((id, None), (meters, guard)) }
+        let source = self.plan.sources.iter().find(|source| source.id == id);
+        let outputs = source.map_or(&[][..], |source| &source.outputs);
+        let chain = Chain { front: Front::Source, ..self.behind((id, None), (meters, guard)) };
+        // A source with several outputs has one chain behind them all: its lanes know which of them they are of.
+        let numbers = numbers(&self.reached(id, None));
+        let gate = |port: &Option<String>| self.gate((id, port.as_deref()), &numbers);
+        Chain { gates: outputs.iter().map(gate).collect(), ..chain }
     }
 
     /// The chain behind an output of the stateful step `id`.
@@ -54,16 +60,20 @@ impl Compiler<'_> {
 
     fn behind(&self, (id, port): (&str, Option<&str>), (meters, guard): (Meters, Option<Shared>)) -> Chain {
         let reached = self.reached(id, port);
-        let numbers = reached.iter().enumerate().map(|(number, step)| (*step, number)).collect();
+        let numbers = numbers(&reached);
         let is_guarded = guard.is_some();
         let steps: Vec<Step> = reached
             .iter()
             .filter_map(|step| Some(Step { exit: self.way_out(step, is_guarded), ..self.step(step, &numbers)? }))
             .collect();
         let exit = steps.iter().find_map(|step| step.exit.clone());
-        let entry = self.edges(id, port, &numbers);
-        let (dead_letters, taps, port) = (self.dead_letters.clone(), self.taps.clone(), port.map(str::to_owned));
-        Chain { steps, entry, port, source: meters, front: Front::Refused, guard, exit, dead_letters, taps }
+        let gates = vec![self.gate((id, port), &numbers)];
+        let (dead_letters, taps) = (self.dead_letters.clone(), self.taps.clone());
+        Chain { steps, gates, source: meters, front: Front::Refused, guard, exit, dead_letters, taps }
+    }
+
+    fn gate(&self, (id, port): (&str, Option<&str>), numbers: &HashMap<&str, usize>) -> Gate {
+        Gate { port: port.map(str::to_owned), edges: self.edges(id, port, numbers) }
     }
 
     /// The transforms that records of an output can come to. Others stay out of its chain: their edges would hold open
@@ -160,6 +170,10 @@ impl Compiler<'_> {
         }
         sinks
     }
+}
+
+fn numbers<'s>(reached: &[&'s str]) -> HashMap<&'s str, usize> {
+    reached.iter().enumerate().map(|(number, step)| (*step, number)).collect()
 }
 
 fn reads(reader: &Component, component: &Component) -> bool {

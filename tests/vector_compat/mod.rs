@@ -20,7 +20,7 @@ struct Sheet {
     type_name: Option<String>,
     /// Settings that must be there.
     base: String,
-    /// What a sink reads of a transform.
+    /// What a sink reads of a transform, or of a source that has several outputs.
     #[serde(default)]
     outputs: Vec<String>,
     /// Each has its meaning.
@@ -84,7 +84,8 @@ impl Page {
         let section = Table::from_iter([(kind.section().to_owned(), Value::Table(component))]);
         let own = toml::to_string(&section).unwrap();
         match kind {
-            Kind::Source => format!("{own}{}", sink(&["it".to_owned()])),
+            Kind::Source if self.sheet.outputs.is_empty() => format!("{own}{}", sink(&["it".to_owned()])),
+            Kind::Source => format!("{own}{}", sink(&self.sheet.outputs)),
             Kind::Transform => format!("{source}{own}{}", sink(&self.sheet.outputs)),
             Kind::Sink => format!("{source}{own}"),
         }

@@ -4,7 +4,7 @@ use super::{Moved, Of, rows};
 use crate::config::Kind;
 
 pub(super) fn rows() -> impl Iterator<Item = &'static Moved> {
-    [FILE, KUBERNETES_LOGS, STDIN, DEMO_LOGS, DECODING, ALL].into_iter().flatten()
+    [FILE, KUBERNETES_LOGS, STDIN, DEMO_LOGS, OPENTELEMETRY, DECODING, ALL].into_iter().flatten()
 }
 
 const FILE: &[Moved] = rows! { Of::Types(Kind::Source, &["file"]);
@@ -62,6 +62,14 @@ const STDIN: &[Moved] = rows! { Of::Types(Kind::Source, &["stdin"]);
 
 const DEMO_LOGS: &[Moved] = rows! { Of::Types(Kind::Source, &["demo_logs"]);
     Needless "framing" "each line that is made is one record"
+};
+
+const OPENTELEMETRY: &[Moved] = rows! { Of::Types(Kind::Source, &["opentelemetry"]);
+    Needless "use_otlp_decoding" "a record is the message it came as, and reads as docs/opentelemetry.md has it"
+    Otherwise "http.tls" "let a proxy in front end TLS: the doors speak without it"
+    Otherwise "grpc.tls" "let a proxy in front end TLS: the doors speak without it"
+    Otherwise "http.headers" "leave it out: headers of a request are not part of its records"
+    Otherwise "http.keepalive" "leave it out: a connection ends when its client does not use it for a minute"
 };
 
 const DECODING: &[Moved] = rows! { Of::Types(Kind::Source, &["file", "kubernetes_logs", "stdin", "demo_logs"]);

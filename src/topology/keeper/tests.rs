@@ -19,7 +19,7 @@ use crate::component::transform::Transform;
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Outcome, Union, View};
 use crate::topology::Taps;
-use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Step};
+use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Gate, Step};
 use crate::transforms;
 
 /// A step between two queues, on a clock that is moved by hand.
@@ -63,11 +63,10 @@ impl Stage {
         };
         let chain = Chain {
             steps: vec![trap],
-            entry: Edges::from([(Edge::Step(0), 0)]),
+            gates: vec![Gate { port: None, edges: Edges::from([(Edge::Step(0), 0)]) }],
             source: meters.clone(),
             front: Front::Held,
             dead_letters: dead_letters.clone(),
-            port: None,
             guard: None,
             exit: None,
             taps: Taps::default(),

@@ -22,7 +22,7 @@ use crate::delivery::{Bench, DeadLetters, Delivery, DeliveryPlan, Drain, InHand}
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Batch, Budget, Outcome};
 use crate::topology::Taps;
-use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Step};
+use crate::topology::chain::{Chain, ChainOutlet, Edge, Edges, Front, Gate, Step};
 
 /// Rounds of the source without any progress, 100 ms each, after which it gives up: two hours.
 const PATIENCE: usize = 72_000;
@@ -174,11 +174,10 @@ fn chain(layout: Layout, queues: &[Arc<Queue>], meters: &Meters, dead_letters: &
     entry.extend(if layout.steps > 0 { vec![Edge::Step(0)] } else { to_all() });
     Chain {
         steps: (0..layout.steps).map(step).collect(),
-        entry: ways(entry, 1000),
+        gates: vec![Gate { port: None, edges: ways(entry, 1000) }],
         source: meters.clone(),
         dead_letters: dead_letters.clone(),
         front: Front::Source,
-        port: None,
         guard: None,
         exit: None,
         taps: Taps::default(),

@@ -1,0 +1,47 @@
+//! OTLP as bytes: spans, log records and metric points stay the protobuf messages they came as.
+//!
+//! - [`wire`]: the protobuf wire format, read field by field; the only code here that sees bytes nobody has checked;
+//! - [`schema`]: the messages of OTLP as tables, from which bytes are checked and projected;
+//! - [`project`]: a message, or one field of it, as JSON text;
+//! - [`members`]: which top-level members a record of each form reads as.
+//!
+//! A record is the bytes of its own message. What it shares with others of its request (resource, scope, and for a
+//! point what its metric says of itself) stands in a [`Head`]. Nothing is decoded before somebody reads it.
+
+pub(crate) mod members;
+pub(crate) mod project;
+pub mod schema;
+pub mod wire;
+
+use super::tables::Span;
+
+/// A range of a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl From<std::ops::Range<usize>> for Range {
+    fn from(range: std::ops::Range<usize>) -> Self {
+        Self { start: range.start as u32, end: range.end as u32 }
+    }
+}
+
+impl Range {
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start as usize..self.end as usize]
+    }
+}
+
+/// What records of one resource, scope and metric share: messages in the block that the records are in. An empty
+/// range is a message that was not there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Head {
+    pub(crate) resource: Range,
+    pub(crate) resource_schema_url: Range,
+    pub(crate) scope: Range,
+    pub(crate) scope_schema_url: Range,
+    /// The metric without its points, in the arena; only points have one.
+    pub(crate) metric: Option<Span>,
+}

@@ -1,0 +1,276 @@
+//! Bodies as they are read: decompressed on the way, counted against the limit and the memory of the process.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use flate2::write::{MultiGzDecoder, ZlibDecoder};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder};
+use zstd::stream::zio;
+
+use crate::event::{Budget, Permit};
+
+/// How long a client may take from one piece of a body to the next.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Memory asked for where nobody says how long a body is.
+const UNTOLD: usize = 64 << 10;
+/// Compressed bytes after which other work gets its turn.
+const TURN: usize = 16 << 10;
+/// Largest window of a zstd frame, as a power of two: 8 MiB, the most that HTTP allows (RFC 9659).
+const ZSTD_WINDOW: u32 = 23;
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Identity,
+    Gzip,
+    Zstd,
+    /// What HTTP calls so: the zlib format.
+    Deflate,
+}
+
+impl Encoding {
+    /// What clients are told that they may use.
+    pub(super) const ACCEPTED: &'static str = "identity,gzip,zstd,deflate";
+
+    /// The encoding of this name, which is compared without case.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let names = [
+            ("identity", Self::Identity),
+            ("gzip", Self::Gzip),
+            ("x-gzip", Self::Gzip),
+            ("zstd", Self::Zstd),
+            ("deflate", Self::Deflate),
+        ];
+        names.iter().find(|(known, _)| name.trim().eq_ignore_ascii_case(known)).map(|(_, encoding)| *encoding)
+    }
+}
+
+/// Why there is no body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Larger than the limit.
+    TooLarge,
+    /// There is no memory for it now.
+    NoRoom,
+    /// It cannot be decompressed, or its frame is at fault.
+    Malformed(String),
+    /// The client was silent for too long.
+    Slow,
+    /// The connection ended.
+    Cut,
+}
+
+/// Bytes that have been read.
+#[derive(Debug)]
+struct Plain {
+    buffer: Vec<u8>,
+    permit: Permit,
+    /// What the permit is for.
+    charged: usize,
+    limit: usize,
+    fault: Option<Fault>,
+}
+
+impl Plain {
+    /// For about `expected` bytes.
+    fn new(budget: &Budget, expected: usize, limit: usize) -> Result<Self, Fault> {
+        let permit = budget.take(expected, std::task::Waker::noop()).ok_or(Fault::NoRoom)?;
+        let mut buffer = budget.buffer(expected);
+        buffer.clear();
+        Ok(Self { buffer, permit, charged: expected, limit, fault: None })
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let len = self.buffer.len() + bytes.len();
+        if len > self.limit {
+            return Err(Fault::TooLarge);
+        }
+        if len > self.charged {
+            let more = len.max(self.charged * 2).min(self.limit) - self.charged;
+            if !self.permit.grow(more) {
+                return Err(Fault::NoRoom);
+            }
+            self.charged += more;
+            self.buffer.reserve_exact(self.charged - self.buffer.len());
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// For decompressors. What went wrong stays in `fault`.
+impl Write for Plain {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes).map_err(|fault| {
+            self.fault = Some(fault);
+            io::Error::from(io::ErrorKind::OutOfMemory)
+        })?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Turns what arrives into what was meant.
+enum Inflater {
+    Identity(Plain),
+    Gzip(Box<MultiGzDecoder<Plain>>),
+    Zstd(Box<zio::Writer<Plain, ZstdDecoder<'static>>>),
+    Deflate(Box<ZlibDecoder<Plain>>),
+}
+
+impl Inflater {
+    fn new(encoding: Encoding, plain: Plain) -> Result<Self, Fault> {
+        Ok(match encoding {
+            Encoding::Identity => Self::Identity(plain),
+            Encoding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(plain))),
+            Encoding::Deflate => Self::Deflate(Box::new(ZlibDecoder::new(plain))),
+            Encoding::Zstd => {
+                let broken = |error: io::Error| Fault::Malformed(error.to_string());
+                let mut decoder = ZstdDecoder::new().map_err(broken)?;
+                decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW)).map_err(broken)?;
+                Self::Zstd(Box::new(zio::Writer::new(plain, decoder)))
+            }
+        })
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let written = match self {
+            Self::Identity(plain) => return plain.put(bytes),
+            Self::Gzip(gzip) => gzip.write_all(bytes),
+            Self::Zstd(zstd) => zstd.write_all(bytes),
+            Self::Deflate(deflate) => deflate.write_all(bytes),
+        };
+        written.map_err(|error| self.fault(&error))
+    }
+
+    /// What a decompressor's error means.
+    fn fault(&mut self, error: &io::Error) -> Fault {
+        let plain = match self {
+            Self::Identity(plain) => plain,
+            Self::Gzip(gzip) => gzip.get_mut(),
+            Self::Zstd(zstd) => zstd.writer_mut(),
+            Self::Deflate(deflate) => deflate.get_mut(),
+        };
+        plain.fault.take().unwrap_or_else(|| Fault::Malformed(format!("the body cannot be decompressed: {error}")))
+    }
+
+    fn finish(mut self) -> Result<Bytes, Fault> {
+        let finished = match &mut self {
+            Self::Identity(_) => Ok(()),
+            Self::Gzip(gzip) => gzip.try_finish(),
+            Self::Zstd(zstd) => zstd.finish(),
+            Self::Deflate(deflate) => deflate.try_finish(),
+        };
+        finished.map_err(|error| self.fault(&error))?;
+        let plain = match self {
+            Self::Identity(plain) => Ok(plain),
+            Self::Gzip(gzip) => gzip.finish(),
+            Self::Zstd(zstd) => Ok(zstd.into_inner().0),
+            Self::Deflate(deflate) => deflate.finish(),
+        };
+        let plain = plain.map_err(|error| Fault::Malformed(error.to_string()))?;
+        Ok(plain.permit.block(plain.buffer))
+    }
+
+    const fn is_plain(&self) -> bool {
+        matches!(self, Self::Identity(_))
+    }
+}
+
+/// What bodies are read with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader<'a> {
+    pub(super) budget: &'a Budget,
+    /// Largest body in bytes, decompressed.
+    pub(super) limit: usize,
+    pub(super) encoding: Encoding,
+}
+
+impl Reader<'_> {
+    /// Reads a whole body.
+    pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(self, mut body: B) -> Result<Bytes, Fault> {
+        let told = usize::try_from(body.size_hint().exact().unwrap_or(UNTOLD as u64)).unwrap_or(usize::MAX);
+        let mut inflater = self.inflater(told, self.encoding)?;
+        while let Some(data) = piece(&mut body).await? {
+            inflate(&mut inflater, &data).await?;
+        }
+        inflater.finish()
+    }
+
+    fn inflater(self, told: usize, encoding: Encoding) -> Result<Inflater, Fault> {
+        // Compressed bytes are never more than what they stand for, but for a few.
+        if told > self.limit && encoding == Encoding::Identity {
+            return Err(Fault::TooLarge);
+        }
+        Inflater::new(encoding, Plain::new(self.budget, told.min(self.limit), self.limit)?)
+    }
+
+    /// Reads the one message of a gRPC request: a byte that tells whether it is compressed, its length, its bytes.
+    pub(super) async fn read_message<B: Body<Data = Bytes> + Unpin>(self, mut body: B) -> Result<Bytes, Fault> {
+        let (mut prefix, mut known) = ([0; 5], 0);
+        let mut rest = Bytes::new();
+        while known < prefix.len() {
+            if rest.is_empty() {
+                rest = piece(&mut body).await?.ok_or_else(|| Fault::Malformed("there is no message".to_owned()))?;
+            }
+            let len = rest.len().min(prefix.len() - known);
+            rest.copy_to_slice(&mut prefix[known..known + len]);
+            known += len;
+        }
+        let [is_compressed, length @ ..] = prefix;
+        let mut left = u32::from_be_bytes(length) as usize;
+        let encoding = match is_compressed {
+            0 => Encoding::Identity,
+            1 if self.encoding != Encoding::Identity => self.encoding,
+            _ => return Err(Fault::Malformed("a message is compressed, and nothing says how".to_owned())),
+        };
+        let mut inflater = self.inflater(left, encoding)?;
+        loop {
+            left =
+                left.checked_sub(rest.len()).ok_or_else(|| Fault::Malformed("there is a second message".to_owned()))?;
+            inflate(&mut inflater, &rest).await?;
+            match piece(&mut body).await? {
+                Some(data) => rest = data,
+                None if left == 0 => return inflater.finish(),
+                None => return Err(Fault::Malformed("the message is cut short".to_owned())),
+            }
+        }
+    }
+}
+
+/// Others get their turn between the pieces of what is to be decompressed.
+async fn inflate(inflater: &mut Inflater, data: &[u8]) -> Result<(), Fault> {
+    if inflater.is_plain() {
+        return inflater.put(data);
+    }
+    for (number, piece) in data.chunks(TURN).enumerate() {
+        if number > 0 {
+            tokio::task::yield_now().await;
+        }
+        inflater.put(piece)?;
+    }
+    Ok(())
+}
+
+/// The next bytes of a body; none at its end.
+async fn piece<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> Result<Option<Bytes>, Fault> {
+    loop {
+        match tokio::time::timeout(PATIENCE, body.frame()).await {
+            Err(_) => return Err(Fault::Slow),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => return Err(Fault::Cut),
+            // Trailers are not data.
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
