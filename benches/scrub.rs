@@ -61,7 +61,10 @@ const CANDIDATES: [&str; 12] = [
     "mail @ desk 4711 1234 5678 9012 is no card, 13:08:46 is no key",
 ];
 
-/// The patterns of the profile `default`, as one would write them without this program.
+/// The patterns of the profile `default`, as one would write them without this program: one alternation for one pass over
+/// the text, of ASCII alone, since with Unicode it would be slower. It looks for as many things, but makes sure of none:
+/// no Luhn, no mod 97, no header that decodes, no word near by. Compared are finding with finding, and writing the line
+/// with its matches covered with the same, where the scrubber also looks at what it wrote once more.
 const ALTERNATION: &str = concat!(
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
     r"|\b(?:\d[ -]?){12,18}\d\b",
@@ -124,7 +127,10 @@ fn main() -> ExitCode {
     }
 
     println!("candidates in 15 of 100 lines");
-    let yardstick = rate("alternation", &mixed, |line| regex.find_iter(line).count());
+    let found_by = rate("alternation, found", &mixed, |line| regex.find_iter(line).count());
+    let covered_by = rate("alternation, covered", &mixed, |line| {
+        regex.replace_all(line, regex::bytes::NoExpand(b"[REDACTED]")).len()
+    });
     let busy = rate("profile `default`, found", &mixed, |line| scanner.scan(line, &mut found).len());
     let meters = Families::default().meters(&Label { id: "bench".into(), kind: "bench", type_name: "scrub" });
     let mut scrubber = Scrubber::of_profile(Profile::Default, meters);
@@ -134,8 +140,8 @@ fn main() -> ExitCode {
         scrubber.line(line, &mut out);
         out.len()
     });
-    is_met &= told("gain over the alternation, found", busy / yardstick, GAIN);
-    is_met &= told("gain over the alternation, covered", covered / yardstick, GAIN);
+    is_met &= told("gain over the alternation, found", busy / found_by, GAIN);
+    is_met &= told("gain over the alternation, covered", covered / covered_by, GAIN);
 
     println!("ns a byte of one line of 1 KiB, 32 KiB, 1 MiB");
     for part in [
