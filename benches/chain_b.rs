@@ -1,5 +1,4 @@
-//! The node job over a fixed number of records, for counting instructions: see `instructions.sh`. With `scrubbed` as
-//! its argument behind a global scrub.
+//! The node job over a fixed number of records, for counting instructions: see `instructions.sh`.
 #![allow(clippy::print_stdout, reason = "the script reads what is counted")]
 
 mod support;
@@ -14,8 +13,7 @@ const RECORDS: u64 = 20_000;
 
 fn main() {
     let blocks = Job::blocks(logs(RECORDS, 42));
-    let is_scrubbed = std::env::args().any(|argument| argument == "scrubbed");
-    let mut job = if is_scrubbed { Job::scrubbed() } else { Job::new() };
+    let mut job = Job::new();
     // What is made at first use is not what a record costs.
     job.run(&blocks[0]);
     black_box(measured_job(&mut job, &blocks));

@@ -43,13 +43,6 @@ impl Job {
     /// Settings of the step that masks e-mails.
     pub(crate) const SCRUB: &str = "fields = ['message']\ndetectors = ['email']\nreplacement = '[REDACTED]'";
 
-    /// The job as configured in case b, behind a global `[scrub]` with the profile `default`.
-    pub(crate) fn scrubbed() -> Self {
-        let mut job = Self::new();
-        job.steps.insert(0, build(levada::transforms::ROWS, "scrub", "profile = 'default'"));
-        job
-    }
-
     /// The job as configured in case b.
     pub(crate) fn new() -> Self {
         let enrich = build(levada::transforms::ROWS, "enrich", Self::ENRICH);
