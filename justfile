@@ -16,9 +16,10 @@ test:
 real *names:
     LEVADA_REAL=1 cargo test --test real -- {{ names }}
 
-# The manifests against the schemas of Kubernetes; needs Go once.
+# The manifests against the schemas of Kubernetes, needs Go once; the alert rules, needs promtool.
 deploy:
     deploy/check.sh
+    deploy/prometheus/check.sh
 
 # Speed and allocations of the stages; the instructions of a record, against the committed figure.
 bench:
@@ -26,13 +27,14 @@ bench:
     cargo bench --bench scrub
     cargo bench --bench disk
     cargo bench --bench idle
+    cargo bench --bench tail
     benches/instructions.sh
 
 # Two cores against one; needs a quiet machine.
 cores:
     cargo bench --bench cores
 
-# Any bytes into the JSON index, or with `just fuzz scrub` into the scrubber; needs `cargo install cargo-fuzz` and a nightly toolchain.
+# Any bytes into the JSON index, or with `just fuzz scrub`, `just fuzz config` ... into another of `fuzz/fuzz_targets`; needs `cargo install cargo-fuzz` and a nightly toolchain.
 fuzz target="json_index" seconds="60":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
 

@@ -5,6 +5,7 @@ mod agent;
 mod peer;
 mod wait;
 
+mod alerts;
 mod arrival;
 mod cases;
 mod control;
@@ -16,6 +17,7 @@ mod files;
 mod functions;
 mod held;
 mod hold;
+mod letters;
 mod overload;
 mod pages;
 mod privacy;

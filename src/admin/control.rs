@@ -2,9 +2,10 @@
 //! shows content or changes what runs writes a line into the log: who asked, and for what.
 //!
 //! It speaks HTTP/1.1: `GET /status`, `GET /config`, `GET /files`, `GET /positions`, `POST /reload`, `POST /tap`, `POST /why`,
-//! `POST /positions`, `POST /pause`, `POST /resume`. Bodies are JSON.
+//! `POST /positions`, `POST /pause`, `POST /resume`, `GET /dead-letters`, `POST /dead-letters`, `POST /replay`. Bodies are JSON.
 
 mod files;
+mod letters;
 mod pause;
 mod status;
 mod tap;
@@ -33,8 +34,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::door::Shown;
 use crate::component::mask::masked;
 use crate::config::Input;
+use crate::delivery::DeadLetters;
 use crate::topology::{Pauses, Taps};
 
+pub use letters::LettersRequest;
 pub use pause::{PauseDone, PauseRequest};
 pub use status::{Status, StatusOf};
 pub use tap::TapRequest;
@@ -51,8 +54,8 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 const MOST_BYTES: usize = 64 << 10;
 
 /// What there is, for who asks for something else.
-const PAGES: &str =
-    "there are GET /status, /config, /files, /positions, POST /reload, /tap, /why, /positions, /pause, /resume";
+const PAGES: &str = "there are GET /status, /config, /files, /positions, /dead-letters, POST /reload, /tap, /why, /positions, /pause, \
+     /resume, /dead-letters, /replay";
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -96,6 +99,8 @@ pub struct Controls {
     pub taps: Taps,
     /// Which sources are paused.
     pub pauses: Pauses,
+    /// Where refused records are kept.
+    pub letters: Arc<DeadLetters>,
     /// To the agent.
     pub asks: mpsc::Sender<Ask>,
 }
@@ -182,6 +187,15 @@ async fn answer(request: Request<Incoming>, controls: &Controls, caller: Caller)
         (Method::GET, "/positions") => files::positions(controls).await,
         (Method::POST, "/positions") => match read(&body) {
             Ok(request) => files::set(controls, request, caller).await,
+            Err(refused) => *refused,
+        },
+        (Method::GET, "/dead-letters") => letters::list(controls).await,
+        (Method::POST, "/dead-letters") => match read(&body) {
+            Ok(request) => letters::show(controls, &request, caller),
+            Err(refused) => *refused,
+        },
+        (Method::POST, "/replay") => match read(&body) {
+            Ok(request) => letters::again(controls, request, caller).await,
             Err(refused) => *refused,
         },
         (Method::POST, "/why") => match read(&body) {

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use memchr::memchr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
@@ -81,6 +82,11 @@ impl Agent {
         Err(String::from_utf8_lossy(&why).trim_end().to_owned())
     }
 
+    /// Asks for something whose answer is lines.
+    pub(super) async fn lines(&self, path: &str, body: &impl Serialize) -> Result<Lines, String> {
+        Ok(Lines { body: self.open(path, body).await?.into_body(), rest: Vec::new() })
+    }
+
     async fn whole<T: DeserializeOwned>(&self, response: Response<Incoming>) -> Result<T, String> {
         let text = response.into_body().collect().await.map_err(|error| self.lost(&error))?.to_bytes();
         serde_json::from_slice(&text).map_err(|error| format!("the agent answers what is not understood here: {error}"))
@@ -101,5 +107,26 @@ impl Agent {
 
     fn lost(&self, error: &hyper::Error) -> String {
         format!("the agent at `{}` ended the conversation: {error}", self.path.display())
+    }
+}
+
+/// The lines of an answer, as they come.
+pub(super) struct Lines {
+    body: Incoming,
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    /// The next line, without its end; none at the end of the answer.
+    pub(super) async fn next(&mut self) -> Result<Option<String>, String> {
+        loop {
+            if let Some(end) = memchr(b'\n', &self.rest) {
+                let line: Vec<u8> = self.rest.drain(..=end).collect();
+                return Ok(Some(String::from_utf8_lossy(&line[..end]).into_owned()));
+            }
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let frame = frame.map_err(|error| format!("the agent ended: {error}"))?;
+            self.rest.extend(frame.into_data().unwrap_or_default());
+        }
     }
 }

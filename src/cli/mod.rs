@@ -8,6 +8,7 @@ mod buffer;
 mod client;
 mod completions;
 mod config;
+mod dead_letters;
 mod demo;
 mod explain;
 mod files;
@@ -19,6 +20,7 @@ mod log;
 mod pause;
 mod positions;
 mod reload;
+mod replay;
 mod run;
 mod screen;
 mod scrub;
@@ -65,6 +67,8 @@ enum Verb {
     Top(status::Top),
     Tap(tap::Tap),
     Buffer(buffer::Buffer),
+    DeadLetters(dead_letters::DeadLetters),
+    Replay(replay::Replay),
     Files(tailed::Tailed),
     WhyNot(why_not::WhyNot),
     Positions(positions::Positions),
@@ -103,6 +107,8 @@ pub fn main() -> ExitCode {
             Verb::Files(arguments) => tailed::files(&arguments),
             Verb::WhyNot(arguments) => why_not::why_not(&arguments),
             Verb::Positions(arguments) => positions::positions(&arguments),
+            Verb::DeadLetters(arguments) => dead_letters::dead_letters(&arguments),
+            Verb::Replay(arguments) => replay::replay(&arguments),
             Verb::Pause(arguments) => pause::pause(&arguments),
             Verb::Resume(arguments) => pause::resume(&arguments),
             Verb::Test(arguments) => test::test(&arguments),

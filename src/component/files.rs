@@ -81,8 +81,17 @@ impl Held {
 #[derive(Clone, Default)]
 pub struct Files {
     held: Arc<Mutex<BTreeMap<PathBuf, Held>>>,
-    /// The only folder whose files may be read, if there is such a one.
-    within: Option<Arc<Path>>,
+    reach: Reach,
+}
+
+/// Which files may be read.
+#[derive(Clone, Default)]
+enum Reach {
+    #[default]
+    All,
+    /// Those in this folder.
+    Within(Arc<Path>),
+    None,
 }
 
 impl Files {
@@ -110,7 +119,11 @@ impl Files {
 
     /// Whether a file may be read: an error is why not.
     pub fn may_read(&self, path: &Path) -> Result<(), String> {
-        let Some(folder) = &self.within else { return Ok(()) };
+        let folder = match &self.reach {
+            Reach::All => return Ok(()),
+            Reach::None => return Err(format!("cannot read `{}`: no file is read here", path.display())),
+            Reach::Within(folder) => folder,
+        };
         // A link may lead out of it.
         let is_inside = path.canonicalize().is_ok_and(|path| path.starts_with(folder));
         let refusal =
@@ -121,7 +134,12 @@ impl Files {
     /// Files of which none outside `folder` is read.
     pub fn within(folder: &Path) -> Self {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        Self { within: Some(folder.into()), ..Self::default() }
+        Self { reach: Reach::Within(folder.into()), ..Self::default() }
+    }
+
+    /// Files of which none is read, nor looked at.
+    pub fn unread() -> Self {
+        Self { reach: Reach::None, ..Self::default() }
     }
 
     /// Takes over what `others` hold, but for files that are held already.
@@ -144,7 +162,7 @@ impl Files {
     pub fn only<'p>(&self, paths: impl Iterator<Item = &'p Path>) -> Self {
         let held = self.lock();
         let some = paths.filter_map(|path| Some((path.to_owned(), held.get(path)?.clone()))).collect();
-        Self { held: Arc::new(Mutex::new(some)), within: self.within.clone() }
+        Self { held: Arc::new(Mutex::new(some)), reach: self.reach.clone() }
     }
 
     /// All files that were read, with what they hold, but for those that hold keys and secrets, and those that programs
@@ -198,7 +216,7 @@ impl Files {
 /// the function's own a link could take the place of the file.
 impl Admits for Files {
     fn admit(&self, path: &Path) -> Result<(), String> {
-        if self.within.is_some() {
+        if matches!(self.reach, Reach::Within(_)) {
             return Err(format!("cannot read `{}`: a team's program names no files", path.display()));
         }
         let read = self.read(path).map(drop);

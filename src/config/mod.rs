@@ -27,6 +27,7 @@ mod merge;
 mod moved;
 mod plan;
 mod privacy;
+pub mod probe;
 mod quantity;
 mod resolved;
 mod schema;

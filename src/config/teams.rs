@@ -89,7 +89,7 @@ struct Attempt {
 /// Adds the teams to the platform's `plan`. A folder that cannot be read is a fault of the platform.
 pub(super) fn attach(plan: &mut Plan, ground: &Ground<'_>, sources: &mut Sources, report: &mut Report) -> Vec<Team> {
     let Ok(Globals { teams_dir: Some(folder), teams: settings, .. }) = plan.globals.read() else { return Vec::new() };
-    let names = match names(&folder) {
+    let names = match plan.files.may_read(&folder).map_err(io::Error::other).and_then(|()| names(&folder)) {
         Ok(names) => names,
         Err(error) => {
             let fault = Diagnostic::new(Code::UnreadableFile, format!("cannot read `{}`: {error}", folder.display()));

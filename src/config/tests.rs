@@ -7,7 +7,7 @@ pub(in crate::config) mod kit;
 mod named_files;
 mod setting_faults;
 
-use super::{Kind, OutputRef, Plan, Rules, load};
+use super::{Kind, OutputRef, Plan, Rules, load, probe};
 use crate::diagnostic::Report;
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -216,5 +216,52 @@ proptest! {
         let loaded = kit::load_many(&[("a.toml", &text), ("b.toml", kit::SOURCE)]);
         prop_assert_eq!(loaded.plan.is_none(), loaded.report.has_errors());
         prop_assert_eq!(kit::shown(&loaded).is_empty(), loaded.report.diagnostics().is_empty());
+    }
+}
+
+/// The texts that the fuzzer begins with, by their names.
+fn corpus() -> Vec<(String, Vec<u8>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/config");
+    let entries = fs::read_dir(folder).expect("the corpus is part of the repository");
+    let read = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())
+    };
+    let mut texts: Vec<_> = entries.map(read).collect();
+    texts.sort();
+    assert!(texts.len() > 20, "{} files in the corpus", texts.len());
+    texts
+}
+
+/// What a byte is changed to.
+const ODD: &[u8] = b"\"'[]{}=.#$\0\n";
+
+/// Each as it is, cut at the ends of its lines, and with bytes changed.
+#[test]
+fn the_corpus_holds() {
+    for (first, (name, data)) in corpus().into_iter().enumerate() {
+        probe::probe(&data);
+        assert_eq!(probe::is_valid(&String::from_utf8_lossy(&data)), name.starts_with("valid_"), "{name}");
+        data.iter().enumerate().filter(|(_, byte)| **byte == b'\n').for_each(|(end, _)| probe::probe(&data[..end]));
+        for at in (first % 7..data.len()).step_by(7) {
+            let mut other = data.clone();
+            other[at] = ODD[at % ODD.len()];
+            probe::probe(&other);
+        }
+    }
+}
+
+/// A text of lines of the corpus, in any order.
+fn any_lines() -> impl Strategy<Value = String> {
+    let texts: Vec<String> = corpus().iter().map(|(_, data)| String::from_utf8_lossy(data).into_owned()).collect();
+    let mut lines: Vec<String> = texts.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
+    lines.extend(texts);
+    prop::collection::vec(prop::sample::select(lines), 0..40).prop_map(|lines| lines.join("\n"))
+}
+
+proptest! {
+    #[test]
+    fn any_lines_hold(text in any_lines()) {
+        probe::probe(text.as_bytes());
     }
 }

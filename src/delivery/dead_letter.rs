@@ -2,6 +2,9 @@
 //!
 //! One JSON line each, durable before the receipt resolves, bounded in bytes and age from the first day.
 
+mod letter;
+mod read;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -9,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine;
-use serde::Serialize;
-
 use crate::component::clock;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
 use crate::event::{Batch, Outcome, View};
+
+pub use letter::Letter;
+pub use read::{Line, Lines};
 
 /// Bytes all dead letters may take together.
 const MAX_BYTES: u64 = 256 << 20;
@@ -50,19 +53,6 @@ impl Open {
     }
 }
 
-/// One dead letter, as it stands in the file.
-#[derive(Debug, Serialize)]
-struct Letter<'a> {
-    time: String,
-    component: &'a str,
-    code: &'a str,
-    reason: &'a str,
-    identity: String,
-    kind: &'static str,
-    encoding: &'static str,
-    payload: String,
-}
-
 impl DeadLetters {
     /// Dead letters in `dir`, which is made, in a folder that is there, when the first one comes.
     pub fn new(dir: PathBuf) -> Self {
@@ -92,7 +82,7 @@ impl DeadLetters {
         let mut lines = Vec::new();
         let mut count = 0;
         for (view, code, reason) in letters {
-            let letter = Letter::of(view, code, reason, &meters.label().id);
+            let letter = Letter::of(view, (code, reason), &meters.label().id);
             serde_json::to_writer(&mut lines, &letter).expect("strings are JSON");
             lines.push(b'\n');
             count += 1;
@@ -179,18 +169,5 @@ impl DeadLetters {
         files.retain(|path| path.extension() == Some(Path::new("jsonl").as_os_str()));
         files.sort();
         Ok(files)
-    }
-}
-
-impl<'a> Letter<'a> {
-    fn of(view: View<'_>, code: &'a str, reason: &'a str, component: &'a str) -> Self {
-        let mut json = Vec::new();
-        view.write_json(&mut json);
-        let (encoding, payload) = match String::from_utf8(json) {
-            Ok(text) => ("json", text),
-            Err(raw) => ("base64", base64::engine::general_purpose::STANDARD.encode(raw.as_bytes())),
-        };
-        let time = chrono::DateTime::from_timestamp_nanos(clock::now()).to_rfc3339();
-        Self { time, component, code, reason, identity: view.identity().id(), kind: "log", encoding, payload }
     }
 }

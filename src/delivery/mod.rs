@@ -47,9 +47,9 @@ use cutter::Limits;
 use gate::Gate;
 use pump::{Pace, Pump};
 
-pub use dead_letter::DeadLetters;
+pub use dead_letter::{DeadLetters, Letter, Line, Lines};
 pub use in_hand::{Hold, InHand};
-pub use refusals::Refusals;
+pub use refusals::{Refusals, mark};
 
 /// A sink as its settings make it: the destination and how records are delivered to it.
 pub struct Delivery {

@@ -44,23 +44,23 @@ impl Refusals {
             let outcome = self.letters.write_each(letters, meters);
             return batch.settle(outcome);
         }
-        mark(&mut batch, &why, &meters.label().id);
+        let id = &meters.label().id;
+        mark(&mut batch, |at| [id, why(at).0, why(at).1]);
         let (waker, records) = (thread_waker(), batch.len());
         if self.outlet.lane().offer(batch, &waker).wait(&waker, &self.stop) {
             meters.discarded(Reason::Rejected, records);
         } else {
             meters.error("dead_letter_unread");
-            let id = &meters.label().id;
             tracing::warn!(component_id = id, records, "refused records found no room at their reader to the end");
         }
     }
 }
 
-/// Says in each record what refused it, and why.
-fn mark<'w>(batch: &mut Batch, why: &impl Fn(usize) -> (&'w str, &'w str), component: &str) {
+/// Says in each record what refused it, and why: `told` gives component, code and reason by its number.
+pub fn mark<'w>(batch: &mut Batch, told: impl Fn(usize) -> [&'w str; 3]) {
     let mut records = batch.edit();
     for at in 0..records.len() {
-        let (code, reason) = why(at);
+        let [component, code, reason] = told(at);
         records.set_member(at, TOLD_IN, |out| {
             for (key, text) in
                 [("{\"component\":\"", component), ("\",\"code\":\"", code), ("\",\"reason\":\"", reason)]

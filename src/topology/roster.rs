@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::door::Way;
+use super::running_sink::RunningSink;
 use super::running_source::RunningSource;
 use super::sight::Sight;
 use crate::component::health::{Health, State};
 use crate::component::inspect::Inspect;
+use crate::component::outlet::Inlet;
 use crate::component::pause::{Pause, Paused};
 use crate::config::{Component, Kind};
 
@@ -31,6 +34,7 @@ pub struct Member {
     /// Whether it is paused, if it is a source.
     pub pause: Pause,
     pub(super) sight: Sight,
+    pub(super) way: Way,
 }
 
 /// How a component is, as people are told.
@@ -55,12 +59,24 @@ impl Member {
             inputs: made_of.inputs.iter().map(|input| input.component.clone()).collect(),
             pause: Pause::default(),
             sight: Sight::default(),
+            way: Way::default(),
         }
+    }
+
+    pub(super) fn of_sink(sink: &RunningSink) -> Self {
+        let member = Self::of(&sink.made_of.component, &sink.health);
+        Self { way: Way::to(&sink.entry.aside), ..member }
     }
 
     pub(super) fn of_source(source: &RunningSource) -> Self {
         let member = Self::of(&source.made_of.component, &source.health);
         Self { pause: source.pause.clone(), sight: source.sight.clone(), ..member }
+    }
+
+    /// The way into it, if it is a sink that runs, for records that do not come from a source. Whoever holds it keeps
+    /// the sink's queue from closing.
+    pub fn inlet(&self) -> Option<Arc<dyn Inlet>> {
+        self.way.open()
     }
 
     /// What it lets people see, if it follows files.

@@ -114,6 +114,11 @@ impl Topology {
         self.ground.taps.clone()
     }
 
+    /// Where refused records are kept.
+    pub fn dead_letters(&self) -> Arc<DeadLetters> {
+        self.dead_letters.clone()
+    }
+
     /// Which sources are paused.
     pub fn pauses(&self) -> Pauses {
         self.ground.pauses.clone()
@@ -192,7 +197,7 @@ impl Topology {
     fn members(&self) -> Vec<Member> {
         let sources = self.sources.values().map(Member::of_source);
         let steps = self.steps.values().map(|step| Member::of(&step.made_of.component, &running()));
-        let sinks = self.sinks.values().map(|sink| Member::of(&sink.made_of.component, &sink.health));
+        let sinks = self.sinks.values().map(Member::of_sink);
         sources.chain(steps).chain(self.keepers.members()).chain(sinks).collect()
     }
 

@@ -91,7 +91,8 @@ impl Agent {
         let shown = Shown { roster: topology.roster(), families, figures };
         let door = open_door(plan, &globals, &shown).await?;
         apply(&mut topology, plan, loaded)?;
-        let controls = Controls { shown: shown.clone(), taps: topology.taps(), pauses: topology.pauses(), asks };
+        let (shown_too, taps, pauses) = (shown.clone(), topology.taps(), topology.pauses());
+        let controls = Controls { shown: shown_too, taps, pauses, letters: topology.dead_letters(), asks };
         let control = open_control(&data_dir, controls);
         let settings = settings(plan);
         let agent = Self {

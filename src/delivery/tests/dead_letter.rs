@@ -7,7 +7,8 @@ use super::kit::letters;
 use crate::component::clock;
 use crate::component::reason::Reason;
 use crate::component::test_kit::meters;
-use crate::delivery::DeadLetters;
+use crate::delivery::test_batch::{json, text};
+use crate::delivery::{DeadLetters, Letter, Lines};
 use crate::event::Outcome;
 use crate::event::test_kit::{Ledger, batch};
 
@@ -122,4 +123,49 @@ fn a_file_that_a_person_took_away_is_not_written_to() {
     std::fs::remove_file(folder.path().join(&files(folder.path())[0])).unwrap();
     assert_eq!(write(&dead_letters, "second"), Outcome::DeadLettered);
     assert_eq!(letters(folder.path()).iter().map(|(_, _, line)| &**line).collect::<Vec<_>>(), ["second"]);
+}
+
+#[test]
+fn a_letter_is_the_same_record_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let dead_letters = DeadLetters::new(folder.path().to_owned());
+    let told = "{\"a\":1.50,\"a\":\"\\u0041\"}";
+    let before = [json(&[told, "{}"]), text(&["a line", "\"quoted\""])];
+    for batch in &before {
+        assert_eq!(dead_letters.write(batch, ("code", "reason"), &meters()), Outcome::DeadLettered);
+    }
+    let files = dead_letters.seal().unwrap();
+    let lines = Lines::of(&files[0]).unwrap().take(usize::MAX).unwrap();
+    let letters: Vec<_> = lines.iter().map(|(_, line)| Letter::read(line).unwrap()).collect();
+    let (again, numbers) = Letter::records(&letters);
+    assert_eq!(numbers, [0, 1, 2, 3]);
+    for (was, is) in before.iter().flat_map(crate::event::Batch::iter).zip(again.iter()) {
+        let [mut one, mut other] = [Vec::new(), Vec::new()];
+        was.write_json(&mut one);
+        is.write_json(&mut other);
+        assert_eq!((one, was.identity(), was.time()), (other, is.identity(), is.time()));
+    }
+    assert!(Letter::read(b"{\"time\":\"torn").is_none());
+    let later = String::from_utf8(lines[0].1.clone()).unwrap().replace("\"log\"", "\"later\"");
+    assert!(Letter::read(later.as_bytes()).is_none(), "of a kind that is not known here");
+}
+
+#[test]
+fn what_arrived_is_taken_out_of_its_file_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let dead_letters = DeadLetters::new(folder.path().to_owned());
+    for line in ["a", "b", "c"] {
+        assert_eq!(write(&dead_letters, line), Outcome::DeadLettered);
+    }
+    let sealed = dead_letters.seal().unwrap();
+    assert_eq!(write(&dead_letters, "d"), Outcome::DeadLettered);
+    let held = || letters(folder.path()).into_iter().map(|(_, _, line)| line).collect::<Vec<_>>();
+    assert_eq!((sealed.len(), files(folder.path()).len(), held().concat()), (1, 2, "abcd".into()));
+    dead_letters.forget(&sealed[0], &[0, 2]).unwrap();
+    assert_eq!((files(folder.path()).len(), held().concat()), (2, "bd".into()));
+    let mode = sealed[0].metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    dead_letters.forget(&sealed[0], &[0]).unwrap();
+    assert_eq!((dead_letters.list().unwrap().len(), held().concat()), (1, "d".into()));
+    dead_letters.forget(&sealed[0], &[0]).unwrap();
 }
