@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use levada::component::meters::{Families, Label};
 use levada::transforms::scrub::{Detector, Found, Profile, Scanner, Scrubber};
-use regex::bytes::Regex;
+use regex::bytes::{NoExpand, Regex};
 
 /// Bytes of text: more than the caches hold.
 const BYTES: usize = 48 << 20;
@@ -61,7 +61,10 @@ const CANDIDATES: [&str; 12] = [
     "mail @ desk 4711 1234 5678 9012 is no card, 13:08:46 is no key",
 ];
 
-/// The patterns of the profile `default`, as one would write them without this program.
+/// The patterns of the profile `default`, as one would write them without this program: one alternation for one pass over
+/// the text, of ASCII alone, since with Unicode it would be slower. It looks for as many things, but makes sure of none:
+/// no Luhn, no mod 97, no header that decodes, no word near by. Compared are finding with finding, and writing the line
+/// with its matches covered with the same, where the scrubber also looks at what it wrote once more.
 const ALTERNATION: &str = concat!(
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
     r"|\b(?:\d[ -]?){12,18}\d\b",
@@ -100,9 +103,6 @@ const ALTERNATION: &str = concat!(
 
 fn main() -> ExitCode {
     let scanner = Scanner::new(Profile::Default.detectors().iter().map(|kind| Detector::Known(*kind)).collect());
-    let names = Profile::Default.key_names().join("|").replace('_', "[_.-]?");
-    let assigned = format!(r"|(?i:{names}|sig|signature|code|auth)[\x22']?\s*[=:]\s*[^\s&,;]+");
-    let regex = Regex::new(&format!("(?-u:{ALTERNATION}{assigned})")).expect("a valid expression");
     let (quiet, plain, mixed) = (lines(&QUIET, 0), lines(&PLAIN, 0), lines(&PLAIN, 15));
     let mut is_met = true;
 
@@ -123,19 +123,9 @@ fn main() -> ExitCode {
         rate(&format!("  {} alone", kind.name()), &plain, |line| scanner.scan(line, &mut found).len());
     }
 
-    println!("candidates in 15 of 100 lines");
-    let yardstick = rate("alternation", &mixed, |line| regex.find_iter(line).count());
-    let busy = rate("profile `default`, found", &mixed, |line| scanner.scan(line, &mut found).len());
     let meters = Families::default().meters(&Label { id: "bench".into(), kind: "bench", type_name: "scrub" });
     let mut scrubber = Scrubber::of_profile(Profile::Default, meters);
-    let mut out = Vec::new();
-    let covered = rate("profile `default`, covered", &mixed, |line| {
-        out.clear();
-        scrubber.line(line, &mut out);
-        out.len()
-    });
-    is_met &= told("gain over the alternation, found", busy / yardstick, GAIN);
-    is_met &= told("gain over the alternation, covered", covered / yardstick, GAIN);
+    is_met &= beats_alternation(&mixed, &scanner, &mut scrubber);
 
     println!("ns a byte of one line of 1 KiB, 32 KiB, 1 MiB");
     for part in [
@@ -162,6 +152,26 @@ fn main() -> ExitCode {
         is_met &= is_linear(part, &mut scrubber);
     }
     if is_met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Finds in and covers lines of which some have candidates, beside the alternation.
+fn beats_alternation(mixed: &[Vec<u8>], scanner: &Scanner, scrubber: &mut Scrubber) -> bool {
+    println!("candidates in 15 of 100 lines");
+    let names = Profile::Default.key_names().join("|").replace('_', "[_.-]?");
+    let assigned = format!(r"|(?i:{names}|sig|signature|code|auth)[\x22']?\s*[=:]\s*[^\s&,;]+");
+    let regex = Regex::new(&format!("(?-u:{ALTERNATION}{assigned})")).expect("a valid expression");
+    let found_by = rate("alternation, found", mixed, |line| regex.find_iter(line).count());
+    let covered_by = rate("alternation, covered", mixed, |line| regex.replace_all(line, NoExpand(b"[REDACTED]")).len());
+    let mut matches = Found::default();
+    let found = rate("profile `default`, found", mixed, |line| scanner.scan(line, &mut matches).len());
+    let mut out = Vec::new();
+    let covered = rate("profile `default`, covered", mixed, |line| {
+        out.clear();
+        scrubber.line(line, &mut out);
+        out.len()
+    });
+    told("gain over the alternation, found", found / found_by, GAIN)
+        & told("gain over the alternation, covered", covered / covered_by, GAIN)
 }
 
 /// Lines of these texts, of which so many in a hundred have a candidate.

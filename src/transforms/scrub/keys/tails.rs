@@ -52,9 +52,9 @@ impl Tails {
 
     /// Adds all threes of these, the last first.
     fn add_places(&mut self, [last, before, first]: [Place; 3]) {
-        for first in first.codes() {
-            for before in before.codes() {
-                for last in last.codes() {
+        for first in bits_of(first.codes()) {
+            for before in bits_of(before.codes()) {
+                for last in bits_of(last.codes()) {
                     let three = first << 10 | before << 5 | last;
                     self.threes[three / 64] |= 1 << (three % 64);
                 }
@@ -134,14 +134,23 @@ enum Place {
 }
 
 impl Place {
-    /// The low halves of the bytes.
-    fn codes(self) -> impl Iterator<Item = usize> {
-        (0..32).filter(move |code| match self {
-            Self::Byte(byte) => usize::from(byte & 31) == *code,
-            Self::Ignored => b"_-.".iter().any(|byte| usize::from(byte & 31) == *code),
-            Self::Any => true,
-        })
+    /// A bit for the low half of each such byte.
+    fn codes(self) -> u32 {
+        match self {
+            Self::Byte(byte) => 1 << (byte & 31),
+            Self::Ignored => b"_-.".iter().fold(0, |codes, byte| codes | 1 << (byte & 31)),
+            Self::Any => u32::MAX,
+        }
     }
+}
+
+/// The places of the bits.
+fn bits_of(mut bits: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = bits.checked_ilog2()?;
+        bits &= !(1 << place);
+        Some(place as usize)
+    })
 }
 
 /// The last character, and what stands before it.

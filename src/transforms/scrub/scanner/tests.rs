@@ -1,4 +1,4 @@
-use std::{fmt::Write, ops::Range};
+use std::{fmt::Write, ops::Range, sync::LazyLock};
 
 use proptest::prelude::*;
 
@@ -197,15 +197,19 @@ const PARTS: &str = concat!(
     "|[A-Z0-9]{16}|://u:p@|(PG|db)?_?(PASSWORD|[Pp]ass|tOken|Пароль|code|x)|[?&]|--|\u{AD}|\u{FF20}|inn|инн|phone)",
 );
 
+/// The profiles all of whose detectors have a signal.
+static GATED: LazyLock<Vec<(Profile, Scanner)>> = LazyLock::new(|| {
+    let scanner = |profile: Profile| Scanner::new(profile.detectors().iter().copied().map(Detector::Known).collect());
+    [Profile::Default, Profile::Ru, Profile::Secrets].map(|profile| (profile, scanner(profile))).into()
+});
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
     fn the_gate_turns_nothing_away(parts in prop::collection::vec(PARTS, 0..24)) {
         let text = parts.concat();
-        for profile in [Profile::Default, Profile::Ru, Profile::Secrets] {
-            let kinds = profile.detectors().iter().map(|kind| Detector::Known(*kind));
-            let scanner = Scanner::new(kinds.collect());
+        for (profile, scanner) in &*GATED {
             let (mut found, mut all) = (Found::default(), Found::default());
             scanner.scan(text.as_bytes(), &mut found);
             let signals = if fold::is_needed(text.as_bytes()) { Signals::MAX } else { Signals::MAX & !gate::ODD };
@@ -216,6 +220,32 @@ proptest! {
             let inside = &raw[7..raw.len() - 3];
             if scanner.next_sign(raw.as_bytes(), 0).is_none() {
                 prop_assert!(scanner.scan(inside.as_bytes(), &mut found).is_empty(), "{raw}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_string_without_a_sign_has_a_match(texts in prop::collection::vec(prop::collection::vec(PARTS, 0..8), 1..6)) {
+        let (mut raw, mut strings) = (String::from("{\"a\":["), Vec::new());
+        for text in texts {
+            let text = text.concat().replace(['"', '\\', '\n'], "~");
+            raw.push('"');
+            strings.push(raw.len()..raw.len() + text.len());
+            raw += &text;
+            raw += if text.len() % 2 == 0 { "\"," } else { "\", {\"b\": 1.5, \"c\":\"x\"}, " };
+        }
+        raw += "0]}";
+        for (_, scanner) in &*GATED {
+            let mut found = Found::default();
+            let (mut from, mut left) = (0, strings.as_slice());
+            loop {
+                let sign = scanner.next_sign(raw.as_bytes(), from);
+                while let [string, rest @ ..] = left && sign.is_none_or(|sign| string.end <= sign) {
+                    prop_assert!(scanner.scan(&raw.as_bytes()[string.clone()], &mut found).is_empty(), "{raw}");
+                    left = rest;
+                }
+                let [string, rest @ ..] = left else { break };
+                (from, left) = (string.end, rest);
             }
         }
     }
