@@ -105,6 +105,29 @@ async fn a_full_sink_that_drops_costs_its_sibling_nothing() {
     assert_eq!(agent.discarded("alive", "buffer_full"), 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_a_sink_without_acknowledgements() {
+    let (site, alive, dead) = (Site::new(), Peer::start(), Peer::start());
+    dead.script(|_, _| Act::Stall);
+    let text = source(&site, "app", "*.log")
+        + &sink("alive", "app", &alive.url(), "")
+        + &sink("dead", "app", &dead.url(), "acknowledgements.enabled = false");
+    let agent = site.start(&text);
+    site.write("a.log", 0..2_000);
+    alive.wait_for_all(2_000).await;
+    dead.wait("a request that stalls", |world| !world.requests.is_empty()).await;
+    agent.wait_for_health("alive").await;
+    agent.stop(Duration::ZERO).await;
+    // What it did not take is not read again.
+    dead.heal();
+    let _agent = site.start(&text);
+    site.write("a.log", 2_000..2_010);
+    alive.wait_for_all(2_010).await;
+    dead.wait("the new ones", |world| world.numbers() == (2_000..2_010).collect::<Vec<_>>()).await;
+    let sent: usize = alive.look(|world| world.requests.iter().map(|request| request.items.len()).sum());
+    assert_eq!(sent, 2_010, "nothing came twice");
+}
+
 /// Bytes of memory, and a tenth of what there is to read.
 const LITTLE: usize = 2 << 20;
 

@@ -25,13 +25,15 @@ pub enum Reason {
     Rejected,
     /// Dead letters reached their bound, or could not be written.
     DeadLetterLost,
+    /// A sink whose acknowledgements nobody waits for failed on it.
+    Unacknowledged,
     /// A `blackhole` or another end that keeps nothing by design.
     Discarded,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Filtered,
         Self::Sampled,
         Self::Throttled,
@@ -43,6 +45,7 @@ impl Reason {
         Self::BufferFull,
         Self::Rejected,
         Self::DeadLetterLost,
+        Self::Unacknowledged,
         Self::Discarded,
     ];
 
@@ -60,6 +63,7 @@ impl Reason {
             Self::BufferFull => "buffer_full",
             Self::Rejected => "rejected",
             Self::DeadLetterLost => "dead_letter_lost",
+            Self::Unacknowledged => "unacknowledged",
             Self::Discarded => "discarded",
         }
     }
