@@ -152,6 +152,16 @@ impl Editor<'_> {
         self.rewrite_new(index, change);
     }
 
+    /// [`rewrite`](Self::rewrite) for its own member `number` alone, see [`View::member_over`].
+    pub fn rewrite_number(
+        &mut self,
+        index: usize,
+        number: u32,
+        mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool,
+    ) {
+        self.rewrite_own(index, number, &mut change);
+    }
+
     fn rewrite_new(&mut self, index: usize, mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
         let mut new = std::mem::take(&mut self.scratch);
         let mut at = self.records[index].edits;

@@ -138,6 +138,14 @@ impl<'a> View<'a> {
         &self.text()[range(member.key, member.key_end)]
     }
 
+    /// The first of a JSON record's own members, from number `from` on, that ends behind `place` of its
+    /// [`text`](Self::text): its number, and where it ends.
+    pub fn member_over(self, place: usize, from: u32) -> Option<(u32, usize)> {
+        let members = self.tables.members(self.record).iter().zip(0_u32..).skip(from as usize);
+        let mut ends = members.map(|(member, number)| (number, member.value_end as usize));
+        ends.find(|(_, end)| *end > place)
+    }
+
     /// JSON text of the top-level member `key` (decoded), as a reader of the written record would see it.
     pub fn member(self, key: &[u8]) -> Option<Cow<'a, [u8]>> {
         let own = self.own(key);

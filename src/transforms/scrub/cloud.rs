@@ -27,20 +27,39 @@ static BY_FIRST: LazyLock<Box<[Vec<&'static Rule>; 256]>> = LazyLock::new(|| {
 });
 
 /// By the first byte of a prefix, a bit for the low six bits of the second.
-static BEGINNINGS: [u64; 256] = {
-    let (mut beginnings, mut number) = ([0; 256], 0);
+static SECONDS: [u64; 256] = {
+    let (mut seconds, mut number) = ([0; 256], 0);
     while number < RULES.len() {
         let prefix = RULES[number].prefix.as_bytes();
-        beginnings[prefix[0] as usize] |= 1 << (prefix[1] & 63);
+        seconds[prefix[0] as usize] |= 1 << (prefix[1] & 63);
         number += 1;
     }
-    beginnings
+    seconds
 };
 
-/// Does a key begin at `start`, where a part of a word does?
+/// By the third byte of a prefix, a bit for the low six bits of the first; behind a prefix of two, any byte.
+static THIRDS: [u64; 256] = {
+    let (mut thirds, mut number) = ([0; 256], 0);
+    while number < RULES.len() {
+        let prefix = RULES[number].prefix.as_bytes();
+        let mut third = 0;
+        while third < thirds.len() {
+            if prefix.len() == 2 || prefix[2] as usize == third {
+                thirds[third] |= 1 << (prefix[0] & 63);
+            }
+            third += 1;
+        }
+        number += 1;
+    }
+    thirds
+};
+
+/// Does a key begin at `start`, where a part of a word does? Three bytes turn most away.
+#[inline]
 pub(super) fn begins(text: &[u8], start: usize) -> bool {
-    let [first, second, ..] = text[start..] else { return false };
-    BEGINNINGS[usize::from(first)] >> (second & 63) & 1 != 0 && key_at(text, start).is_some()
+    let Some(&[first, second, third]) = text[start..].first_chunk() else { return false };
+    let may_begin = SECONDS[usize::from(first)] >> (second & 63) & THIRDS[usize::from(third)] >> (first & 63) & 1 != 0;
+    may_begin && key_at(text, start).is_some()
 }
 
 /// Appends the spans of all keys in `text`, in order and without overlap.

@@ -33,9 +33,14 @@ fn odd(text: &[u8]) -> Option<(usize, Becomes)> {
     }
 }
 
+/// Where the text has the first such character.
+pub(super) fn first(text: &[u8]) -> Option<usize> {
+    memchr3_iter(0xC2, 0xE2, 0xEF, text).find(|at| odd(&text[*at..]).is_some())
+}
+
 /// Has the text such a character?
 pub(super) fn is_needed(text: &[u8]) -> bool {
-    memchr3_iter(0xC2, 0xE2, 0xEF, text).any(|at| odd(&text[at..]).is_some())
+    first(text).is_some()
 }
 
 /// A text with these characters taken for what they are taken for, and the way back.

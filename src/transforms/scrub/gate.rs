@@ -1,6 +1,6 @@
 //! One look at a text that tells which detectors can find anything in it: most find nothing in most texts.
 //!
-//! Sixteen bytes at a time become bits of a few masks; only where these show something is the text read by bytes, and
+//! 64 bytes at a time become bits of a few masks; only where these show something is the text read by bytes, and
 //! mostly turned away there: a date has too few digits, a UUID begins no key, `page=` is no telling name. A signal that
 //! is not there is certain; one that is there means that the detectors which need it must look themselves.
 //!
@@ -15,8 +15,8 @@
 mod watch;
 
 use self::watch::Watch;
+use super::KeyNames;
 use super::assign::Assigned;
-use super::{KeyNames, fold};
 use crate::event::json::{self, Lanes, Work};
 
 /// What a text has.
@@ -45,10 +45,10 @@ const NAME: Signals = 1 << 9;
 /// Of raw JSON: an escape.
 const ESCAPE: Signals = 1 << 10;
 
-/// New bytes that one step looks at: the high half of a mask. The low half shows those before.
-const STEP: usize = 32;
-/// The bits of a mask that are new.
-const NEW: u64 = !0 << STEP;
+/// Bytes that one step looks at: as many as a mask has bits.
+const STEP: usize = 64;
+/// Stands behind a text that is shorter than a step: no letter, no digit, no mark, and not tight.
+const FILL: u8 = b';';
 /// Digits of the shortest number that is looked for.
 const FEWEST_DIGITS: usize = 9;
 /// A key of a cloud goes on at least so long: all of them have more.
@@ -74,203 +74,242 @@ impl Gate {
         self.assigned.as_ref()
     }
 
-    /// The signals of a decoded text.
-    pub(super) fn signals(&self, text: &[u8]) -> Signals {
-        self.look::<false>(text)
-    }
-
-    /// Is there certainly nothing to cover in these bytes of JSON, such as a record or a value?
-    pub(super) fn is_clean(&self, raw: &[u8]) -> bool {
-        self.look::<true>(raw) == 0
-    }
-
+    /// Where in these bytes of JSON, such as a record or a value, something shows first, `from` on, which is no part of
+    /// a string or of a number. In a member or an element without such a place there is certainly nothing to cover.
     #[inline]
-    fn look<const RAW: bool>(&self, text: &[u8]) -> Signals {
-        json::run(Look::<RAW> { gate: self, text })
+    pub(super) fn next_sign(&self, raw: &[u8], from: usize) -> Option<usize> {
+        let mut watch = Watch::new(self, raw, from);
+        json::run(Look::<true>(&mut watch));
+        watch.first()
+    }
+
+    /// The signals of a decoded text.
+    #[inline]
+    pub(super) fn signals(&self, text: &[u8]) -> Signals {
+        let mut watch = Watch::new(self, text, 0);
+        json::run(Look::<false>(&mut watch));
+        watch.seen
     }
 }
 
-/// A look at a text.
-struct Look<'a, const RAW: bool> {
-    gate: &'a Gate,
-    text: &'a [u8],
-}
+/// A look at a text; one at raw JSON goes no further than the step in which something shows.
+struct Look<'a, 'b, const RAW: bool>(&'b mut Watch<'a>);
 
-impl<const RAW: bool> Work for Look<'_, RAW> {
-    type Done = Signals;
+impl<const RAW: bool> Work for Look<'_, '_, RAW> {
+    type Done = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Signals {
-        let Self { gate, text } = self;
-        let mut watch = Watch::new(gate, text);
-        let (mut masks, mut at) = (Masks::default(), 0);
-        while at < text.len() {
-            masks.forget();
-            let mut place = 0;
-            while place < STEP && at + place < text.len() {
-                let (lanes, known) = load::<L>(text, at + place);
-                masks.add::<L, RAW>(lanes, place, known);
-                place += L::BYTES;
-            }
-            let events = masks.events();
-            if !events.is_quiet() {
-                watch.step::<RAW>(at, events);
-                if RAW && watch.seen != 0 {
-                    return watch.seen;
+    fn run<L: Lanes>(self) {
+        let Self(watch) = self;
+        let (text, mut at) = (watch.text, watch.from);
+        let (mut high, mut edge) = (L::all(0), Edge::default());
+        while at < text.len() && !(RAW && watch.seen != 0) {
+            let mut room = [FILL; STEP];
+            let (step, known) = step_at(text, at, &mut room);
+            let events = Masks::of::<L, RAW>(step, &mut high).behind(known).events(&mut edge);
+            if events.is_any() {
+                let mut classes = [Classes::default(); 2];
+                if events.numbers | events.words != 0 {
+                    classes[1] = Classes::of::<L>(step, known);
                 }
+                if events.words_before != 0 {
+                    classes[0] = Classes::of::<L>(text[at - STEP..].first_chunk().expect("a step lies before"), 0);
+                }
+                watch.step::<RAW>(at, &events, &classes);
             }
             at += STEP;
         }
-        let is_odd = masks.high != 0 && fold::is_needed(text);
-        watch.seen | if is_odd { ODD } else { 0 }
+        if high.mask() != 0 {
+            watch.odd::<RAW>();
+        }
     }
 }
 
-/// A bit for each of 64 bytes: the 32 before a step, lowest, and those of the step.
+/// The step at `at`, and how many of its first bytes lie before that: near its end a text is read with what stands
+/// before, and one shorter than a step in a `room` of its own.
+#[inline(always)]
+fn step_at<'a>(text: &'a [u8], at: usize, room: &'a mut [u8; STEP]) -> (&'a [u8; STEP], usize) {
+    if let Some(step) = text[at..].first_chunk() {
+        return (step, 0);
+    }
+    let rest = text.len() - at;
+    if let Some(step) = text.last_chunk() {
+        return (step, STEP - rest);
+    }
+    room[..rest].copy_from_slice(&text[at..]);
+    (room, 0)
+}
+
+/// A bit for each byte of a step.
 #[derive(Clone, Copy, Debug, Default)]
 struct Masks {
+    /// `@`, `=`, `:`, `J` and, of raw JSON, backslashes.
     marks: u64,
     /// First, second and third letters of `bea` and `bas`, and what only looks like them.
     letters: [u64; 3],
     dashes: u64,
-    digits: u64,
-    /// Digits, blanks and what stands between in ASCII.
-    tight: u64,
+    /// What is above the nine: no digit and nothing that stands between digits.
+    loose: u64,
     /// What is above the comma and no blank, quote or bracket: keys and more.
     word: u64,
-    /// Of any step: not zero if there is a byte beyond ASCII.
-    high: u32,
 }
 
 impl Masks {
-    /// Makes room for a step.
     #[inline(always)]
-    fn forget(&mut self) {
-        let [first, second, third] = &mut self.letters;
-        *first >>= STEP;
-        *second >>= STEP;
-        *third >>= STEP;
-        self.marks >>= STEP;
-        self.dashes >>= STEP;
-        self.digits >>= STEP;
-        self.tight >>= STEP;
-        self.word >>= STEP;
+    fn of<L: Lanes, const RAW: bool>(step: &[u8; STEP], high: &mut L) -> Self {
+        let mut masks = Self::default();
+        let mut place = 0;
+        while place < STEP {
+            let lanes = L::of(&step[place..]);
+            let small = lanes.or(L::all(0x20));
+            let (a, e, s) = (small.equal(b'a'), small.equal(b'e'), small.equal(b's'));
+            let mut marks = lanes.equal(b'@').or(lanes.equal(b'J')).or(lanes.equal(b'=')).or(lanes.equal(b':'));
+            if RAW {
+                marks = marks.or(lanes.equal(b'\\'));
+            }
+            *high = high.or(lanes);
+            masks.marks |= bits(marks, place);
+            masks.letters[0] |= bits(small.equal(b'b'), place);
+            masks.letters[1] |= bits(e.or(a), place);
+            masks.letters[2] |= bits(a.or(s), place);
+            masks.dashes |= bits(lanes.equal(b'-'), place);
+            masks.loose |= bits(lanes.at_most(b'9'), place);
+            masks.word |= bits(lanes.above(b','), place);
+            place += L::BYTES;
+        }
+        masks.loose = !masks.loose;
+        masks
     }
 
-    /// Adds lanes that begin `place` bytes behind the start of the step, without their first `known` bytes.
+    /// Those without the first `known` bytes.
     #[inline(always)]
-    fn add<L: Lanes, const RAW: bool>(&mut self, lanes: L, place: usize, known: usize) {
-        let to = STEP + place;
-        let small = lanes.or(L::all(0x20));
-        let (a, e, s) = (small.equal(b'a'), small.equal(b'e'), small.equal(b's'));
-        let mut marks = lanes.equal(b'@').or(lanes.equal(b'=')).or(lanes.equal(b':')).or(lanes.equal(b'J'));
-        if RAW {
-            marks = marks.or(lanes.equal(b'\\'));
+    fn behind(self, known: usize) -> Self {
+        Self {
+            marks: self.marks >> known,
+            letters: self.letters.map(|mask| mask >> known),
+            dashes: self.dashes >> known,
+            loose: !(!self.loose >> known),
+            word: self.word >> known,
         }
-        self.high |= lanes.mask();
-        self.marks |= bits(marks, known) << to;
-        self.letters[0] |= bits(small.equal(b'b'), known) << to;
-        self.letters[1] |= bits(e.or(a), known) << to;
-        self.letters[2] |= bits(a.or(s), known) << to;
-        self.dashes |= bits(lanes.equal(b'-'), known) << to;
-        self.digits |= bits(lanes.minus(b'0').at_most(9), known) << to;
-        self.tight |= bits(lanes.minus(b' ').at_most(b'9' - b' '), known) << to;
-        self.word |= bits(lanes.above(b','), known) << to;
     }
 
-    /// Where the text must be read, among the new bytes.
+    /// Where the text must be read; `edge` is what the step before told, and then what this one tells the next.
     #[inline(always)]
-    fn events(&self) -> Events {
-        let [first, second, third] = self.letters;
-        let scheme = (first << 2) & (second << 1) & third;
-        Events {
-            marks: (self.marks | scheme | (self.dashes & (self.dashes << 1))) & NEW,
-            numbers: ends_of::<FEWEST_DIGITS>(self.tight) & NEW,
-            words: ends_of::<FEWEST_IN_KEY>(self.word) & NEW,
-            digits: self.digits,
-            tight: self.tight,
-        }
+    fn events(self, edge: &mut Edge) -> Events {
+        let Self { marks, letters: [first, second, third], dashes, loose, word } = self;
+        let both = (first << 1 | edge.first) & second;
+        let goes_on = u64::from(edge.tight + loose.trailing_zeros() >= FEWEST_DIGITS as u32);
+        let is_crossed = edge.word + word.trailing_ones() >= FEWEST_IN_KEY as u32;
+        let events = Events {
+            marks,
+            dashes: dashes & (dashes << 1 | edge.dash),
+            schemes: (both << 1 | edge.both) & third,
+            numbers: run_of_nine(!loose) | (!loose & goes_on),
+            words: run_of_fifteen(word),
+            words_before: if is_crossed { !(u64::MAX >> edge.word) } else { 0 },
+            tight: !loose,
+        };
+        *edge = Edge {
+            dash: dashes >> 63,
+            first: first >> 63,
+            both: both >> 63,
+            tight: loose.leading_zeros(),
+            word: word.leading_ones().min(FEWEST_IN_KEY as u32 - 1),
+        };
+        events
     }
+}
+
+/// What a step tells the next one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Edge {
+    /// The last bit of these masks.
+    dash: u64,
+    first: u64,
+    both: u64,
+    /// How many of its last bytes are tight.
+    tight: u32,
+    /// How many of its last bytes are a word in which no key is told of yet.
+    word: u32,
 }
 
 /// Bits of a step's masks.
 #[derive(Clone, Copy, Debug)]
 struct Events {
-    /// Single bytes that may matter, and the last ones of `--`, `bea` and `bas`.
+    /// Single bytes that may matter.
     marks: u64,
-    /// Ends of what may be nine digits.
+    /// Second dashes.
+    dashes: u64,
+    /// Third letters of what may be `bearer` or `basic`.
+    schemes: u64,
+    /// Where nine tight bytes begin; the first bit may also stand for a run that began before the step.
     numbers: u64,
-    /// Ends of what may be fifteen characters of a key.
+    /// From where on a word goes on as long as a key.
     words: u64,
-    /// Masks as they are.
-    digits: u64,
+    /// The same in the step before, where it goes on in this one.
+    words_before: u64,
+    /// Digits, blanks and what stands between in ASCII.
     tight: u64,
 }
 
 impl Events {
     #[inline(always)]
-    fn is_quiet(self) -> bool {
-        self.marks | self.numbers | self.words == 0
+    fn is_any(&self) -> bool {
+        self.marks | self.dashes | self.schemes | self.numbers | self.words | self.words_before != 0
     }
 }
 
-/// The bits behind which `LENGTH` of the mask stand in a row, 9 to 16.
-#[inline(always)]
-fn ends_of<const LENGTH: usize>(mask: u64) -> u64 {
-    let two = mask & (mask << 1);
-    let four = two & (two << 2);
-    let eight = four & (four << 4);
-    eight & (eight << (LENGTH - 8))
+/// More bits of a step, for those that have numbers or long words.
+#[derive(Clone, Copy, Debug, Default)]
+struct Classes {
+    digits: u64,
+    /// Letters and digits of ASCII.
+    alphanumeric: u64,
 }
 
-/// A bit for each byte of the lanes, without the first `known` ones.
-#[inline(always)]
-fn bits<L: Lanes>(lanes: L, known: usize) -> u64 {
-    u64::from(lanes.mask() >> known)
-}
-
-/// The lanes at `at`, which lies in the text, and how many of their first bytes lie before it. No load reaches beyond
-/// the text: its last bytes are loaded with those before them.
-#[inline(always)]
-fn load<L: Lanes>(text: &[u8], at: usize) -> (L, usize) {
-    let rest = &text[at..];
-    if rest.len() >= L::BYTES {
-        return (L::of(rest), 0);
-    }
-    if text.len() >= L::BYTES {
-        return (L::of(&text[text.len() - L::BYTES..]), L::BYTES - rest.len());
-    }
-    let mut room = [0; STEP];
-    room[..rest.len()].copy_from_slice(rest);
-    (L::of(&room), 0)
-}
-
-/// A bit for each letter or digit of ASCII in a step.
-struct Alphanumeric<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl Work for Alphanumeric<'_> {
-    type Done = u64;
-
+impl Classes {
     #[inline(always)]
-    fn run<L: Lanes>(self) -> u64 {
-        let (mut mask, mut place) = (0, 0);
-        while place < STEP && self.at + place < self.text.len() {
-            let (lanes, known) = load::<L>(self.text, self.at + place);
-            let letters = lanes.or(L::all(0x20)).minus(b'a').at_most(25);
-            mask |= bits(letters.or(lanes.minus(b'0').at_most(9)), known) << place;
+    fn of<L: Lanes>(step: &[u8; STEP], known: usize) -> Self {
+        let mut classes = Self::default();
+        let mut place = 0;
+        while place < STEP {
+            let lanes = L::of(&step[place..]);
+            let digits = lanes.minus(b'0').at_most(9);
+            classes.digits |= bits(digits, place);
+            classes.alphanumeric |= bits(lanes.or(L::all(0x20)).minus(b'a').at_most(25).or(digits), place);
             place += L::BYTES;
         }
-        mask
+        Self { digits: classes.digits >> known, alphanumeric: classes.alphanumeric >> known }
+    }
+
+    /// Letters with no letter and no digit before them in the step.
+    #[inline(always)]
+    fn starts(&self) -> u64 {
+        self.alphanumeric & !(self.alphanumeric << 1) & !self.digits
     }
 }
 
-/// A bit for each letter or digit of ASCII in the step at `at`, and in that before it.
-fn alphanumeric(text: &[u8], at: usize) -> u64 {
-    let of = |at| json::run(Alphanumeric { text, at });
-    of(at) << STEP | at.checked_sub(STEP).map_or(0, of)
+/// The bits of lanes at their place in a step.
+#[inline(always)]
+fn bits<L: Lanes>(lanes: L, place: usize) -> u64 {
+    u64::from(lanes.mask()) << place
+}
+
+/// The bits from which on nine of the mask stand in a row.
+#[inline(always)]
+fn run_of_nine(mask: u64) -> u64 {
+    let two = mask & (mask >> 1);
+    let four = two & (two >> 2);
+    four & (four >> 4) & (mask >> 8)
+}
+
+/// The bits from which on fifteen of the mask stand in a row.
+#[inline(always)]
+fn run_of_fifteen(mask: u64) -> u64 {
+    let two = mask & (mask >> 1);
+    let four = two & (two >> 2);
+    let eight = four & (four >> 4);
+    eight & (eight >> (FEWEST_IN_KEY - 8))
 }
 
 #[cfg(test)]

@@ -96,11 +96,17 @@ impl Scanner {
         Self { detectors, gate, single, numbers, passports, assigned, is_open, is_blind }
     }
 
-    /// Is there certainly nothing to cover in these bytes of JSON, such as a record or a value, neither by a detector
-    /// nor by the name of a member? One look at all of them.
+    /// Where in these bytes of JSON, such as a record or a value, something shows first that a detector or the name of a
+    /// member may have to cover, `from` on, which is no part of a string or of a number. In a member or an element
+    /// without such a place there is certainly nothing.
     #[inline]
-    pub(super) fn is_clean(&self, raw: &[u8]) -> bool {
-        self.is_open && !self.is_blind && self.gate.is_clean(raw)
+    pub(super) fn next_sign(&self, raw: &[u8], from: usize) -> Option<usize> {
+        if self.has_signs() { self.gate.next_sign(raw, from) } else { (from < raw.len()).then_some(from) }
+    }
+
+    /// Does each thing that it looks for show in raw JSON?
+    pub(super) fn has_signs(&self) -> bool {
+        self.is_open && !self.is_blind
     }
 
     /// The detectors, by the index that matches carry.

@@ -197,25 +197,41 @@ impl Rules {
 
     /// Covers everything in a record.
     fn whole_record(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
-        if self.cover.fields.is_empty()
-            && records.get(index).untouched_json().is_some_and(|raw| self.cover.scanner.is_clean(raw))
-        {
-            return;
+        let has_signs = self.cover.fields.is_empty() && self.cover.scanner.has_signs();
+        if has_signs && records.get(index).untouched_json().is_some() {
+            return self.untouched_record(records, index, tally);
         }
         tally.begin();
         let is_done = self.raw_line(records, index, tally);
         records.rewrite(index, |key, value, out| {
-            if is_done && key == b"message" {
-                return false;
-            }
-            if let Some(names) = self.cover.new_key(key, tally) {
-                tally.renames.push(names);
-            }
-            self.cover.member((key, value), out, tally)
+            (!is_done || key != b"message") && self.top_member((key, value), out, tally)
         });
-        if !tally.renames.is_empty() {
+        rename(records, index, tally);
+    }
+
+    /// Covers the members of a record as it came in which a sign shows.
+    fn untouched_record(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
+        let (mut from, mut number, mut is_begun) = (0, 0, false);
+        while let Some(sign) = self.cover.scanner.next_sign(records.get(index).text(), from) {
+            if !is_begun {
+                tally.begin();
+                is_begun = true;
+            }
+            let Some((at, end)) = records.get(index).member_over(sign, number) else { break };
+            records.rewrite_number(index, at, |key, value, out| self.top_member((key, value), out, tally));
+            (from, number) = (end, at + 1);
+        }
+        if is_begun {
             rename(records, index, tally);
         }
+    }
+
+    /// Covers a top-level member, given with its raw key.
+    fn top_member(&self, (key, value): (&[u8], &[u8]), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+        if let Some(names) = self.cover.new_key(key, tally) {
+            tally.renames.push(names);
+        }
+        self.cover.member((key, value), out, tally)
     }
 
     /// Covers the raw line of a text record, which is decoded text as it stands; tells whether it changed.

@@ -25,11 +25,13 @@ impl Cover {
                 let content = value.at.start + 1..value.at.end - 1;
                 self.string(&Spot { at: content, ..*value }, near, tally);
             }
-            Some(b'{' | b'[') if self.scanner.is_clean(value.bytes()) => {}
             Some(b'{' | b'[') => {
                 let (whole, key) = (value.bytes(), near.key.unwrap_or_default());
-                let mut inside = Inside { cover: self, whole, base: value.base + value.at.start, key, tally };
-                json::walk(whole, &mut inside);
+                let Some(next) = self.scanner.next_sign(whole, 0) else { return };
+                json::walk(
+                    whole,
+                    &mut Inside { cover: self, whole, base: value.base + value.at.start, key, next, tally },
+                );
             }
             Some(_) => self.number(value, near, tally),
             None => {}
@@ -67,9 +69,13 @@ impl Cover {
         tally.cut(at, |tally, out| self.clean(Source { bytes: raw, form: Form::Raw, near }, tally, out));
     }
 
-    /// Is there nothing to be found? Most strings have nothing, and shall cost no more than to know that.
+    /// Is there nothing to be found? Most strings have nothing, and shall cost no more than to know that. Where signs
+    /// show beforehand, only a string that has one comes here.
     #[inline]
     fn is_clean(&self, raw: &[u8], near: Near<'_>, tally: &mut Tally) -> bool {
+        if self.scanner.has_signs() {
+            return false;
+        }
         match memchr(b'\\', raw) {
             None => self.scanner.scan_near(raw, near, &mut tally.found).is_empty(),
             Some(_) => !self.scanner.raw_gate(raw),
@@ -179,12 +185,21 @@ struct Inside<'a> {
     base: usize,
     /// The key of the member in hand, raw.
     key: &'a [u8],
+    /// No sign shows from where the walk is to here: see [`Scanner::next_sign`](super::Scanner::next_sign).
+    next: usize,
     tally: &'a mut Tally,
+}
+
+impl Inside<'_> {
+    /// Goes on behind a string or a number that has been looked into.
+    fn pass(&mut self, end: usize) {
+        self.next = self.cover.scanner.next_sign(self.whole, end).unwrap_or(usize::MAX);
+    }
 }
 
 impl Visitor for Inside<'_> {
     fn member(&mut self, text: &[u8], key: Range<usize>, value: Range<usize>) -> Walk {
-        if self.tally.is_skipped(self.base + value.start) {
+        if value.end <= self.next || self.tally.is_skipped(self.base + value.start) {
             return Walk::Skip;
         }
         self.cover.key(&Spot { text, at: key.clone(), base: self.base }, self.tally);
@@ -198,16 +213,18 @@ impl Visitor for Inside<'_> {
     }
 
     fn string(&mut self, text: &[u8], content: Range<usize>) {
-        if !self.tally.is_skipped(self.base + content.start) {
+        if content.end > self.next && !self.tally.is_skipped(self.base + content.start) {
             let near = Near { key: Some(self.key), is_number: false };
-            self.cover.string(&Spot { text, at: content, base: self.base }, near, self.tally);
+            self.cover.string(&Spot { text, at: content.clone(), base: self.base }, near, self.tally);
+            self.pass(content.end);
         }
     }
 
     fn scalar(&mut self, text: &[u8], value: Range<usize>) {
-        if !self.tally.is_skipped(self.base + value.start) {
+        if value.end > self.next && !self.tally.is_skipped(self.base + value.start) {
             let near = Near { key: Some(self.key), is_number: true };
-            self.cover.number(&Spot { text, at: value, base: self.base }, near, self.tally);
+            self.cover.number(&Spot { text, at: value.clone(), base: self.base }, near, self.tally);
+            self.pass(value.end);
         }
     }
 }

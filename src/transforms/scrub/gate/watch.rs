@@ -2,10 +2,10 @@
 
 use memchr::memrchr;
 
-use super::super::{cloud, numbers};
+use super::super::{cloud, fold, numbers};
 use super::{
-    ASSIGNED, AT, BASIC, BEARER, DIGITS, ESCAPE, Events, FEWEST_DIGITS, FEWEST_IN_KEY, Gate, KEY, NAME, PEM, STEP,
-    Signals, TOKEN, alphanumeric,
+    ASSIGNED, AT, BASIC, BEARER, Classes, DIGITS, ESCAPE, Events, FEWEST_DIGITS, Gate, KEY, NAME, ODD, PEM, STEP,
+    Signals, TOKEN,
 };
 
 /// What stands behind the dashes of a PEM block.
@@ -14,30 +14,62 @@ const PEM_BEGIN: &[u8] = b"BEGIN ";
 /// A text that is being looked at.
 pub(super) struct Watch<'a> {
     gate: &'a Gate,
-    text: &'a [u8],
+    pub(super) text: &'a [u8],
+    pub(super) from: usize,
     pub(super) seen: Signals,
-    /// Ends of numbers before here belong to runs that are known.
+    /// Where something showed first.
+    first: usize,
+    /// Numbers that begin before here are known.
     digits_floor: usize,
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(gate: &'a Gate, text: &'a [u8]) -> Self {
-        Self { gate, text, seen: 0, digits_floor: 0 }
+    #[inline]
+    pub(super) fn new(gate: &'a Gate, text: &'a [u8], from: usize) -> Self {
+        Self { gate, text, from, seen: 0, first: usize::MAX, digits_floor: from }
     }
 
-    /// Reads what the masks of the step at `at` point at.
+    /// Reads what the masks of the step at `at` point at; `classes` are those of the step before and its own.
     #[inline(never)]
-    pub(super) fn step<const RAW: bool>(&mut self, at: usize, events: Events) {
-        each_bit(events.marks, |bit| self.mark::<RAW>(at + bit - STEP));
-        if events.numbers != 0 && self.is_open(DIGITS) {
-            each_bit(events.numbers, |bit| {
-                if has_digits(&events, bit) {
-                    self.digits(at + bit - STEP);
-                }
-            });
+    pub(super) fn step<const RAW: bool>(&mut self, at: usize, events: &Events, classes: &[Classes; 2]) {
+        each_bit(events.marks, |bit| self.mark::<RAW>(at + bit));
+        let [before, own] = classes;
+        if events.words_before != 0 {
+            self.words(at - STEP, events.words_before & before.starts());
         }
-        if events.words != 0 && self.is_open(KEY) {
-            self.words(at, events.words);
+        if events.words != 0 {
+            let is_inside = at > 0 && self.text[at - 1].is_ascii_alphanumeric();
+            self.words(at, events.words & own.starts() & !u64::from(is_inside));
+        }
+        if events.numbers != 0 && self.is_open(DIGITS) {
+            self.numbers(at, events, own.digits);
+        }
+        each_bit(events.schemes, |bit| self.scheme(at + bit - 2));
+        each_bit(events.dashes, |bit| self.dashes(at + bit));
+    }
+
+    /// Reads the words that begin at `starts`, which may be keys.
+    #[inline(always)]
+    fn words(&mut self, at: usize, starts: u64) {
+        each_bit(starts, |bit| {
+            if cloud::begins(self.text, at + bit) {
+                self.see(KEY, at + bit);
+            }
+        });
+    }
+
+    /// Where something showed first.
+    #[inline]
+    pub(super) fn first(&self) -> Option<usize> {
+        (self.seen != 0).then_some(self.first)
+    }
+
+    /// Searches for odd characters; of raw JSON only for one that comes before all else.
+    #[inline(never)]
+    pub(super) fn odd<const RAW: bool>(&mut self) {
+        let end = if RAW { self.first.clamp(self.from, self.text.len()) } else { self.text.len() };
+        if let Some(offset) = fold::first(&self.text[self.from..end]) {
+            self.see(ODD, self.from + offset);
         }
     }
 
@@ -46,101 +78,117 @@ impl<'a> Watch<'a> {
         self.gate.wants & !self.seen & signal != 0
     }
 
-    fn mark<const RAW: bool>(&mut self, at: usize) {
-        let signal = match self.text[at] {
-            b'@' => AT,
-            b':' if RAW && matches!(self.text[..at].last(), Some(b'"' | b' ' | b'\t' | b'\n' | b'\r')) => self.key(at),
-            b':' | b'=' if self.is_open(ASSIGNED) && self.is_assigned(at) => ASSIGNED,
-            b'J' if self.text[..at].ends_with(b"ey") => TOKEN,
-            b'\\' if RAW => ESCAPE,
-            b'-' => self.dashes(at),
-            b'a' | b'A' | b's' | b'S' => self.scheme(at - 2),
-            _ => 0,
-        };
-        self.seen |= signal & self.gate.wants;
-    }
-
-    fn is_assigned(&self, at: usize) -> bool {
-        self.gate.assigned().is_some_and(|assigned| assigned.tells(self.text, at))
-    }
-
-    /// What the colon at `at` tells, which stands behind a quote or a blank: whether a key of JSON ends there that
-    /// tells of its value. No name in a text without escapes stands there: a quote begins a text that begins with the
-    /// colon, and what stands before that is no name.
-    fn key(&self, at: usize) -> Signals {
-        let Some(before) = self.text[..at].trim_ascii_end().strip_suffix(b"\"") else { return 0 };
-        if !self.gate.names.may_end(before) || self.text[at + 1..].starts_with(b"null") {
-            return 0;
+    /// Takes note of a signal.
+    fn see(&mut self, signal: Signals, place: usize) {
+        if self.gate.wants & signal != 0 {
+            self.seen |= signal;
+            self.first = self.first.min(place);
         }
+    }
+
+    #[inline(always)]
+    fn mark<const RAW: bool>(&mut self, at: usize) {
+        match self.text[at] {
+            b':' | b'=' => self.sign::<RAW>(at),
+            b'@' => self.see(AT, at),
+            b'J' if self.text[..at].ends_with(b"ey") => self.see(TOKEN, at),
+            b'\\' => self.see(ESCAPE, at),
+            _ => {}
+        }
+    }
+
+    /// What the `=` or the colon at `at` tells.
+    #[inline(always)]
+    fn sign<const RAW: bool>(&mut self, at: usize) {
+        let Some(before) = self.text[..at].last() else { return };
+        let is_key = RAW && matches!(before, b'"' | b' ' | b'\t' | b'\n' | b'\r') && self.text[at] == b':';
+        if is_key {
+            if self.is_telling_key(at) {
+                self.see(NAME, at);
+            }
+        } else if self.gate.assigned().is_some_and(|assigned| assigned.tells(self.text, at)) {
+            self.see(ASSIGNED, at);
+        }
+    }
+
+    /// Does a key of JSON that tells of its value end before the colon at `at`, which stands behind a quote or a
+    /// blank? In a text without escapes no name that tells can stand there: a quote begins a text that begins with the
+    /// colon, and what stands before that is no name.
+    #[inline(always)]
+    fn is_telling_key(&self, at: usize) -> bool {
+        let before = match &self.text[..at] {
+            [before @ .., b'"'] => before,
+            before => match before.trim_ascii_end() {
+                [before @ .., b'"'] => before,
+                _ => return false,
+            },
+        };
+        self.gate.names.may_end(before) && self.tells(before, at)
+    }
+
+    fn tells(&self, before: &[u8], at: usize) -> bool {
         let key = memrchr(b'"', before).map_or(0, |quote| quote + 1);
-        if self.gate.names.matches(&before[key..]) { NAME } else { 0 }
+        self.gate.names.matches(&before[key..]) && !self.text[at + 1..].starts_with(b"null")
     }
 
     /// What two dashes, the second at `at`, are a part of.
-    fn dashes(&self, at: usize) -> Signals {
+    fn dashes(&mut self, at: usize) {
         let run = at - 1;
         if self.text[at + 1..].starts_with(PEM_BEGIN) {
-            return PEM;
+            return self.see(PEM, at);
         }
-        if self.text[..run].ends_with(b"-") {
-            return 0;
+        let is_begun = self.text[..run].ends_with(b"-");
+        if !is_begun && self.gate.assigned().is_some_and(|names| names.is_flag(self.text, run)) {
+            self.see(ASSIGNED, at);
         }
-        let is_flag = self.is_open(ASSIGNED) && self.gate.assigned().is_some_and(|names| names.is_flag(self.text, run));
-        if is_flag { ASSIGNED } else { 0 }
     }
 
-    /// What the word at `start` is, which begins with `bea` or `bas`, or nearly.
-    fn scheme(&self, start: usize) -> Signals {
+    /// What the word at `start` is, if a word begins there: with `ba` or `be`.
+    fn scheme(&mut self, start: usize) {
+        if start > 0 && self.text[start - 1].is_ascii_alphanumeric() {
+            return;
+        }
         let is = |word: &[u8]| self.text[start..].get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word));
-        let is_inside = start > 0 && self.text[start - 1].is_ascii_alphanumeric();
-        match is_inside {
-            false if is(b"bearer") => BEARER,
-            false if is(b"basic") => BASIC,
-            _ => 0,
+        if is(b"bearer") {
+            self.see(BEARER, start);
+        } else if is(b"basic") {
+            self.see(BASIC, start);
         }
     }
 
-    /// What may be nine digits end at `last`.
-    fn digits(&mut self, last: usize) {
-        if last < self.digits_floor || !self.is_open(DIGITS) {
-            return;
-        }
-        let first = last + 1 - FEWEST_DIGITS;
-        let Some(digit) = self.text[first..=last].iter().position(u8::is_ascii_digit) else {
-            // The next number begins behind this.
-            self.digits_floor = last + FEWEST_DIGITS;
-            return;
-        };
-        let run = numbers::run_around(self.text, first + digit);
-        self.digits_floor = run.span.end + FEWEST_DIGITS - 1;
-        if run.digits >= FEWEST_DIGITS && !run.is_idle(self.text) {
-            self.seen |= DIGITS;
-        }
-    }
-
-    /// Words of a key's length end at `ends`: keys begin where a part of a word does.
-    fn words(&mut self, at: usize, ends: u64) {
-        let letters = alphanumeric(self.text, at);
-        let starts = letters & !(letters << 1) & (ends >> (FEWEST_IN_KEY - 1));
-        each_bit(starts, |bit| {
-            if self.is_open(KEY) && cloud::begins(self.text, at + bit - STEP) {
-                self.seen |= KEY;
+    /// Reads the runs of tight bytes that may be numbers, unless they have too few digits.
+    #[inline]
+    fn numbers(&mut self, at: usize, events: &Events, digits: u64) {
+        let mut numbers = events.numbers;
+        while numbers != 0 {
+            let first = numbers.trailing_zeros();
+            let length = (events.tight >> first).trailing_ones();
+            let run = u64::MAX >> (64 - length) << first;
+            let is_open = first == 0 || first + length == 64;
+            if is_open || (digits & run).count_ones() as usize >= FEWEST_DIGITS {
+                self.digits(at + first as usize, at + (first + length) as usize);
             }
-        });
+            numbers &= !run;
+        }
     }
-}
 
-/// Has what ends at `bit` digits enough to be a number? What goes on beyond the masks has.
-fn has_digits(events: &Events, bit: usize) -> bool {
-    let before = (events.tight << (63 - bit)).leading_ones() as usize;
-    let behind = (events.tight >> bit).trailing_ones() as usize;
-    let (first, last) = (bit + 1 - before, bit + behind - 1);
-    let inside = (events.digits >> first) << (first + 63 - last);
-    first == 0 || last == 63 || inside.count_ones() as usize >= FEWEST_DIGITS
+    /// Reads the numbers among the tight bytes from `from` to `to`.
+    fn digits(&mut self, from: usize, to: usize) {
+        let mut from = from.max(self.digits_floor);
+        while from < to {
+            let Some(digit) = self.text[from..to].iter().position(u8::is_ascii_digit) else { return };
+            let run = numbers::run_around(self.text, from + digit);
+            if run.digits >= FEWEST_DIGITS && !run.is_idle(self.text) {
+                return self.see(DIGITS, run.span.start);
+            }
+            from = run.span.end;
+            self.digits_floor = from;
+        }
+    }
 }
 
 /// Shows the places of the bits, from the lowest on.
-#[inline]
+#[inline(always)]
 fn each_bit(mut bits: u64, mut each: impl FnMut(usize)) {
     while bits != 0 {
         each(bits.trailing_zeros() as usize);

@@ -2,18 +2,27 @@
 
 use super::{KeyNames, is_ignored};
 
-/// What names end with: turns most words away by two bytes, without knowing where they begin.
+/// Words of 64 bits, one for each three low halves of bytes.
+const WORDS: usize = 1 << (3 * 5 - 6);
+/// Words of 64 bits for the letters of endings.
+const FOURS: usize = 64;
+/// How far from the end of a word the last of its letters are looked for.
+const REACH: usize = 16;
+
+/// What names end with: turns most words away by three bytes, without knowing where they begin.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Tails {
-    /// By the low five bits of the last byte, a bit for those of the byte before: case does not differ in them.
-    pairs: Box<[u32; 32]>,
+    /// A bit for the low five bits of each of the last three bytes: case does not differ in them.
+    threes: Box<[u64; WORDS]>,
+    /// A bit for the last four letters, or as many as a shorter name has.
+    fours: Box<[u64; FOURS]>,
     /// The last two characters of names that end beyond ASCII.
     wide: Vec<[char; 2]>,
 }
 
 impl Tails {
     pub(super) fn none() -> Self {
-        Self { pairs: Box::new([0; 32]), wide: Vec::new() }
+        Self { threes: Box::new([0; WORDS]), fours: Box::new([0; FOURS]), wide: Vec::new() }
     }
 
     /// Adds the end of a folded name.
@@ -22,13 +31,35 @@ impl Tails {
             self.wide.push([last_char(rest).map_or('_', |(before, _)| before), last]);
             return;
         }
-        let pair = |last: &u8, before: u32| (usize::from(*last & 31), before);
-        let (last, before) = match name {
-            [last] => pair(last, u32::MAX),
-            [.., before, last] => pair(last, 1 << (before & 31)),
-            [] => return,
+        let (word, bit) = place_of(name.iter().rev().take(4).rev().fold(0, |four, byte| four << 8 | u32::from(*byte)));
+        self.fours[word] |= bit;
+        // What stands before a shorter name may be anything, and so may a byte of a letter that has two cases.
+        let letter = |from_end: usize| match name.len().checked_sub(from_end).map(|at| name[at]) {
+            Some(byte) if byte.is_ascii() => Place::Byte(byte),
+            _ => Place::Any,
         };
-        self.pairs[last] |= before;
+        let letters = [letter(1), letter(2), letter(3)];
+        // Each of the last three bytes of a word is a letter of the name or one of the ignored.
+        for ignored in 0..8 {
+            let mut next = letters.iter();
+            let places = [0, 1, 2].map(|place| match ignored >> place & 1 {
+                0 => *next.next().expect("there are as many letters as places"),
+                _ => Place::Ignored,
+            });
+            self.add_places(places);
+        }
+    }
+
+    /// Adds all threes of these, the last first.
+    fn add_places(&mut self, [last, before, first]: [Place; 3]) {
+        for first in first.codes() {
+            for before in before.codes() {
+                for last in last.codes() {
+                    let three = first << 10 | before << 5 | last;
+                    self.threes[three / 64] |= 1 << (three % 64);
+                }
+            }
+        }
     }
 
     /// Those of several sets of names.
@@ -41,27 +72,75 @@ impl Tails {
     /// Whether a name can end where `text` does; `false` is certain.
     #[inline]
     pub(in super::super) fn fit(&self, text: &[u8]) -> bool {
-        let (last, before) = match text {
-            [.., before, last] => (*last, *before),
-            [last] => (*last, b'_'),
-            [] => return false,
-        };
-        if !last.is_ascii() {
-            return self.fit_wide(text);
+        let Some(&[first, before, last]) = text.last_chunk() else { return self.fit_short(text) };
+        let code = |byte: u8| usize::from(byte & 31);
+        let three = code(first) << 10 | code(before) << 5 | code(last);
+        let may_fit = self.threes[three / 64] >> (three % 64) & 1 != 0;
+        (may_fit && self.has_letters(text)) || ((first | before | last) >= 0x80 && self.fit_wide(text))
+    }
+
+    /// Are the last letters of the text, without the ignored, those of a name, or of one that is shorter?
+    fn has_letters(&self, text: &[u8]) -> bool {
+        let (mut four, mut count) = (0, 0);
+        for &byte in text.iter().rev().take(REACH).filter(|byte| !is_ignored(**byte)) {
+            if !byte.is_ascii() {
+                return true;
+            }
+            four |= u32::from(byte.to_ascii_lowercase()) << (8 * count);
+            count += 1;
+            let (word, bit) = place_of(four);
+            if self.fours[word] & bit != 0 {
+                return true;
+            }
+            if count == 4 {
+                return false;
+            }
         }
-        let befores = self.pairs[usize::from(last & 31)];
-        let may_be_hidden = is_ignored(before) || !before.is_ascii();
-        is_ignored(last) || befores >> (before & 31) & 1 != 0 || (befores != 0 && may_be_hidden)
+        text.len() > REACH
+    }
+
+    /// The same for a text of two bytes or less: as if an ignored byte stood before it.
+    #[cold]
+    fn fit_short(&self, text: &[u8]) -> bool {
+        let mut room = [b'_'; 3];
+        room[3 - text.len()..].copy_from_slice(text);
+        !text.is_empty() && self.fit(&room)
     }
 
     /// The same for a text that ends beyond ASCII. What cannot be told may fit.
     fn fit_wide(&self, text: &[u8]) -> bool {
         let Some((last, rest)) = last_char(text) else { return true };
+        // A letter beyond ASCII before the last one may be the capital of one of ASCII.
         let Some(last) = small(last).filter(|last| !last.is_ascii()) else { return true };
         let before = last_char(rest).map_or('_', |(before, _)| before);
         let may_be_hidden = before.is_ascii() && is_ignored(before as u8);
         let is_before = |own: char| own == '_' || may_be_hidden || small(before).is_none_or(|before| before == own);
         self.wide.iter().any(|[own_before, own]| *own == last && is_before(*own_before))
+    }
+}
+
+/// Where the bit of up to four letters stands.
+fn place_of(letters: u32) -> (usize, u64) {
+    let place = letters.wrapping_mul(0x9E37_79B1) >> (32 - 12);
+    ((place / 64) as usize, 1 << (place % 64))
+}
+
+/// What may stand at a place.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Byte(u8),
+    Ignored,
+    Any,
+}
+
+impl Place {
+    /// The low halves of the bytes.
+    fn codes(self) -> impl Iterator<Item = usize> {
+        (0..32).filter(move |code| match self {
+            Self::Byte(byte) => usize::from(byte & 31) == *code,
+            Self::Ignored => b"_-.".iter().any(|byte| usize::from(byte & 31) == *code),
+            Self::Any => true,
+        })
     }
 }
 

@@ -214,7 +214,7 @@ proptest! {
             prop_assert_eq!(&found.matches, &all.matches, "{}", profile.name());
             let raw = format!("{{\"a\" :[\"{}\"]}}", text.replace(['"', '\\', '\n'], "~"));
             let inside = &raw[7..raw.len() - 3];
-            if scanner.is_clean(raw.as_bytes()) {
+            if scanner.next_sign(raw.as_bytes(), 0).is_none() {
                 prop_assert!(scanner.scan(inside.as_bytes(), &mut found).is_empty(), "{raw}");
             }
         }
