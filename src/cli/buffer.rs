@@ -1,4 +1,6 @@
-//! `levada buffer`: looks at the disk buffers of an agent that does not run.
+//! `levada buffer`: looks at the disk buffers of an agent that does not run, and moves what an orphan holds.
+
+mod drain;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -41,6 +43,16 @@ enum What {
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
+    /// Move what an orphan holds into the disk buffer of a sink, which delivers it; the records keep their identities.
+    Drain {
+        #[command(flatten)]
+        place: Place,
+        /// The buffer that no sink has.
+        orphan: String,
+        /// The sink.
+        #[arg(long, value_name = "ID")]
+        to: String,
+    },
 }
 
 /// Where the buffers are.
@@ -65,6 +77,7 @@ pub(super) fn buffer(arguments: &Buffer) -> ExitCode {
         What::Ls(place) => place.find().and_then(|found| ls(&found)),
         What::Verify { place, ids } => place.find().and_then(|found| verify(&found, ids)),
         What::Dump { place, id, limit } => place.find().and_then(|found| dump(&found, id, *limit)),
+        What::Drain { place, orphan, to } => place.find().and_then(|found| drain(&found, orphan, to)),
     };
     done.unwrap_or_else(|(why, code)| {
         eprintln!("error: {why}");
@@ -160,4 +173,26 @@ fn dump(found: &Found, id: &str, limit: Option<usize>) -> Result<ExitCode, Fault
     };
     inspect::read(&path, show).map_err(|error| unreadable(&path, &error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn drain(found: &Found, orphan: &str, to: &str) -> Result<ExitCode, Fault> {
+    let from = found.path(orphan)?;
+    let sink = found.plan.as_ref().and_then(|plan| plan.sinks.iter().find(|sink| sink.id == to));
+    let is_disk = |sink: &crate::config::Component| {
+        let kind = sink.section.settings.get("buffer").and_then(|buffer| buffer.get("type"));
+        kind.and_then(toml::Value::as_str) == Some("disk")
+    };
+    if !sink.is_some_and(is_disk) {
+        return Err((format!("the configuration has no sink `{to}` with `buffer.type = \"disk\"`"), USAGE));
+    }
+    if !found.is_orphan(orphan) {
+        return Err((format!("`{orphan}` is no orphan: the sink of this name delivers what it holds"), USAGE));
+    }
+    let runtime = super::client::runtime().map_err(|why| (why, FAULTY))?;
+    let moved = runtime.block_on(drain::drain(&from, &found.folder.join(to)));
+    let is_removed = drain::remove_empty(&from).map_err(|error| unreadable(&from, &error))?;
+    let rest =
+        if is_removed { "and nothing is left of it" } else { "what is left of it stays: see `levada buffer ls`" };
+    say(&format!("{moved} records of `{orphan}` are in the buffer of `{to}` now, {rest}\n"));
+    Ok(if is_removed { ExitCode::SUCCESS } else { ExitCode::from(FAULTY) })
 }
