@@ -51,11 +51,18 @@ impl Site {
 
     /// Starts an agent with this configuration.
     pub(crate) fn start(&self, text: &str) -> Agent {
+        self.start_within(MEMORY, text)
+    }
+
+    /// Starts an agent with this configuration and this much memory, in bytes.
+    pub(crate) fn start_within(&self, memory: usize, text: &str) -> Agent {
+        let budget = Budget::new(memory);
         let families = Families::default();
         let data_dir = DataDir::open(&self.0.path().join("state")).unwrap();
-        let mut topology = Topology::idle(&data_dir, families.clone(), Budget::new(MEMORY));
+        let mut topology = Topology::idle(&data_dir, families.clone(), budget.clone());
         topology.apply(&plan(text)).unwrap();
-        Agent { topology, families, _data_dir: data_dir, letters: self.0.path().join("state/dead_letters") }
+        let letters = self.0.path().join("state/dead_letters");
+        Agent { topology, families, budget, _data_dir: data_dir, letters }
     }
 }
 
@@ -95,6 +102,7 @@ pub(crate) fn pipeline(site: &Site, url: &str, more: &str) -> String {
 pub(crate) struct Agent {
     topology: Topology,
     families: Families,
+    pub(crate) budget: Budget,
     _data_dir: DataDir,
     letters: PathBuf,
 }

@@ -73,3 +73,101 @@ async fn a_dead_sink_holds_only_the_streams_that_feed_it() {
     alive.wait("all", |world| world.len() == 21_000).await;
     agent.wait_for_health("dead").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_sink_costs_its_sibling_nothing_before_its_buffer_is_full() {
+    let (site, alive, dead) = (Site::new(), Peer::start(), Peer::start());
+    dead.script(|_, _| Act::Stall);
+    let text = source(&site, "app", "*.log")
+        + &sink("alive", "app", &alive.url(), "")
+        + &sink("dead", "app", &dead.url(), "buffer.max_size = '8MiB'");
+    let agent = site.start(&text);
+    site.write("a.log", 0..20_000);
+    alive.wait_for_all(20_000).await;
+    assert_eq!((dead.look(World::len), agent.discarded("dead", "buffer_full")), (0, 0));
+    dead.heal();
+    agent.stop(Duration::ZERO).await;
+    let _agent = site.start(&text);
+    dead.wait_for_all(20_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_sink_that_drops_costs_its_sibling_nothing() {
+    let (site, alive, full) = (Site::new(), Peer::start(), Peer::start());
+    full.script(|_, _| Act::Stall);
+    let text = source(&site, "app", "*.log").replace("decoding", "max_read_bytes = 4096\ndecoding")
+        + &sink("alive", "app", &alive.url(), "")
+        + &sink("full", "app", &full.url(), &format!("{SMALL}\nbuffer.when_full = 'drop_newest'"));
+    let agent = site.start(&text);
+    site.write("a.log", 0..20_000);
+    alive.wait_for_all(20_000).await;
+    assert!(agent.discarded("full", "buffer_full") > 0);
+    assert_eq!(agent.discarded("alive", "buffer_full"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_a_sink_without_acknowledgements() {
+    let (site, alive, dead) = (Site::new(), Peer::start(), Peer::start());
+    dead.script(|_, _| Act::Stall);
+    let text = source(&site, "app", "*.log")
+        + &sink("alive", "app", &alive.url(), "")
+        + &sink("dead", "app", &dead.url(), "acknowledgements.enabled = false");
+    let agent = site.start(&text);
+    site.write("a.log", 0..2_000);
+    alive.wait_for_all(2_000).await;
+    dead.wait("a request that stalls", |world| !world.requests.is_empty()).await;
+    agent.wait_for_health("alive").await;
+    agent.stop(Duration::ZERO).await;
+    // What it did not take is not read again.
+    dead.heal();
+    let _agent = site.start(&text);
+    site.write("a.log", 2_000..2_010);
+    alive.wait_for_all(2_010).await;
+    dead.wait("the new ones", |world| world.numbers() == (2_000..2_010).collect::<Vec<_>>()).await;
+    let sent: usize = alive.look(|world| world.requests.iter().map(|request| request.items.len()).sum());
+    assert_eq!(sent, 2_010, "nothing came twice");
+}
+
+/// Bytes of memory, and a tenth of what there is to read.
+const LITTLE: usize = 2 << 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_every_sink_stopped_memory_stays_within_its_limit_and_all_arrives_afterwards() {
+    const FILES: u64 = 8;
+    const EACH: u64 = 2_600;
+    let (site, one, other) = (Site::new(), Peer::start(), Peer::start());
+    one.script(|_, _| Act::Stall);
+    other.script(|_, _| Act::Answer(503, &[], ""));
+    let pad = "x".repeat(1_000);
+    for file in 0..FILES {
+        let line = |n: u64| format!("{{\"n\":{n},\"pad\":\"{pad}\"}}\n");
+        site.append(&format!("{file}.log"), &(file * EACH..(file + 1) * EACH).map(line).collect::<String>());
+    }
+    let more = "buffer.max_size = '256KiB'\nbatch.max_bytes = 65536\nrequest.timeout_secs = 0.5";
+    let text = source(&site, "app", "*.log")
+        + &sink("one", "app", &one.url(), more)
+        + &sink("other", "app", &other.url(), more);
+    let agent = site.start_within(LITTLE, &text);
+    let (mut most, mut before, mut same) = (0, 0, 0);
+    // Nothing more is read when as many looks as make a second show the same.
+    wait::until("the sources to wait", || {
+        most = most.max(agent.budget.used());
+        let read = agent.figure("levada_component_received_bytes_total", "app", None);
+        same = if read == before && read > 0 { same + 1 } else { 0 };
+        before = read;
+        same > 300
+    })
+    .await;
+    assert!(before < FILES * EACH * 1_000 / 2, "the sources wait: {before} bytes were read");
+    // A body that is on its way is charged though there is no room: one for each sink, and what it was made of is copied.
+    assert!(most <= LITTLE + (1 << 20), "{most} bytes");
+    one.heal();
+    other.heal();
+    one.wait_for_all(FILES * EACH).await;
+    other.wait_for_all(FILES * EACH).await;
+    for sink in ["one", "other"] {
+        agent.wait_for_health(sink).await;
+        assert!(agent.figure("levada_adaptive_concurrency_limit", sink, None) >= 4, "as many at once as before");
+    }
+    wait::until("memory to come back", || agent.budget.used() < LITTLE / 2).await;
+}

@@ -27,6 +27,8 @@ pub enum Reason {
     Abandoned,
     /// Dead letters reached their bound, or could not be written.
     DeadLetterLost,
+    /// A sink whose acknowledgements nobody waits for failed on it.
+    Unacknowledged,
     /// A `blackhole` or another end that keeps nothing by design.
     Discarded,
 }
@@ -46,6 +48,7 @@ impl Reason {
         Self::Rejected,
         Self::Abandoned,
         Self::DeadLetterLost,
+        Self::Unacknowledged,
         Self::Discarded,
     ];
 
@@ -64,6 +67,7 @@ impl Reason {
             Self::Rejected => "rejected",
             Self::Abandoned => "abandoned",
             Self::DeadLetterLost => "dead_letter_lost",
+            Self::Unacknowledged => "unacknowledged",
             Self::Discarded => "discarded",
         }
     }

@@ -73,6 +73,8 @@ pub struct DeliveryPlan {
     pub compression: Compression,
     /// How requests are sent.
     pub request: settings::RequestSettings,
+    /// Does a record count as delivered only when this sink has it?
+    pub is_required: bool,
     /// What stands before the sink.
     pub buffer: settings::BufferSettings,
 }
@@ -86,6 +88,7 @@ impl DeliveryPlan {
             linger: Duration::from_secs_f64(batch.timeout_secs.unwrap_or(1.0)),
             compression: Compression::None,
             request: settings::RequestSettings::default(),
+            is_required: true,
             buffer: settings::BufferSettings::default(),
         }
     }
@@ -124,6 +127,11 @@ pub trait Drain: Send {
     /// What stands before it.
     fn buffer(&self) -> &settings::BufferSettings;
 
+    /// Does a record count as delivered only when this one has it?
+    fn is_required(&self) -> bool {
+        true
+    }
+
     /// Asks the destination whether it is there; see [`Sink::probe`].
     fn probe(&self) -> Option<Probing<'_>> {
         None
@@ -146,6 +154,10 @@ impl Drain for Delivery {
 
     fn buffer(&self) -> &settings::BufferSettings {
         &self.plan.buffer
+    }
+
+    fn is_required(&self) -> bool {
+        self.plan.is_required
     }
 
     fn probe(&self) -> Option<Probing<'_>> {

@@ -29,6 +29,21 @@ pub struct BatchSettings {
     pub timeout_secs: Option<f64>,
 }
 
+/// Who waits for the sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Acknowledgements {
+    /// Does a record count as delivered only when this sink has it? Without it the sink gets what it can: what fails is
+    /// counted and not read again.
+    pub enabled: bool,
+}
+
+impl Default for Acknowledgements {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
 /// How requests are sent.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

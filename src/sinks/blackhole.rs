@@ -12,7 +12,7 @@ use crate::buffer::Queue;
 use crate::component::row::{Context, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
-use crate::delivery::settings::BufferSettings;
+use crate::delivery::settings::{Acknowledgements, BufferSettings};
 use crate::delivery::{Bench, Drain};
 use crate::event::{Batch, Outcome};
 
@@ -23,6 +23,9 @@ const TAKE: usize = 1 << 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BlackholeSettings {
+    /// Who waits for the sink.
+    #[serde(default)]
+    acknowledgements: Acknowledgements,
     /// What stands before the sink.
     #[serde(default)]
     buffer: BufferSettings,
@@ -37,11 +40,12 @@ inputs = ["app"]
 "#;
 
     fn build(self, _: Context) -> Result<Self::Built, String> {
-        Ok(Box::new(Blackhole { buffer: self.buffer }))
+        Ok(Box::new(Blackhole { is_required: self.acknowledgements.enabled, buffer: self.buffer }))
     }
 }
 
 struct Blackhole {
+    is_required: bool,
     buffer: BufferSettings,
 }
 
@@ -66,6 +70,10 @@ impl Drain for Blackhole {
 
     fn buffer(&self) -> &BufferSettings {
         &self.buffer
+    }
+
+    fn is_required(&self) -> bool {
+        self.is_required
     }
 }
 

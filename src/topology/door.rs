@@ -1,12 +1,15 @@
 //! The door of a sink's queue, as chains hold it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use super::tap::{Side, Taps};
 use crate::buffer::{DiskBuffer, Entrance, Queue};
+use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
-use crate::event::Batch;
+use crate::component::reason::Reason;
+use crate::event::{Batch, Receipt, Resolution, Resolve};
 
 /// Closes the queue, or the disk buffer, when the last chain that can write to it is gone.
 pub(super) struct Door {
@@ -14,19 +17,60 @@ pub(super) struct Door {
     /// The component behind it.
     id: String,
     taps: Taps,
+    /// Counts what the component fails on, where nobody waits for it.
+    unasked: Option<Meters>,
 }
 
 impl Door {
     /// A door to `queue`, which is of the component `id`; one that was closed is open again.
     pub(super) fn new(queue: Arc<Queue>, id: &str, taps: Taps) -> Self {
         queue.enter();
-        Self { behind: Behind::Queue(queue), id: id.to_owned(), taps }
+        Self { behind: Behind::Queue(queue), id: id.to_owned(), taps, unasked: None }
     }
 
     /// A door to a disk buffer; none if that has ended.
     pub(super) fn of_disk(buffer: &Arc<DiskBuffer>, is_counted: bool, (id, taps): (&str, Taps)) -> Option<Self> {
         let behind = Behind::Disk(Entrance { buffer: buffer.clone(), is_counted });
-        buffer.enter().then(|| Self { behind, id: id.to_owned(), taps })
+        buffer.enter().then(|| Self { behind, id: id.to_owned(), taps, unasked: None })
+    }
+}
+
+impl Door {
+    /// Offers a copy that answers to nobody's source.
+    fn offer_unasked(&self, batch: Batch, meters: &Meters, waker: &Waker) -> Result<(), Batch> {
+        let lost = Arc::new(Lost { meters: meters.clone(), is_taken: AtomicBool::new(true) });
+        let mut own = batch.clone();
+        let receipt = Receipt::new(lost.clone(), batch.len() as u64);
+        own.answer_to(receipt).into_iter().for_each(Receipt::close);
+        if let Err(own) = self.behind.offer(own, waker) {
+            lost.is_taken.store(false, Ordering::Release);
+            own.close();
+            return Err(batch);
+        }
+        batch.close();
+        Ok(())
+    }
+
+    /// One whose component nobody waits for: what it takes is done with, for its source; what it fails on is counted.
+    pub(super) fn unasked(mut self, meters: Option<Meters>) -> Self {
+        self.unasked = meters;
+        self
+    }
+}
+
+/// Counts what had no outcome of a batch that nobody waits for.
+struct Lost {
+    meters: Meters,
+    /// Else it was given back, and is offered again.
+    is_taken: AtomicBool,
+}
+
+impl Resolve for Lost {
+    fn resolved(&self, records: u64, told: Resolution) {
+        let lost = records.saturating_sub(told.delivered + told.dropped + told.dead_lettered);
+        if self.is_taken.load(Ordering::Acquire) {
+            self.meters.discarded(Reason::Unacknowledged, lost as usize);
+        }
     }
 }
 
@@ -49,7 +93,10 @@ impl Inlet for Door {
     fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
         // Shown when it is taken, so that a batch that waits for room is not shown at each try.
         let looked_at = self.taps.is_open().then(|| batch.clone());
-        let offered = self.behind.offer(batch, waker);
+        let offered = match &self.unasked {
+            None => self.behind.offer(batch, waker),
+            Some(meters) => self.offer_unasked(batch, meters, waker),
+        };
         if let Some(batch) = looked_at {
             if offered.is_ok() {
                 self.taps.see((&self.id, None), Side::In, &batch);
@@ -93,5 +140,29 @@ impl Way {
 
     pub(super) fn open(&self) -> Option<Arc<dyn Inlet>> {
         self.0.upgrade().map(|door| door as Arc<dyn Inlet>)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::WhenFull;
+    use crate::component::test_kit::meters;
+    use crate::event::Outcome;
+    use crate::event::test_kit::{Ledger, batch};
+
+    #[test]
+    fn what_nobody_waits_for_is_done_with_and_counted_where_it_is_lost() {
+        let (ledger, meters) = (Arc::new(Ledger::default()), meters());
+        let queue = Arc::new(Queue::new(1, WhenFull::Block, meters.clone()));
+        let door = Door::new(queue.clone(), "out", Taps::default()).unasked(Some(meters.clone()));
+        let lost = || meters.discarded_events(Reason::Unacknowledged);
+        assert!(door.offer(batch(&ledger, &["a", "b"]), Waker::noop()).is_ok());
+        assert_eq!((ledger.worst(), lost()), (vec![(0, Outcome::Delivered)], 0));
+        let back = door.offer(batch(&ledger, &["c"]), Waker::noop()).unwrap_err();
+        assert_eq!((ledger.worst().len(), lost()), (1, 0), "given back, it is neither done with nor lost");
+        drop(back);
+        queue.abandon();
+        assert_eq!((ledger.worst(), lost()), (vec![(0, Outcome::Delivered), (1, Outcome::Failed)], 2));
     }
 }

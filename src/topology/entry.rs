@@ -11,6 +11,7 @@ use crate::component::meters::Families;
 use crate::component::outlet::Inlet;
 use crate::component::size::show_size;
 use crate::config::{Component, Globals, Plan};
+use crate::delivery::Drain;
 use crate::delivery::settings::{BufferCompression, BufferSettings};
 
 /// How chains come to a sink.
@@ -68,12 +69,13 @@ impl Buffers {
     pub(super) fn entry(
         &mut self,
         component: &Component,
-        (buffer, queue): (&BufferSettings, &Arc<Queue>),
+        (drain, queue): (&dyn Drain, &Arc<Queue>),
         ground: &Ground,
     ) -> Entry {
-        let (id, taps) = (component.id.as_str(), &ground.taps);
+        let (id, taps, buffer) = (component.id.as_str(), &ground.taps, drain.buffer());
+        let unasked = (!drain.is_required()).then(|| ground.context(component).meters);
         if !buffer.is_disk() {
-            let door = Arc::new(Door::new(queue.clone(), id, taps.clone()));
+            let door = Arc::new(Door::new(queue.clone(), id, taps.clone()).unasked(unasked));
             return Entry { aside: door.clone(), door, disk: None };
         }
         let mut known = self.alive.get(id).and_then(Weak::upgrade).filter(|known| known.feeds(queue));
@@ -81,7 +83,10 @@ impl Buffers {
         loop {
             let disk = known.take().unwrap_or_else(|| start(component, (options, queue), ground));
             disk.configure(options);
-            let door = |is_counted| Door::of_disk(&disk, is_counted, (id, taps.clone())).map(Arc::new);
+            let door = |is_counted| {
+                let door = Door::of_disk(&disk, is_counted, (id, taps.clone()))?;
+                Some(Arc::new(door.unasked(unasked.clone())))
+            };
             if let (Some(door), Some(aside)) = (door(true), door(false)) {
                 self.alive.insert(id.to_owned(), Arc::downgrade(&disk));
                 self.sizes.insert(id.to_owned(), options.max_size);

@@ -32,7 +32,6 @@ use crate::component::outlet::Inlet;
 use crate::component::signal::Stop;
 use crate::component::source::Source;
 use crate::config::{Files, Plan};
-use crate::delivery::settings::BufferSettings;
 use crate::delivery::{Bench, DeadLetters, Drain, InHand, Refusals};
 
 /// How long a disk buffer may take to write its ledger at the end of the process.
@@ -224,10 +223,10 @@ impl Topology {
     fn queue(
         &mut self,
         made_of: &Made,
-        buffer: &BufferSettings,
+        drain: &dyn Drain,
         old: Option<RunningSink>,
     ) -> (Arc<Queue>, Entry, Option<JoinHandle<()>>) {
-        let component = &made_of.component;
+        let (component, buffer) = (&made_of.component, drain.buffer());
         // The old ways stay open until there are new ones.
         let (queue, _old_ways, before) = if let Some(old) = old {
             old.stop.request(Instant::now() + HAND_OVER);
@@ -237,7 +236,7 @@ impl Topology {
         } else {
             (entry::queue(component, buffer, &self.ground), None, None)
         };
-        let entry = self.buffers.entry(component, (buffer, &queue), &self.ground);
+        let entry = self.buffers.entry(component, (drain, &queue), &self.ground);
         let (size, when_full) = entry::bounds(buffer, &self.ground);
         queue.configure(size, when_full);
         // From now on records are the new one's.
@@ -252,7 +251,7 @@ impl Topology {
         old: Option<RunningSink>,
     ) -> RunningSink {
         let meters = self.ground.context(&made_of.component).meters;
-        let (queue, entry, before) = self.queue(&made_of, drain.buffer(), old);
+        let (queue, entry, before) = self.queue(&made_of, &*drain, old);
         let unread = Chain::unread(meters.clone(), self.dead_letters.clone());
         let rejects = Arc::new(ArcSwap::from_pointee(unread));
         let (stop, in_hand) = (Stop::default(), InHand::default());

@@ -195,7 +195,7 @@ fn every_answer_is_asked_for() {
 #[test]
 fn a_needless_setting_leaves_the_others_in_force() {
     let text = "[sources.in]\ntype = 'stdin'\nhost_key = 'h'\ngraph.node_attributes.x = 'y'\n\
-                [sinks.out]\ntype = 'blackhole'\ninputs = ['in']\nacknowledgements.enabled = true\nbuffer.max_size = 65536\n";
+                [sinks.out]\ntype = 'blackhole'\ninputs = ['in']\nhealthcheck.enabled = true\nbuffer.max_size = 65536\n";
     let plan = load(text).plan.unwrap();
     let settings = |section: &config::Section| toml::to_string(&section.settings).unwrap();
     assert_eq!(settings(&plan.sources[0].section), "host_key = \"h\"\n");

@@ -121,11 +121,6 @@ const TLS: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch", "
 };
 
 const ALL: &[Moved] = rows! { Of::Kind(Kind::Sink);
-    Kept "acknowledgements" ["true"] "a record counts as delivered only when every sink that is to have it has it"
-    Kept "acknowledgements.enabled" ["true"]
-        "a record counts as delivered only when every sink that is to have it has it"
-    Needless "acknowledgements" ["false"] "acknowledgements are always on and cost one count for each batch"
-    Needless "acknowledgements.enabled" ["false"] "acknowledgements are always on and cost one count for each batch"
     Otherwise "buffer.max_events" "`buffer.max_size`: queues are bounded in bytes, such as `\"4MiB\"` (the default)"
     Otherwise "buffer.when_full" ["overflow"] "`block`, or `drop_newest`, which counts what it drops"
     Needless "healthcheck"

@@ -48,7 +48,7 @@ use crate::component::files::{Files, Named};
 use crate::component::row::{Context, Problem, Settings};
 use crate::component::tls::TlsSettings;
 use crate::delivery::confined::Allow;
-use crate::delivery::settings::{BatchSettings, BufferSettings, RequestSettings};
+use crate::delivery::settings::{Acknowledgements, BatchSettings, BufferSettings, RequestSettings};
 use crate::delivery::{Delivery, DeliveryPlan, Drain, address};
 use crate::event::hash32;
 use crate::lang::Tables;
@@ -110,6 +110,9 @@ pub(super) struct ClickhouseSettings {
     /// How requests are sent.
     #[serde(default)]
     request: RequestSettings,
+    /// Who waits for the sink.
+    #[serde(default)]
+    acknowledgements: Acknowledgements,
     /// What stands before the sink.
     #[serde(default)]
     buffer: BufferSettings,
@@ -245,6 +248,7 @@ auth = { strategy = "basic", user = "levada", password = "${CLICKHOUSE_PASSWORD}
             max_events: plan.max_events.min(BLOCK_ROWS),
             compression: self.compression,
             request: self.request,
+            is_required: self.acknowledgements.enabled,
             buffer: self.buffer,
             ..plan
         };

@@ -20,7 +20,7 @@ use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
 use crate::component::task::within;
-use crate::delivery::settings::BufferSettings;
+use crate::delivery::settings::{Acknowledgements, BufferSettings};
 use crate::delivery::{Bench, Drain};
 
 use writer::{Work, Writer};
@@ -35,6 +35,9 @@ pub(super) struct ConsoleSettings {
     /// How records are encoded.
     #[serde(default)]
     encoding: Encoding,
+    /// Who waits for the sink.
+    #[serde(default)]
+    acknowledgements: Acknowledgements,
     /// What stands before the sink.
     #[serde(default)]
     buffer: BufferSettings,
@@ -76,13 +79,15 @@ encoding.codec = "json"
 
     fn build(self, _: Context) -> Result<Self::Built, String> {
         let encoder = self.encoding.writer().map_err(|bad| bad.to_string())?;
-        Ok(Box::new(Console { target: self.target, encoder, buffer: self.buffer }))
+        let is_required = self.acknowledgements.enabled;
+        Ok(Box::new(Console { target: self.target, encoder, is_required, buffer: self.buffer }))
     }
 }
 
 struct Console {
     target: Target,
     encoder: codecs::Writer,
+    is_required: bool,
     buffer: BufferSettings,
 }
 
@@ -97,6 +102,10 @@ impl Drain for Console {
 
     fn buffer(&self) -> &BufferSettings {
         &self.buffer
+    }
+
+    fn is_required(&self) -> bool {
+        self.is_required
     }
 }
 

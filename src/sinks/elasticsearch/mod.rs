@@ -47,7 +47,7 @@ use crate::component::tls::TlsSettings;
 use crate::delivery::address::{self, Endpoints, escape};
 use crate::delivery::confined::Allow;
 use crate::delivery::http::{Client, Reply};
-use crate::delivery::settings::{BatchSettings, BufferSettings, RequestSettings};
+use crate::delivery::settings::{Acknowledgements, BatchSettings, BufferSettings, RequestSettings};
 use crate::delivery::{Delivery, DeliveryPlan, Drain};
 use crate::event::{Path, hash32};
 use crate::lang::Tables;
@@ -105,6 +105,9 @@ pub(super) struct ElasticsearchSettings {
     /// How requests are sent.
     #[serde(default)]
     request: RequestSettings,
+    /// Who waits for the sink.
+    #[serde(default)]
+    acknowledgements: Acknowledgements,
     /// What stands before the sink.
     #[serde(default)]
     buffer: BufferSettings,
@@ -267,6 +270,7 @@ bulk.index = "logs-{{ service }}"
         let plan = DeliveryPlan {
             compression: self.compression,
             request: self.request,
+            is_required: self.acknowledgements.enabled,
             buffer: self.buffer,
             ..DeliveryPlan::new(&self.batch, MAX_BYTES)
         };

@@ -28,7 +28,7 @@ use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
 use crate::delivery::confined::Allow;
-use crate::delivery::settings::BufferSettings;
+use crate::delivery::settings::{Acknowledgements, BufferSettings};
 use crate::delivery::{Bench, Drain};
 
 use path::PathTemplate;
@@ -58,6 +58,9 @@ pub(super) struct FileSettings {
     /// When what was written is forced to disk.
     #[serde(default)]
     fsync: Fsync,
+    /// Who waits for the sink.
+    #[serde(default)]
+    acknowledgements: Acknowledgements,
     /// What stands before the sink.
     #[serde(default)]
     buffer: BufferSettings,
@@ -102,6 +105,7 @@ compression = "gzip"
             compression: self.compression,
             idle: Duration::from_secs_f64(self.idle_timeout_secs),
             fsync: self.fsync,
+            is_required: self.acknowledgements.enabled,
             buffer: self.buffer,
         }))
     }
@@ -119,6 +123,7 @@ struct FileSink {
     compression: Compression,
     idle: Duration,
     fsync: Fsync,
+    is_required: bool,
     buffer: BufferSettings,
 }
 
@@ -134,5 +139,9 @@ impl Drain for FileSink {
 
     fn buffer(&self) -> &BufferSettings {
         &self.buffer
+    }
+
+    fn is_required(&self) -> bool {
+        self.is_required
     }
 }

@@ -24,6 +24,7 @@ fn sink(folder: &Path, text: &str) -> FileSink {
         compression: settings.compression,
         idle: Duration::from_secs_f64(settings.idle_timeout_secs),
         fsync: settings.fsync,
+        is_required: true,
         buffer: settings.buffer,
     }
 }

@@ -27,7 +27,7 @@ use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address;
 use crate::delivery::http::Client;
-use crate::delivery::settings::{BatchSettings, BufferSettings, RequestSettings};
+use crate::delivery::settings::{Acknowledgements, BatchSettings, BufferSettings, RequestSettings};
 use crate::delivery::{Delivery, DeliveryPlan, Drain};
 
 use body::{BodyEncoder, Framing, Shape};
@@ -69,6 +69,9 @@ pub(super) struct HttpSettings {
     /// How requests are sent.
     #[serde(default)]
     request: RequestSettings,
+    /// Who waits for the sink.
+    #[serde(default)]
+    acknowledgements: Acknowledgements,
     /// What stands before the sink.
     #[serde(default)]
     buffer: BufferSettings,
@@ -160,6 +163,7 @@ auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
         let plan = DeliveryPlan {
             compression: self.compression,
             request: self.request,
+            is_required: self.acknowledgements.enabled,
             buffer: self.buffer,
             ..DeliveryPlan::new(&self.batch, MAX_BYTES)
         };

@@ -16,6 +16,7 @@ use crate::component::health::State;
 use crate::component::meters::Families;
 use crate::component::source::Running;
 use crate::config::{Component, Memory, Plan, Rules, Shelves, load_texts};
+use crate::delivery::settings::BufferSettings;
 use crate::delivery::test_tls::Pki;
 use crate::diagnostic::{Color, render_report};
 use crate::event::{Budget, Outcome};

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use crate::delivery::settings::BufferSettings;
 
 /// A sink that panics with the first batch that it has: in its own task, or on the thread of whoever offers it.
 #[derive(Clone, Copy, PartialEq, Eq)]
