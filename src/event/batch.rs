@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::edit::Editor;
 use super::json;
 use super::origin::Origin;
-use super::receipt::{Outcome, Receipt};
+use super::receipt::{Outcome, Receipt, Resolve};
 use super::record::{Form, NONE, Record, flag};
 use super::tables::{Tables, Target};
 use super::view::View;
@@ -143,6 +143,14 @@ impl Batch {
     /// Puts `receipt` in the place of its receipts, which are given back.
     pub(crate) fn answer_to(&mut self, receipt: Receipt) -> Vec<Receipt> {
         std::mem::replace(&mut self.receipts, vec![receipt])
+    }
+
+    /// The token of its receipt, if it has one that answers to `source`, and no other.
+    pub(crate) fn token_for<R: Resolve>(&self, source: &Arc<R>) -> Option<u64> {
+        match &self.receipts[..] {
+            [receipt] => receipt.token_for(Arc::as_ptr(source).cast()),
+            _ => None,
+        }
     }
 
     /// Marks all records as having taken `output`: it becomes part of their identity.
