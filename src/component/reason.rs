@@ -35,7 +35,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Filtered,
         Self::Sampled,
         Self::Throttled,
