@@ -33,8 +33,10 @@ fn every_metric_of_the_page_is_in_the_program() {
     let metrics = read("docs/metrics.md");
     let tabled: String = metrics.lines().filter(|line| line.starts_with("| `levada_")).collect();
     let program: String = ["src/component", "src/admin"].into_iter().flat_map(sources).collect();
-    let unknown: Vec<_> =
-        all(r"`(levada_[a-z_]+)`", &tabled).into_iter().filter(|name| !program.contains(&format!("\"{name}\""))).collect();
+    let unknown: Vec<_> = all(r"`(levada_[a-z_]+)`", &tabled)
+        .into_iter()
+        .filter(|name| !program.contains(&format!("\"{name}\"")))
+        .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use levada::config::{Catalogue, Kind, Shelves};
 
 /// Runs the tests of a configuration; gives what was printed of them.
-fn run(file: &Path, environment: &[(&str, &Path)]) -> String {
+pub(crate) fn run(file: &Path, environment: &[(&str, &Path)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
     command.arg("test").arg(file).env_clear().envs(environment.iter().copied());
     let output = command.output().expect("it runs");

@@ -10,6 +10,7 @@ mod arrival;
 mod cases;
 mod control;
 mod demo;
+mod deploy;
 mod disk;
 mod examples;
 mod faults;

@@ -47,11 +47,21 @@ impl Job {
     pub(crate) fn new() -> Self {
         let enrich = build(levada::transforms::ROWS, "enrich", Self::ENRICH);
         let scrub = build(levada::transforms::ROWS, "scrub", Self::SCRUB);
+        Self::of_steps(vec![enrich, scrub])
+    }
+
+    /// A job whose only step is a program.
+    pub(crate) fn of_program(source: &str) -> Self {
+        let settings = format!("source = '''\n{source}\n'''");
+        Self::of_steps(vec![build(levada::transforms::ROWS, "remap", &settings)])
+    }
+
+    fn of_steps(steps: Vec<Box<dyn Transform>>) -> Self {
         let sink = build(levada::sinks::ROWS, "elasticsearch", SINK);
         Self {
             origin: Arc::new(Origin::new(StreamKey(0x6C65_7661_6461))),
             source: Arc::new(Nobody),
-            steps: vec![enrich, scrub],
+            steps,
             ports: Ports::default(),
             encoder: sink.encoder().expect("this sink makes requests"),
             body: Vec::with_capacity(2 * BLOCK),

@@ -7,5 +7,5 @@ mod memory;
 pub use disk::inspect;
 #[cfg(fuzzing)]
 pub use disk::probe;
-pub use disk::{DiskBuffer, DiskOptions, Entrance, Ingredients};
+pub use disk::{DiskBuffer, DiskOptions, Entrance, Frames, Ingredients, Mark, Window};
 pub use memory::{Passage, Queue, WhenFull};

@@ -36,9 +36,17 @@ pub(super) struct Agent {
 impl Which {
     /// The agent's socket, as the arguments or the configuration say.
     pub(super) fn agent(&self) -> Result<Agent, String> {
-        let unknown = "the configuration has faults (`levada validate`): say `--data-dir FOLDER` instead";
-        let folder = self.data_dir.clone().or_else(|| self.files.load().data_dir).ok_or(unknown)?;
-        Ok(Agent { path: folder.join(SOCKET) })
+        if let Some(folder) = &self.data_dir {
+            return Ok(Agent { path: folder.join(SOCKET) });
+        }
+        let loaded = self.files.load();
+        if let Some(folder) = &loaded.data_dir {
+            return Ok(Agent { path: folder.join(SOCKET) });
+        }
+        let faults = loaded.faults();
+        let why = faults.diagnostics().first().map_or("it has faults", |fault| fault.message.as_str());
+        let next = "name the agent's configuration by `--config`, or its state folder by `--data-dir`";
+        Err(format!("the configuration does not tell where the agent is: {why}; {next}"))
     }
 
     /// What an agent would run, and its state folder, for a verb that does without one.

@@ -28,6 +28,9 @@ pub(super) fn config(arguments: &Config) -> ExitCode {
     let Some(plan) = &loaded.plan else { return ExitCode::from(FAULTY) };
     let wanted = |path: &str| arguments.filter.as_ref().is_none_or(|text| path.contains(text.as_str()));
     let lines: Vec<_> = resolved(plan, &Shelves).into_iter().filter(|line| wanted(&line.path)).collect();
+    if let Some(text) = arguments.filter.as_ref().filter(|_| lines.is_empty()) {
+        eprintln!("no setting has `{text}` in its path");
+    }
     if !arguments.diff {
         let mut text = String::new();
         for line in &lines {

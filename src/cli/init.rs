@@ -1,7 +1,7 @@
 //! `levada init`: a configuration to begin with.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,7 +46,14 @@ pub(super) fn init(arguments: &Init) -> ExitCode {
     };
     let written = OpenOptions::new().write(true).create_new(true).open(path);
     match written.and_then(|mut file| file.write_all(text.as_bytes())) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            eprintln!("wrote `{0}`; next: `levada validate {0}`", path.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            eprintln!("error: there is a file `{}` already: it stays as it is", path.display());
+            ExitCode::from(FAULTY)
+        }
         Err(error) => {
             eprintln!("error: cannot write `{}`: {error}", path.display());
             ExitCode::from(FAULTY)

@@ -34,14 +34,22 @@ pub(super) fn list(arguments: &List) -> ExitCode {
         text.push_str(&profiles());
     }
     if text.is_empty() {
-        let names: Vec<_> = Kind::ALL.into_iter().flat_map(|kind| Shelves.names(kind)).collect();
-        let hint = closest(name, names)
+        let hint = meant(name)
             .map_or_else(|| "`levada list` names them all".to_owned(), |meant| format!("did you mean `{meant}`?"));
         eprintln!("error: there is no component type `{name}`; {hint}");
         return ExitCode::from(USAGE);
     }
     say(&text);
     ExitCode::SUCCESS
+}
+
+/// What is called almost so; of `sources.elasticsearch` it is the sink.
+fn meant(name: &str) -> Option<String> {
+    let plain = name.split_once('.').map_or(name, |(_, plain)| plain);
+    let all = || Kind::ALL.into_iter().flat_map(|kind| Shelves.names(kind).into_iter().map(move |name| (kind, name)));
+    let close = closest(plain, all().map(|(_, name)| name))?;
+    let (kind, _) = all().find(|(_, name)| *name == close)?;
+    Some(if plain == name { close.to_owned() } else { format!("{}.{close}", kind.section()) })
 }
 
 fn overview() -> String {

@@ -35,6 +35,7 @@ mod why_not;
 use std::panic::{catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 
+use clap::error::ContextKind;
 use clap::{Parser, Subcommand};
 
 use crate::lang::panic_is_a_fault;
@@ -83,7 +84,7 @@ enum Verb {
     GenerateSchema(generate_schema::GenerateSchema),
     Explain(explain::Explain),
     Completions(completions::Completions),
-    /// Shows Levada at work on logs it makes itself: no file, server or option needed.
+    /// Show Levada at work on logs it makes itself: no file, server or option needed.
     Demo(demo::DemoArguments),
 }
 
@@ -96,7 +97,10 @@ pub fn main() -> ExitCode {
         }
     }));
     let done = catch_unwind(|| {
-        let Line { verb, run } = Line::parse();
+        let Line { verb, run } = match Line::try_parse() {
+            Ok(line) => line,
+            Err(fault) => return refuse(&fault),
+        };
         match verb.unwrap_or(Verb::Run(run)) {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Validate(arguments) => validate::validate(&arguments),
@@ -126,6 +130,17 @@ pub fn main() -> ExitCode {
         }
     });
     done.unwrap_or(ExitCode::from(INTERNAL))
+}
+
+/// Says what the parser has to say; whoever names a file where a verb stands is told of `--config`.
+fn refuse(fault: &clap::Error) -> ExitCode {
+    let named = fault.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+    if let Some(file) = named.filter(|name| std::path::Path::new(name).extension().is_some_and(|is| is == "toml")) {
+        return failed(&format!("`{file}` is no verb; a configuration is run by `levada --config {file}`"), USAGE);
+    }
+    // Help and the version are no faults: they are printed, and the code is 0. Whoever reads may have gone.
+    let _gone = fault.print();
+    ExitCode::from(u8::try_from(fault.exit_code()).unwrap_or(USAGE))
 }
 
 /// Says why a verb failed.

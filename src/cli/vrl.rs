@@ -103,6 +103,8 @@ fn apply(runner: &mut Runner, program: &Program, line: &[u8], seen: Seen) -> Res
             text.extend_from_slice(part);
             text.push(b'\n');
         }),
+        // Without a word of its own an `abort` says just that.
+        Outcome::Aborted(why) if why == "aborted" => return Err(why),
         Outcome::Aborted(why) => return Err(format!("aborted: {why}")),
         Outcome::Failed(why) => return Err(format!("failed: {why}")),
     }

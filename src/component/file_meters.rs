@@ -11,12 +11,14 @@ pub enum Abandoned {
     DeletedLimit,
     /// It was rotated, and `rotate_wait_secs` were over.
     RotateWait,
-    /// It is compressed and damaged.
+    /// It is compressed and damaged, or ends too early.
     Damaged,
+    /// It was gone when it was looked for again, an hour ago: nobody had it open, or the process had ended.
+    Gone,
 }
 
 impl Abandoned {
-    const ALL: [Self; 4] = [Self::Truncated, Self::DeletedLimit, Self::RotateWait, Self::Damaged];
+    const ALL: [Self; 5] = [Self::Truncated, Self::DeletedLimit, Self::RotateWait, Self::Damaged, Self::Gone];
 
     /// The label value.
     pub const fn name(self) -> &'static str {
@@ -25,6 +27,7 @@ impl Abandoned {
             Self::DeletedLimit => "deleted_limit",
             Self::RotateWait => "rotate_wait",
             Self::Damaged => "damaged",
+            Self::Gone => "gone",
         }
     }
 }

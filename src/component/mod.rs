@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod clock;
+pub(crate) mod fail;
 pub mod file_meters;
 pub mod files;
 pub mod fresh;

@@ -43,7 +43,11 @@ pub enum KnownBy {
     Record,
     /// The request: the same records must come in the same request, so one that was sent is never cut anew. It is
     /// split only on [`Answer::Split`], which then must prove that nothing of it was stored.
-    Request,
+    Request {
+        /// A hash of the settings that make rows of records, and of the sink's name: it parts the requests of this sink,
+        /// with these settings, from those of others that send the same records.
+        fingerprint: u32,
+    },
     /// Nothing: what is sent again is stored again.
     #[default]
     Nothing,
@@ -70,6 +74,9 @@ pub trait Encoder: Send {
     /// Appends one record. Records of one partition are held together when the destination refuses that
     /// partition alone (an index, a table, a path).
     fn encode(&mut self, record: View<'_>, body: &mut Vec<u8>) -> Result<Partition, Refusal>;
+
+    /// What is known of places may be looked at again. Until it is called, one place stays one place.
+    fn look_again(&mut self) {}
 
     /// Ends a body.
     fn end(&mut self, _body: &mut Vec<u8>) {}
@@ -122,6 +129,8 @@ pub struct Payload {
     /// The request's identity, a pure function of those of its records whatever their order; zero unless the
     /// destination [knows requests](KnownBy::Request).
     pub identity: u128,
+    /// The [fingerprint](KnownBy::Request) of the first attempt that was made to send these records.
+    pub fingerprint: u32,
 }
 
 /// What a destination said of a request: a class, not a status code.

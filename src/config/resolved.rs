@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::catalogue::Catalogue;
 use super::plan::{Plan, Section};
-use super::schema::{Others, Schema};
+use super::schema::Schema;
 use super::tree::{Node, Text, Value};
 use crate::component::mask::STARS;
 use crate::diagnostic::{Place, Sources};
@@ -70,7 +70,9 @@ fn walk(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>)
     let schema = &schema.without_null();
     let forms = schema.alternatives();
     let table = value.and_then(toml::Value::as_table);
-    if schema.properties().is_empty() && forms.iter().all(|form| form.properties().is_empty()) && table.is_none() {
+    let has_settings = !schema.properties().is_empty() || forms.iter().any(|form| !form.properties().is_empty());
+    // What may be a table may be written as something else: a condition as its text.
+    if table.is_none() && (!has_settings || value.is_some()) {
         return leaf(out, (node, value), schema);
     }
     let form = table.and_then(|table| chosen(&forms, table)).unwrap_or_else(|| schema.clone());
@@ -93,11 +95,7 @@ fn walk(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>)
         }
         out.path.push_str(&name);
         let below = node.and_then(|node| child(node, &name));
-        let others = match form.others() {
-            Others::Like(schema) => Some(schema),
-            Others::Refused => None,
-        };
-        if let Some(schema) = form.properties().get(name.as_str()).cloned().or(others) {
+        if let Some(schema) = form.setting(&name) {
             walk(out, (below, table.and_then(|table| table.get(&name))), &schema);
         }
         out.path.truncate(length);
@@ -128,8 +126,8 @@ fn child<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
 
 fn leaf(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>), schema: &Schema<'_>) {
     let shown = match value {
-        Some(_) if schema.is_secret() || node.is_some_and(|node| node.any_text(Text::has_secret)) => text(STARS),
-        Some(value) => value.to_string(),
+        Some(_) if node.is_some_and(|node| node.any_text(Text::has_secret)) => text(STARS),
+        Some(value) => veiled(value, vec![schema.clone()]).to_string(),
         None => match schema.default_value().filter(|value| !value.is_null()) {
             Some(value) => value.to_string(),
             None => return,
@@ -142,6 +140,27 @@ fn leaf(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>)
         _ => Origin::Default,
     };
     out.lines.push(Resolved { path: out.path.clone(), value: shown, origin });
+}
+
+/// The value with stars in the place of each secret: of what any of `forms` calls so, in lists and in the tables of lists, too.
+fn veiled<'s>(value: &toml::Value, forms: Vec<Schema<'s>>) -> toml::Value {
+    let inner = |schema: Schema<'s>| std::iter::once(schema.without_null()).chain(schema.alternatives());
+    let forms: Vec<Schema<'s>> = forms.into_iter().flat_map(inner).collect();
+    if forms.iter().any(Schema::is_secret) {
+        return STARS.into();
+    }
+    match value {
+        toml::Value::Array(items) => {
+            let of = |at: usize| forms.iter().map(|form| form.item(at)).collect();
+            items.iter().enumerate().map(|(at, item)| veiled(item, of(at))).collect::<Vec<_>>().into()
+        }
+        toml::Value::Table(table) => {
+            let of = |key: &str| forms.iter().filter_map(|form| form.setting(key)).collect();
+            let entry = |(key, inner): (&String, &toml::Value)| (key.clone(), veiled(inner, of(key)));
+            table.iter().map(entry).collect::<toml::Table>().into()
+        }
+        plain => plain.clone(),
+    }
 }
 
 fn text(value: &str) -> String {
@@ -165,6 +184,21 @@ impl Origin {
 mod tests {
     use super::{Origin, resolved};
     use crate::config::{Memory, Rules, Shelves, load_texts};
+
+    #[test]
+    fn what_is_written_in_another_form_is_listed_and_secrets_in_lists_are_not_shown() {
+        let text = "[sources.app]\ntype = 'stdin'\n[transforms.private]\ntype = 'scrub'\ninputs = ['app']\naction = 'hash'\n\
+                    keys = [{ id = 'k', value = '${KEY}' }]\n[transforms.few]\ntype = 'filter'\ninputs = ['private']\n\
+                    condition = '.a == 1'\n[sinks.out]\ntype = 'blackhole'\ninputs = ['few']\n";
+        let environment = |_: &str| Some("0123456789abcdef0123456789abcdef".to_owned());
+        let rules =
+            Rules { catalogue: &Shelves, environment: &environment, budget: &Memory { default_limit: 1 << 30 } };
+        let loaded = load_texts([("levada.toml", text)], rules);
+        let lines = resolved(&loaded.plan.unwrap(), &Shelves);
+        let value = |path: &str| lines.iter().find(|line| line.path == path).map(|line| line.value.as_str());
+        assert_eq!(value("transforms.few.condition"), Some("\".a == 1\""));
+        assert_eq!(value("transforms.private.keys"), Some("[{ id = \"k\", value = \"***\" }]"));
+    }
 
     #[test]
     fn each_value_has_its_origin_and_secrets_have_none() {

@@ -109,6 +109,14 @@ impl<'s> Schema<'s> {
         }
     }
 
+    /// What a table allows under a name, if anything.
+    pub(super) fn setting(&self, name: &str) -> Option<Self> {
+        self.properties().remove(name).or_else(|| match self.others() {
+            Others::Like(schema) => Some(schema),
+            Others::Refused => None,
+        })
+    }
+
     /// The form of the item at an index of a list.
     pub(super) fn item(&self, index: usize) -> Self {
         let tuple = self.first("prefixItems").and_then(|items| items.get(index));

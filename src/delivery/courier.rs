@@ -14,6 +14,7 @@ use super::in_hand::InHand;
 use super::refusals::Refusals;
 use super::request::{Load, Request};
 use super::sorted::{Sorted, Told, Why};
+use crate::component::fail;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::sink::{Answer, KnownBy, Payload, Sink, Verdict};
@@ -94,6 +95,12 @@ impl Courier {
     /// given back.
     pub(crate) async fn deliver(&self, request: Request) -> Vec<Told> {
         let mut held = Vec::new();
+        if let Some(mark) = &request.mark
+            && !mark.durable().await
+        {
+            // The buffer is gone, and has the records.
+            return held;
+        }
         let mut work = vec![request];
         while let Some(request) = work.pop() {
             let mut trip = Trip { request, attempt: 0, begun: Instant::now() };
@@ -153,9 +160,12 @@ impl Courier {
             records: request.load.len(),
             place: request.place.clone(),
             identity: request.identity,
+            fingerprint: request.load.fingerprint(),
         };
         let pass = self.gate.enter().await;
+        fail::reach("request");
         let sent = timeout(self.attempts.timeout, self.sink.send(payload)).await;
+        fail::reach("answer");
         let answer = sent.unwrap_or_else(|_| Answer::Retry {
             why: format!(
                 "no answer within {:?}; the outcome is unknown, the same request is sent again",
@@ -260,7 +270,7 @@ impl Courier {
         }
         let (sink, bodies) = (self.sink.clone(), self.bodies());
         let limits = match sink.identity() {
-            KnownBy::Request => self.attempts.limits.lifted(),
+            KnownBy::Request { .. } => self.attempts.limits.lifted(),
             KnownBy::Record | KnownBy::Nothing => self.attempts.limits,
         };
         let (refusals, meters) = (self.refusals.clone(), self.meters.clone());

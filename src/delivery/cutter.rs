@@ -4,10 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::body::Bodies;
+use super::freezer::Freezer;
+use super::in_hand::InHand;
 use super::request::{Load, Request};
 use super::share::Share;
 use crate::codecs::Compression;
 use crate::component::sink::{Encoder, KnownBy, Partition, Place, Refusal, Sink};
+use crate::event::Batch;
 
 /// When a body is full.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct Cutter {
     open: Vec<Open>,
     /// How many bodies were begun.
     begun: u64,
+    /// What is a request is decided once, where a disk buffer keeps it.
+    freezer: Option<Freezer>,
 }
 
 /// A body in the making.
@@ -67,12 +72,67 @@ impl Limits {
 impl Cutter {
     pub(crate) fn new(sink: Arc<dyn Sink>, limits: Limits, bodies: Bodies) -> Self {
         let encoder = sink.encoder();
-        Self { sink, encoder, limits, bodies, open: Vec::new(), begun: 0 }
+        Self { sink, encoder, limits, bodies, open: Vec::new(), begun: 0, freezer: None }
     }
 
     /// The number of the oldest body that is open and has records.
     pub(crate) fn oldest(&self) -> Option<u64> {
         self.open.first().map(|open| open.number)
+    }
+
+    /// The same, for what comes by a disk buffer to a destination that knows requests.
+    pub(crate) fn frozen(self, freezer: Option<Freezer>) -> Self {
+        Self { freezer, ..self }
+    }
+
+    /// Encodes all records of a batch; what is one frame of a disk buffer goes into its window.
+    pub(crate) fn take(&mut self, batch: Batch, in_hand: &InHand, cut: &mut Cut) {
+        let KnownBy::Request { fingerprint } = self.sink.identity() else {
+            return self.push(&Share::held(batch, in_hand, 0), cut);
+        };
+        let Some(freezer) = &self.freezer else {
+            return self.push(&Share::held(batch, in_hand, fingerprint), cut);
+        };
+        let frame = freezer.frame(&batch, fingerprint);
+        if freezer.ends_before(&frame, self.limits.records) {
+            self.close_all(cut);
+        }
+        let share = Share::held(batch, in_hand, frame.fingerprint);
+        let before = self.largest();
+        let is_whole = self.freezer.as_mut().is_some_and(|freezer| freezer.take(&frame));
+        self.push(&share, cut);
+        let grown = self.largest().saturating_sub(before);
+        let is_new = self.freezer.as_ref().is_some_and(Freezer::is_new);
+        if is_whole || (is_new && (self.is_crowded() || self.largest() + grown > self.limits.bytes)) {
+            self.close_all(cut);
+        }
+    }
+
+    /// Bytes of the largest open body.
+    fn largest(&self) -> usize {
+        self.open.iter().map(|open| open.body.len()).max().unwrap_or_default()
+    }
+
+    /// Closes all bodies: they are what a window is sent as.
+    fn close_all(&mut self, cut: &mut Cut) {
+        let from = cut.requests.len();
+        cut.requests.extend(std::iter::from_fn(|| self.close()));
+        if let Some(freezer) = &mut self.freezer {
+            let mark = freezer.close();
+            cut.requests[from..].iter_mut().for_each(|request| request.mark.clone_from(&mark));
+        }
+        self.encoder.look_again();
+    }
+
+    /// Closes what may not wait any longer: all, but for a window that is not whole. At the end that one is let go: its
+    /// frames come again.
+    pub(crate) fn flush(&mut self, is_end: bool, cut: &mut Cut) {
+        if self.freezer.as_ref().is_none_or(Freezer::may_close) {
+            self.close_all(cut);
+        } else if is_end {
+            self.open.clear();
+            self.freezer.iter_mut().for_each(Freezer::give_up);
+        }
     }
 
     /// Encodes all records of `share`.
@@ -102,6 +162,9 @@ impl Cutter {
                 return;
             }
         };
+        if self.freezer.as_ref().is_some_and(Freezer::is_open) {
+            return;
+        }
         let Open { body, load, .. } = &self.open[at];
         if body.len() >= self.limits.bytes || load.len() >= self.limits.records {
             cut.requests.push(self.close_at(at));
@@ -160,14 +223,21 @@ impl Cutter {
         self.open.len() - 1
     }
 
-    /// Makes the body at `at` anew with a new encoder: what the old one knows after a panic is not to be trusted.
+    /// Makes the body at `at` anew with a new encoder: what the old one knows after a panic is not to be trusted. In a
+    /// window one place is one body, and a new encoder names its places anew: there all bodies are made anew.
     fn start_over(&mut self, at: Option<usize>) {
         self.encoder = self.sink.encoder();
-        let Some(at) = at else { return };
-        let Open { load, body, .. } = self.open.remove(at);
-        self.bodies.give(body);
-        // They were encoded before and are below the limits: none is refused now and no request is closed.
-        self.push_load(&load, &mut Cut::default());
+        let is_window = self.freezer.as_ref().is_some_and(Freezer::is_open);
+        let spoilt: Vec<Open> = match at {
+            _ if is_window => self.open.drain(..).collect(),
+            Some(at) => vec![self.open.remove(at)],
+            None => Vec::new(),
+        };
+        for Open { load, body, .. } in spoilt {
+            self.bodies.give(body);
+            // They were encoded before and are below the limits: none is refused now and no request is closed.
+            self.push_load(&load, &mut Cut::default());
+        }
     }
 
     /// Closes the oldest body, if any is open.
@@ -187,8 +257,12 @@ impl Cutter {
                 self.bodies.keep(compressed)
             }
         };
-        let identity = if self.sink.identity() == KnownBy::Request { load.identity() } else { 0 };
-        Request { load, body, encoded, place, identity }
+        let is_known = matches!(self.sink.identity(), KnownBy::Request { .. });
+        let identity = if is_known { load.identity() } else { 0 };
+        if !self.freezer.as_ref().is_some_and(Freezer::is_open) {
+            self.encoder.look_again();
+        }
+        Request { load, body, encoded, place, identity, mark: None }
     }
 }
 
@@ -265,7 +339,7 @@ mod tests {
     /// A cutter over a destination that takes one place in a request: the first letter of a line.
     fn by_letter(bytes: usize) -> Cutter {
         let limits = Limits { bytes, records: usize::MAX, compression: Compression::None };
-        let script = Script { identity: KnownBy::Request, has_places: true, ..Script::default() };
+        let script = Script { identity: KnownBy::Request { fingerprint: 0 }, has_places: true, ..Script::default() };
         Cutter::new(Arc::new(script), limits, Bodies::default())
     }
 

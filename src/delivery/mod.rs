@@ -10,6 +10,7 @@ pub mod confined;
 mod courier;
 mod cutter;
 mod dead_letter;
+mod freezer;
 mod gate;
 pub mod http;
 mod in_hand;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use crate::buffer::Queue;
+use crate::buffer::{Frames, Queue};
 use crate::codecs::Compression;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
@@ -103,6 +104,8 @@ pub struct Bench {
     pub refusals: Refusals,
     /// What is taken from the queue and not settled.
     pub in_hand: InHand,
+    /// What of the queue are frames of a disk buffer.
+    pub frames: Option<Frames>,
     /// The process's memory: bodies under way are charged to it.
     pub budget: Budget,
 }
@@ -166,7 +169,7 @@ impl Delivery {
             limits,
             max_held_bytes: plan.buffer.in_memory() / 4,
         };
-        let Bench { queue, meters, health, refusals, in_hand, budget } = bench;
+        let Bench { queue, meters, health, refusals, in_hand, frames, budget } = bench;
         let limit = request.limit(sink.is_ordered());
         let gate = Gate::new(limit, request.rate(), request.backoff(), meters.of_requests());
         let courier = Courier {
@@ -181,6 +184,6 @@ impl Delivery {
             held: AtomicUsize::new(0),
         };
         let pace = Pace { limits, linger: plan.linger };
-        Pump::new(Arc::new(courier), queue, pace).run(stop).await;
+        Pump::new(Arc::new(courier), (queue, frames), pace).run(stop).await;
     }
 }

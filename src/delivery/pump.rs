@@ -10,10 +10,10 @@ use tracing::Instrument;
 
 use super::courier::Courier;
 use super::cutter::{Cut, Cutter, Limits, PANIC};
+use super::freezer::Freezer;
 use super::request::Request;
-use super::share::Share;
 use super::sorted::{Told, Why};
-use crate::buffer::Queue;
+use crate::buffer::{Frames, Queue};
 use crate::component::signal::Stop;
 use crate::component::task::blocking;
 use crate::component::utilization::AtWork;
@@ -27,12 +27,16 @@ pub(crate) struct Pace {
     pub(crate) linger: Duration,
 }
 
+/// Loads that are held at most, each by a task.
+const MAX_HELD: usize = 1024;
+
 /// A burst is over when nothing came for so long.
 const BURST_ENDS: Duration = Duration::from_millis(10);
 
 pub(crate) struct Pump {
     courier: Arc<Courier>,
     queue: Arc<Queue>,
+    frames: Option<Frames>,
     pace: Pace,
     cutter: Option<Cutter>,
     /// When the open bodies must go.
@@ -48,12 +52,22 @@ pub(crate) struct Pump {
 }
 
 impl Pump {
-    pub(crate) fn new(courier: Arc<Courier>, queue: Arc<Queue>, pace: Pace) -> Self {
-        let cutter = Some(Cutter::new(courier.sink().clone(), pace.limits, courier.bodies()));
+    /// Takes from this queue, which a disk buffer feeds if there are `frames`.
+    pub(crate) fn new(courier: Arc<Courier>, (queue, frames): (Arc<Queue>, Option<Frames>), pace: Pace) -> Self {
         let (under_way, held) = (JoinSet::new(), JoinSet::new());
         let ready = VecDeque::new();
         let (due, oldest, at_work) = (None, None, None);
-        Self { courier, queue, pace, cutter, due, oldest, is_burst: false, ready, under_way, held, at_work }
+        let cutter = None;
+        let is_burst = false;
+        let mut pump =
+            Self { courier, queue, frames, pace, cutter, due, oldest, is_burst, ready, under_way, held, at_work };
+        pump.cutter = Some(pump.new_cutter());
+        pump
+    }
+
+    fn new_cutter(&self) -> Cutter {
+        let cutter = Cutter::new(self.courier.sink().clone(), self.pace.limits, self.courier.bodies());
+        cutter.frozen(self.frames.clone().map(Freezer::new))
     }
 
     /// Runs until the queue is closed and empty, or until `stop`: then it takes no more. What is not settled by the
@@ -62,18 +76,18 @@ impl Pump {
         let mut ending = false;
         while !(ending && self.is_done()) {
             tokio::select! {
-                taken = self.queue.take(self.pace.limits.bytes), if !ending && self.ready.is_empty() => match taken {
+                taken = self.queue.take(self.pace.limits.bytes), if !ending && self.has_room() => match taken {
                     Some(batches) => self.cut(batches).await,
                     None => ending = true,
                 },
-                () = at(self.due) => self.flush().await,
+                () = at(self.due) => self.flush(ending).await,
                 Some(done) = self.under_way.join_next() => self.landed(done),
                 Some(_) = self.held.join_next() => {}
                 _ = stop.requested(), if !ending => ending = true,
                 () = overdue(&stop) => return,
             }
             if ending && self.due.is_some() {
-                self.flush().await;
+                self.flush(true).await;
             }
             self.launch();
             if self.courier.has_room(self.under_way.len()) {
@@ -82,6 +96,11 @@ impl Pump {
                 self.begin_work();
             }
         }
+    }
+
+    /// May it take more? What is held is bounded in bytes, and here in number.
+    fn has_room(&self) -> bool {
+        self.ready.is_empty() && self.held.len() < MAX_HELD
     }
 
     fn is_done(&self) -> bool {
@@ -126,15 +145,17 @@ impl Pump {
                 if batch.is_empty() {
                     batch.close();
                 } else {
-                    cutter.push(&Share::held(batch, &in_hand), cut);
+                    cutter.take(batch, &in_hand, cut);
                 }
             }
         })
         .await;
     }
 
-    async fn flush(&mut self) {
-        self.with_cutter(|cutter, cut| cut.requests.extend(std::iter::from_fn(|| cutter.close()))).await;
+    async fn flush(&mut self, is_end: bool) {
+        // What may not go yet has its time counted anew.
+        (self.due, self.oldest) = (None, None);
+        self.with_cutter(move |cutter, cut| cutter.flush(is_end, cut)).await;
         self.is_burst = false;
     }
 
@@ -163,12 +184,11 @@ impl Pump {
             }
             (cutter, cut.requests)
         });
-        let fresh = || Cutter::new(self.courier.sink().clone(), self.pace.limits, self.courier.bodies());
         let (cutter, requests) = if let Ok(done) = worked.await {
             done
         } else {
             self.panicked("an internal error ended the encoding of a request: its records come again");
-            (fresh(), Vec::new())
+            (self.new_cutter(), Vec::new())
         };
         // A request that was closed took the record along that the time was counted from.
         let counted = self.due.filter(|_| requests.is_empty());

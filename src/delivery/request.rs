@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::share::Share;
+use crate::buffer::Mark;
 use crate::component::sink::{Partition, Place};
 use crate::event::Outcome;
 
@@ -35,6 +36,8 @@ pub(crate) struct Request {
     pub(crate) place: Option<Place>,
     /// See [`Load::identity`]; zero where nobody asks for it.
     pub(crate) identity: u128,
+    /// To be durable before the first attempt.
+    pub(crate) mark: Option<Mark>,
 }
 
 impl Load {
@@ -69,6 +72,11 @@ impl Load {
     pub(crate) fn identity(&self) -> u128 {
         let hashes = self.items.iter().map(|item| self.share(*item).get(item.record).identity().hash());
         hashes.fold(0, u128::wrapping_add)
+    }
+
+    /// Of the settings with which its records were first sent; those of one request were sent with the same.
+    pub(crate) fn fingerprint(&self) -> u32 {
+        self.shares.first().map_or(0, |share| share.fingerprint())
     }
 
     #[cfg(test)]

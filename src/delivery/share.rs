@@ -13,23 +13,31 @@ pub(crate) struct Share {
     batch: Option<Batch>,
     left: AtomicUsize,
     hold: Hold,
+    fingerprint: u32,
 }
 
 impl Share {
     /// A share that nobody counts as in hand.
     #[cfg(test)]
     pub(crate) fn new(batch: Batch) -> Arc<Self> {
-        Self::held(batch, &InHand::default())
+        Self::held(batch, &InHand::default(), 0)
     }
 
-    pub(crate) fn held(batch: Batch, in_hand: &InHand) -> Arc<Self> {
+    /// A share whose requests have this [fingerprint](Self::fingerprint).
+    pub(crate) fn held(batch: Batch, in_hand: &InHand, fingerprint: u32) -> Arc<Self> {
         let hold = in_hand.hold(std::slice::from_ref(&batch));
-        Arc::new(Self { left: AtomicUsize::new(batch.len()), batch: Some(batch), hold })
+        Arc::new(Self { left: AtomicUsize::new(batch.len()), batch: Some(batch), hold, fingerprint })
     }
 
     /// A share of its own for some records of `share`, in this order, which hold its block no longer.
     pub(crate) fn detach(share: &Arc<Self>, records: impl Iterator<Item = u32>) -> Arc<Self> {
-        Self::held(share.withdraw(records), share.in_hand())
+        Self::held(share.withdraw(records), share.in_hand(), share.fingerprint)
+    }
+
+    /// Of the settings with which its records were first sent: see
+    /// [`KnownBy::Request`](crate::component::sink::KnownBy::Request).
+    pub(crate) fn fingerprint(&self) -> u32 {
+        self.fingerprint
     }
 
     /// The sums it counts in.

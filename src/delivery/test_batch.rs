@@ -66,6 +66,7 @@ pub(crate) fn queue_bench(folder: &std::path::Path) -> Bench {
         health: Health::default(),
         refusals: Arc::new(DeadLetters::new(folder.join("dead_letters"))).into(),
         in_hand: InHand::default(),
+        frames: None,
         budget: Budget::new(usize::MAX),
     }
 }

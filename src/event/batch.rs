@@ -147,6 +147,14 @@ impl Batch {
         std::mem::replace(&mut self.receipts, vec![receipt])
     }
 
+    /// The token of its receipt, if it has one that answers to `source`, and no other.
+    pub(crate) fn token_for<R: Resolve>(&self, source: &Arc<R>) -> Option<u64> {
+        match &self.receipts[..] {
+            [receipt] => receipt.token_for(Arc::as_ptr(source).cast()),
+            _ => None,
+        }
+    }
+
     /// Marks all records as having taken `output`: it becomes part of their identity.
     pub fn took(&mut self, output: u32) {
         for record in &mut self.records {

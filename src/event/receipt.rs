@@ -95,6 +95,11 @@ impl Receipt {
         self.state.counts[outcome as usize].fetch_add(count, Ordering::AcqRel);
     }
 
+    /// The token, if it answers to `source`.
+    pub(super) fn token_for(&self, source: *const ()) -> Option<u64> {
+        (Arc::as_ptr(&self.state.source).cast::<()>() == source).then_some(self.state.token)
+    }
+
     /// Do both hold the same receipt?
     pub(super) fn is_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)

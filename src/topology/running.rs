@@ -259,7 +259,8 @@ impl Topology {
         let outlet = Arc::new(ChainOutlet::new(rejects.clone()));
         let refusals = Refusals::new(self.dead_letters.clone(), outlet, stop.clone());
         let (health, budget) = (Health::default(), self.ground.budget.clone());
-        let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone(), budget };
+        let frames = entry.disk.as_ref().map(|disk| disk.frames());
+        let bench = Bench { queue: queue.clone(), meters, health, refusals, in_hand: in_hand.clone(), frames, budget };
         let wait_for = before.filter(|_| drain.is_ordered());
         let (health, span) = (bench.health.clone(), bench.meters.label().span());
         let ward = running_sink::ward(&made_of, (&self.ground, files), (&bench, &stop));

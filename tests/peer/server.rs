@@ -60,7 +60,9 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 async fn answer(request: hyper::Request<Incoming>, shared: &Shared) -> Reply {
     let path = request.uri().path().to_owned();
     let is_packed = request.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
-    let mut body = request.into_body().collect().await.unwrap().to_bytes().to_vec();
+    // Who sent it may be dead by now.
+    let Ok(body) = request.into_body().collect().await else { return Reply::Cut(Vec::new()) };
+    let mut body = body.to_bytes().to_vec();
     if is_packed {
         let packed = std::mem::take(&mut body);
         GzDecoder::new(&packed[..]).read_to_end(&mut body).unwrap();

@@ -48,7 +48,8 @@ pub(super) fn tap(controls: &Controls, request: TapRequest, caller: Caller) -> R
         Some(Ok(condition)) => Some(condition),
         Some(Err(faults)) => {
             let pictures: Vec<_> = faults.iter().map(|fault| fault.rendered.trim_end().to_owned()).collect();
-            return refusal(StatusCode::BAD_REQUEST, &pictures.join("\n"));
+            let why = format!("the condition does not compile\n{}", pictures.join("\n"));
+            return refusal(StatusCode::BAD_REQUEST, &why);
         }
     };
     let TapRequest { edge, input, count, seconds, .. } = request;

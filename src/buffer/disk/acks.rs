@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::ledger::Ledger;
-use crate::event::{Outcome, Receipt, Resolution, Resolve};
+use super::windows::{Mark, Window, Windows};
+use crate::component::signal::Waiters;
+use crate::event::{Batch, Outcome, Receipt, Resolution, Resolve};
 
 /// Where a frame stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +19,15 @@ pub(crate) struct Place {
 }
 
 /// Frames that were handed to the sink and have no outcome; memory grows with these, not with the log.
+#[derive(Debug)]
 pub(crate) struct Acks {
     state: Mutex<State>,
     bell: Waker,
+    /// Wait for marks to be durable.
+    pub(super) marked: Waiters,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     /// Frames below were handed out, or are settled.
     fed: u64,
@@ -35,12 +40,17 @@ struct State {
     has_changed: bool,
     /// Does the log wait for outcomes, since it is full?
     is_awaited: bool,
+    windows: Windows,
+    /// Nobody writes ledgers any more.
+    is_over: bool,
 }
 
 impl Acks {
-    /// Rings `bell` when there is a change to be noted.
-    pub(crate) fn new(fed: u64, gone: u64, bell: Waker) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { fed, gone, ..State::default() }), bell })
+    /// Rings `bell` when there is a change to be noted. `windows` are those that an earlier run left.
+    pub(crate) fn new((fed, gone): (u64, u64), windows: impl Iterator<Item = Window>, bell: Waker) -> Arc<Self> {
+        let windows = Windows::of(windows.filter(|window| window.end > fed));
+        let state = State { fed, gone, windows, ..State::default() };
+        Arc::new(Self { state: Mutex::new(state), bell, marked: Waiters::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -55,8 +65,64 @@ impl Acks {
     /// All frames below have been handed out, or never will be.
     pub(crate) fn pass(&self, fed: u64) {
         let mut state = self.lock();
-        state.has_changed |= state.fed < fed;
-        state.fed = state.fed.max(fed);
+        if state.fed < fed {
+            let before = std::mem::replace(&mut state.fed, fed);
+            state.has_changed = true;
+            state.shorten_windows((before, fed));
+        }
+    }
+
+    /// The sequence of the frame that `batch` is.
+    pub(crate) fn sequence(self: &Arc<Self>, batch: &Batch) -> Option<u64> {
+        batch.token_for(self)
+    }
+
+    /// The window of a frame, if it has one.
+    pub(crate) fn window(&self, sequence: u64) -> Option<Window> {
+        self.lock().windows.of_frame(sequence)
+    }
+
+    /// Frames are sent together from now on, as far as they have no outcome. None if all have.
+    pub(crate) fn mark(self: &Arc<Self>, window: Window) -> Option<Mark> {
+        let mut state = self.lock();
+        let mut frames = state.out.range(window.first..window.end).map(|(sequence, _)| *sequence);
+        let first = frames.next()?;
+        let end = frames.next_back().unwrap_or(first) + 1;
+        let number = state.windows.mark(Window { first, end, ..window });
+        state.has_changed = true;
+        drop(state);
+        self.bell.wake_by_ref();
+        Some(Mark::new(self.clone(), number))
+    }
+
+    /// Is there a mark that is not durable?
+    pub(crate) fn awaits_mark(&self) -> bool {
+        let state = self.lock();
+        !state.windows.is_durable(state.windows.made())
+    }
+
+    /// How many marks were made.
+    pub(crate) fn marks(&self) -> u64 {
+        self.lock().windows.made()
+    }
+
+    /// So many are durable.
+    pub(crate) fn are_durable(&self, marks: u64) {
+        self.lock().windows.are_durable(marks);
+        self.marked.wake();
+    }
+
+    /// Is this mark durable? None as long as it may become so.
+    pub(super) fn is_durable(&self, number: u64) -> Option<bool> {
+        let state = self.lock();
+        let is_durable = state.windows.is_durable(number);
+        (is_durable || state.is_over).then_some(is_durable)
+    }
+
+    /// Nobody writes ledgers any more.
+    pub(super) fn end(&self) {
+        self.lock().is_over = true;
+        self.marked.wake();
     }
 
     /// A receipt for a frame that is handed out.
@@ -89,6 +155,9 @@ impl Acks {
         let place = state.out.remove(&sequence)?;
         state.gone += u64::from(place.records);
         state.has_changed = true;
+        if let Some(window) = state.windows.of_frame(sequence) {
+            state.conclude(window, None);
+        }
         Some(place)
     }
 
@@ -134,11 +203,23 @@ impl Acks {
     pub(crate) fn ledger(&self, (first, end): (u64, u64), before: &Ledger) -> Ledger {
         let mut state = self.lock();
         state.has_changed = false;
-        let bound = state.fed.clamp(first, end);
-        let mut open: Vec<u64> = state.out.range(first..end).map(|(sequence, _)| *sequence).collect();
-        // What an earlier run settled ahead of where this one reads.
-        open.extend(before.open.iter().filter(|sequence| **sequence >= bound));
-        let mut ledger = Ledger { bound: bound.max(before.bound), open, gone: state.gone };
+        let mut bound = state.fed.clamp(first, end);
+        let is_alone = |sequence: &u64| state.windows.of_frame(*sequence).is_none();
+        let out = state.out.range(first..end).map(|(sequence, _)| *sequence);
+        let mut open: Vec<u64> = out.filter(is_alone).collect();
+        if bound < before.bound {
+            // What an earlier run settled ahead of where this one reads.
+            open.extend(before.open.iter().filter(|sequence| **sequence >= bound));
+            bound = before.bound;
+        } else {
+            // The last ones need no names.
+            while open.last().is_some_and(|last| *last + 1 == bound) {
+                open.pop();
+                bound -= 1;
+            }
+        }
+        let windows = state.windows.within(first, end).collect();
+        let mut ledger = Ledger { bound, open, windows, gone: state.gone };
         ledger.shorten();
         ledger
     }
@@ -149,12 +230,46 @@ impl Acks {
     }
 }
 
+impl State {
+    /// Settles the frames of a window, or has all of them come again, when the last of them has its outcome.
+    fn conclude(&mut self, window: Window, outcome: Option<(u64, bool)>) {
+        let frames = || self.out.range(window.first..window.end).map(|(sequence, _)| *sequence);
+        let is_fed = self.fed >= window.end;
+        // A frame that is yet to be handed out has no outcome.
+        let to_come = (!is_fed).then_some(window.end - 1);
+        let all: Vec<u64> = frames().collect();
+        let ended = self.windows.resolved(window, outcome, all.iter().copied().chain(to_come));
+        match ended {
+            None => {}
+            Some(true) => self.failed.extend(all),
+            Some(false) => {
+                for sequence in all {
+                    let records = self.out.remove(&sequence).map_or(0, |place| place.records);
+                    self.gone += u64::from(records);
+                }
+            }
+        }
+    }
+
+    /// Frames below `to`, from `from` on, are not there: a window ends with the last of its frames that is.
+    fn shorten_windows(&mut self, (from, to): (u64, u64)) {
+        for window in self.windows.ending(from, to) {
+            let last = self.out.range(window.first..window.end).next_back().map(|(sequence, _)| *sequence);
+            if let Some(window) = self.windows.shorten(window, last.map_or(window.first, |last| last + 1)) {
+                self.conclude(window, None);
+            }
+        }
+    }
+}
+
 impl Resolve for Acks {
     fn resolved(&self, sequence: u64, resolution: Resolution) {
         let mut state = self.lock();
         let Some(place) = state.out.get(&sequence).copied() else { return };
         let has_failed = resolution.worst == Outcome::Failed;
-        if has_failed {
+        if let Some(window) = state.windows.of_frame(sequence) {
+            state.conclude(window, Some((sequence, has_failed)));
+        } else if has_failed {
             state.failed.insert(sequence);
         } else {
             state.out.remove(&sequence);
@@ -177,9 +292,13 @@ mod tests {
         Place { segment: (1, 1), offset: 0, records }
     }
 
+    fn acks(fed: u64, gone: u64) -> Arc<Acks> {
+        Acks::new((fed, gone), std::iter::empty(), Waker::noop().clone())
+    }
+
     #[test]
     fn what_is_settled_out_of_order_is_named() {
-        let acks = Acks::new(10, 5, Waker::noop().clone());
+        let acks = acks(10, 5);
         let receipts: Vec<_> = (10..14).map(|sequence| acks.issue(sequence, place(2))).collect();
         let [one, two, three, four] = receipts.try_into().unwrap();
         two.note(Outcome::Delivered, 2);
@@ -188,7 +307,10 @@ mod tests {
         four.close();
         drop(three);
         assert!(!acks.is_settled(10, 14) && acks.is_settled(11, 12) && !acks.is_settled(13, 15));
-        assert_eq!(acks.ledger((0, 100), &Ledger::default()), Ledger { bound: 14, open: vec![10, 12], gone: 9 });
+        assert_eq!(
+            acks.ledger((0, 100), &Ledger::default()),
+            Ledger { bound: 14, open: vec![10, 12], gone: 9, windows: vec![] }
+        );
         assert_eq!(acks.take_failed(), Some((12, place(2))));
         one.close();
         assert_eq!(acks.ledger((0, 100), &Ledger::default()).open, [12]);
@@ -198,7 +320,7 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_was_never_out() {
-        let acks = Acks::new(0, 0, Waker::noop().clone());
+        let acks = acks(0, 0);
         let receipt = acks.issue(0, place(1));
         acks.withdraw(0);
         drop(receipt);
@@ -207,8 +329,8 @@ mod tests {
 
     #[test]
     fn what_an_earlier_run_settled_stays_settled() {
-        let acks = Acks::new(5, 0, Waker::noop().clone());
-        let before = Ledger { bound: 9, open: vec![3, 7], gone: 0 };
+        let acks = acks(5, 0);
+        let before = Ledger { bound: 9, open: vec![3, 7], ..Ledger::default() };
         let now = acks.ledger((0, 100), &before);
         assert_eq!((now.bound, &now.open[..]), (9, &[7][..]));
         assert!(now.is_settled(8) && !now.is_settled(7) && !now.is_settled(9));

@@ -4,12 +4,14 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
+use super::acks::Acks;
 use super::log::Options;
 use super::parcel::Parcel;
+use super::windows::{Mark, Window};
 use super::worker::Worker;
 use crate::buffer::Queue;
 use crate::buffer::line::Line;
@@ -50,6 +52,34 @@ pub(super) struct Shared {
     /// Something came for the thread.
     came: Condvar,
     ended: Waiters,
+    /// As soon as the folder is open.
+    pub(super) acks: OnceLock<Arc<Acks>>,
+}
+
+/// What a sink may know of the frames that it gets. It does not keep the buffer alive.
+#[derive(Clone, Debug)]
+pub struct Frames(Arc<Shared>);
+
+impl Frames {
+    fn acks(&self) -> Option<&Arc<Acks>> {
+        self.0.acks.get()
+    }
+
+    /// The sequence of the frame that `batch` is; none if it passed by the disk.
+    pub fn sequence(&self, batch: &Batch) -> Option<u64> {
+        self.acks()?.sequence(batch)
+    }
+
+    /// The window that a frame is in, if it is in one.
+    pub fn window(&self, sequence: u64) -> Option<Window> {
+        self.acks()?.window(sequence)
+    }
+
+    /// From now on these frames are sent together, each time; to be called before the first of them has an outcome, but
+    /// for records that are refused without being sent. None if nothing is left to be sent.
+    pub fn mark(&self, window: Window) -> Option<Mark> {
+        self.acks()?.mark(window)
+    }
 }
 
 /// What waits for the thread.
@@ -96,7 +126,12 @@ impl DiskBuffer {
             doors: 0,
             phase: Phase::Open,
         };
-        let shared = Arc::new(Shared { mail: Mutex::new(mail), came: Condvar::new(), ended: Waiters::default() });
+        let shared = Arc::new(Shared {
+            mail: Mutex::new(mail),
+            came: Condvar::new(),
+            ended: Waiters::default(),
+            acks: OnceLock::new(),
+        });
         let (meters, queue) = (meters.clone(), made_of.queue.clone());
         queue.enter();
         let worker = Worker::new(made_of, shared.clone());
@@ -110,6 +145,11 @@ impl DiskBuffer {
     /// Is this the queue behind it?
     pub fn feeds(&self, queue: &Arc<Queue>) -> bool {
         Arc::ptr_eq(&self.queue, queue)
+    }
+
+    /// For the sink behind it.
+    pub fn frames(&self) -> Frames {
+        Frames(self.shared.clone())
     }
 
     /// Takes other settings; what is stored stays.
@@ -243,6 +283,9 @@ impl Shared {
         drop(mail);
         drop(parcels);
         waiting.into_iter().for_each(Waker::wake);
+        if let Some(acks) = self.acks.get() {
+            acks.end();
+        }
         self.ended.wake();
     }
 }

@@ -119,7 +119,8 @@ impl Log {
     /// Bytes on the disk, without the ledgers.
     fn used(&self) -> u64 {
         let segments = self.segments.iter().map(|segment| segment.len + segment.void);
-        segments.sum::<u64>() + self.others + self.writer.unsynced()
+        let ledgers = self.ledgers.values().map(|(ledger, _)| ledger.excess());
+        segments.chain(ledgers).sum::<u64>() + self.others + self.writer.unsynced()
     }
 
     /// Are there `bytes` left? Room for ledgers and for the head of another segment is always kept.
@@ -158,6 +159,7 @@ impl Log {
     }
 
     fn save_ledgers(&mut self) -> io::Result<()> {
+        let marks = self.acks.marks();
         let mut epochs: Vec<u16> = self.segments.iter().map(|segment| segment.id.0).collect();
         epochs.dedup();
         for epoch in epochs {
@@ -169,15 +171,19 @@ impl Log {
                 (*before, *generation) = (ledger, *generation + 1);
             }
         }
+        self.acks.are_durable(marks);
         Ok(())
     }
 
-    /// Removes segments all of whose frames are settled; never the last, which knows the positions.
+    /// Removes segments all of whose frames are settled, durably: a frame that is open in the ledger and not there would
+    /// be lost, and its window another one. Never the last, which knows the positions.
     pub(super) fn remove_settled(&mut self) -> io::Result<()> {
         let mut index = 0;
         while index + 1 < self.segments.len() {
             let segment = &self.segments[index];
-            if self.acks.is_settled(segment.first, self.end_of(index)) {
+            let frames = segment.first..self.end_of(index);
+            let is_noted = || self.ledgers.get(&segment.id.0).is_some_and(|(ledger, _)| ledger.has_settled(&frames));
+            if frames.is_empty() || is_noted() {
                 self.remove_segment(index)?;
             } else {
                 index += 1;

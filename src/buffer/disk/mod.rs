@@ -8,7 +8,7 @@
 //! - A sync that failed is never asked again: what was not durable is written anew, into a new file.
 //!
 //! In reading order: `storage` (the file system), `bytes`, `payload` and `frame` (the format), `segment`, `positions` and
-//! `ledger` (what stands around frames), `scan`, `acks`, then `parcel`, and `log` with `recover`, `write` and `read`; last `worker` (the
+//! `ledger` (what stands around frames), `scan`, `acks` and `windows`, then `parcel`, and `log` with `recover`, `write` and `read`; last `worker` (the
 //! thread), `buffer` (its face), and `inspect` (for verbs).
 
 mod acks;
@@ -30,10 +30,12 @@ mod segment;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod windows;
 mod worker;
 mod write;
 
-pub use buffer::{DiskBuffer, Entrance, Ingredients};
+pub use buffer::{DiskBuffer, Entrance, Frames, Ingredients};
 pub use log::Options as DiskOptions;
 #[cfg(fuzzing)]
 pub use probe::probe;
+pub use windows::{Mark, Window};

@@ -32,6 +32,8 @@ pub(crate) struct Reader {
     /// One that was dropped while it waited: its stream is to leave the line.
     dropped: Option<Batch>,
     failures: u32,
+    /// Is what the sink failed on being handed out? It goes in one piece, in order.
+    is_again: bool,
 }
 
 struct Held {
@@ -70,7 +72,7 @@ impl Log {
 
     /// Is this frame the next one for the sink?
     pub(super) fn is_next(&self, sequence: u64) -> bool {
-        self.reader.held.is_none() && self.acks.fed() == sequence
+        self.reader.held.is_none() && !self.reader.is_again && self.acks.fed() == sequence
     }
 
     /// Hands stored frames to `queue` until it is full or has all of them.
@@ -79,7 +81,10 @@ impl Log {
         loop {
             let next = match self.reader.held.take() {
                 Some(held) => Some(held),
-                None => self.read_next()?,
+                None => match self.next_failed()? {
+                    Some(held) => Some(held),
+                    None => self.read_next()?,
+                },
             };
             let Some(held) = next else { return Ok(()) };
             if !self.hand_out(held, queue) {
@@ -121,23 +126,37 @@ impl Log {
         drop(batch);
     }
 
-    /// Hands out once more what the sink failed on.
-    pub(crate) fn feed_failed(&mut self, queue: &Queue) {
-        while self.reader.held.is_none()
-            && let Some((sequence, place)) = self.acks.take_failed()
-        {
+    /// What the sink failed on is handed out once more, with the next [`feed`](Self::feed).
+    pub(crate) fn offer_failed(&mut self) {
+        self.reader.is_again = true;
+    }
+
+    /// Is some of it still to be handed out?
+    pub(crate) fn is_offering(&self) -> bool {
+        self.reader.is_again
+    }
+
+    /// The next frame that the sink failed on.
+    fn next_failed(&mut self) -> io::Result<Option<Held>> {
+        while self.reader.is_again {
+            let Some((sequence, place)) = self.acks.take_failed() else {
+                self.reader.is_again = false;
+                break;
+            };
             match self.read_again(place) {
                 Ok(Some(mut batch)) => {
                     batch.answer_to(self.acks.issue(sequence, place));
-                    self.hand_out(Held { sequence, place, batch }, queue);
+                    return Ok(Some(Held { sequence, place, batch }));
                 }
                 Ok(None) => _ = self.acks.forget(sequence),
                 Err(error) => {
-                    tracing::warn!(component_id = self.id(), %error, "cannot read the buffer; it is tried again");
-                    return self.acks.fail(sequence);
+                    self.acks.fail(sequence);
+                    self.reader.is_again = false;
+                    return Err(error);
                 }
             }
         }
+        Ok(None)
     }
 
     pub(super) fn id(&self) -> &str {

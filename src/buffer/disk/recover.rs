@@ -75,7 +75,8 @@ impl Log {
         let segments: VecDeque<Segment> = survey.segments.into();
         let gone = survey.ledgers.values().map(|(ledger, _)| ledger.gone).max();
         let gone = gone.unwrap_or_else(|| segments.front().map_or(0, |oldest| oldest.records_before));
-        let acks = Acks::new(fed, gone, tools.bell.clone());
+        let windows = survey.ledgers.values().flat_map(|(ledger, _)| ledger.windows.iter().copied());
+        let acks = Acks::new((fed, gone), windows, tools.bell.clone());
         let figures = tools.meters.of_buffer();
         Self {
             figures,
@@ -234,8 +235,7 @@ impl Survey {
     /// The first frame that may have no outcome, given the oldest segment.
     fn unsettled_from(&self, oldest: &Segment) -> u64 {
         let Some((ledger, _)) = self.ledgers.get(&oldest.id.0) else { return oldest.first };
-        let open = ledger.open.iter().find(|sequence| **sequence >= oldest.first);
-        oldest.first.max(open.copied().unwrap_or(ledger.bound))
+        ledger.unsettled_from(oldest.first)
     }
 
     /// A file without a frame that can be read: an empty one goes, others are kept for a person to look at, if small.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::component::fail;
+
 /// The folder of one log. Names are of files in it, or `quarantine/NAME`.
 pub(crate) trait Disk: Send {
     /// All files with their lengths, in no order.
@@ -121,10 +123,14 @@ impl Disk for Folder {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        std::fs::rename(self.path.join(from), self.path.join(to))
+        fail::reach("buffer_rename");
+        std::fs::rename(self.path.join(from), self.path.join(to))?;
+        fail::reach("buffer_renamed");
+        Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        fail::reach("buffer_remove");
         std::fs::remove_file(self.path.join(name))
     }
 
@@ -155,11 +161,19 @@ impl Handle for File {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        fail::reach("buffer_write");
+        if fail::is_due("buffer_torn_write") {
+            let _torn = FileExt::write_at(self, &bytes[..bytes.len() / 2], offset);
+            fail::die();
+        }
         FileExt::write_at(self, bytes, offset)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.sync_data()
+        fail::reach("buffer_sync");
+        self.sync_data()?;
+        fail::reach("buffer_synced");
+        Ok(())
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {

@@ -3,6 +3,7 @@ mod kit;
 mod model;
 mod scenarios;
 mod simulation;
+mod windows;
 
 use crate::component::meters::{Families, Meters};
 use crate::component::test_kit::meters;

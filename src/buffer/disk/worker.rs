@@ -46,11 +46,13 @@ struct Timers {
     ledger: Option<Instant>,
     failed: Option<Instant>,
     feed: Option<Instant>,
+    /// When to try again to make marks durable.
+    mark: Option<Instant>,
 }
 
 impl Timers {
     fn next(&self) -> Option<Instant> {
-        [self.store, self.ledger, self.failed, self.feed].into_iter().flatten().min()
+        [self.store, self.ledger, self.failed, self.feed, self.mark].into_iter().flatten().min()
     }
 }
 
@@ -140,6 +142,8 @@ impl Worker {
             match opened {
                 Ok((log, report)) => {
                     self.tell(&log, &report);
+                    // Set once: the folder is opened once.
+                    let _known = self.shared.acks.set(log.acks.clone());
                     self.pause = PAUSE.0;
                     return Some(log);
                 }
@@ -209,9 +213,9 @@ impl Worker {
         }
         if is_due(self.timers.failed) {
             self.timers.failed = None;
-            log.feed_failed(&self.made_of.queue);
+            log.offer_failed();
         }
-        if is_rung || is_due(self.timers.feed) {
+        if is_rung || log.is_offering() || is_due(self.timers.feed) {
             self.feed(log, now);
         }
         self.note(log, now);
@@ -232,7 +236,7 @@ impl Worker {
             self.made_of.queue.leave();
             self.is_inside = false;
         }
-        self.timers = Timers { ledger: self.timers.ledger, ..Timers::default() };
+        self.timers = Timers { ledger: self.timers.ledger, mark: self.timers.mark, ..Timers::default() };
         self.note(log, Instant::now());
         phase != Phase::Finishing
     }
@@ -242,7 +246,9 @@ impl Worker {
         if log.acks.has_changed() && self.timers.ledger.is_none() {
             self.timers.ledger = Some(now + LEDGER);
         }
-        if self.timers.ledger.is_some_and(|due| due <= now) {
+        let is_due = |timer: Option<Instant>| timer.is_some_and(|due| due <= now);
+        let has_marks = log.acks.awaits_mark() && (self.timers.mark.is_none() || is_due(self.timers.mark));
+        if has_marks || is_due(self.timers.ledger) {
             self.save(log, now);
         }
     }
@@ -313,11 +319,12 @@ impl Worker {
     }
 
     fn save(&mut self, log: &mut Log, now: Instant) {
-        self.timers.ledger = None;
+        (self.timers.ledger, self.timers.mark) = (None, None);
         let saved = if log.is_settled() { log.rest(minute()) } else { log.save() };
         if let Err(error) = saved {
             self.failed("buffer_write", &error);
             self.timers.ledger = Some(now + self.pause.max(LEDGER));
+            self.timers.mark = log.acks.awaits_mark().then_some(now + self.pause);
         }
         let max_size = self.shared.lock().options.max_size;
         let full_in = self.growth.full_in(now, log.bytes(), max_size);

@@ -24,6 +24,19 @@ pub struct Tally {
     pub invalid: usize,
 }
 
+/// `number` as text, at the end of `digits`: the largest has twenty.
+fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
 /// The batch's first block is what was read; the next one, what was joined.
 const READ: u16 = 0;
 const JOINED: u16 = 1;
@@ -85,6 +98,9 @@ impl<'a> Fill<'a> {
         if is_cut || self.layout.is_text() || self.filler.add_json(&row).is_err() {
             self.text(&row);
         }
+        if let Some(key) = &self.layout.position_key {
+            self.filler.mark(key, decimal(line.position, &mut [0; 20]));
+        }
         if is_cut {
             self.tally.truncated += 1;
             self.filler.mark_truncated();
@@ -118,6 +134,18 @@ impl<'a> Fill<'a> {
         match self.numbers[at] {
             Some(number) => number,
             None => *self.numbers[at].insert(self.filler.origin(&self.origins[at])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    #[test]
+    fn positions_are_written_as_numbers() {
+        for number in [0, 7, 10, 4096, u64::MAX] {
+            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
         }
     }
 }

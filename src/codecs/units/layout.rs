@@ -24,6 +24,8 @@ pub struct Layout {
     /// For each charset; the default strips a carriage return too.
     delimiter: Box<str>,
     pub(super) splits: [Delimiter; Charset::KINDS],
+    /// The member that gets the position of a record.
+    pub(super) position_key: Option<Box<str>>,
 }
 
 /// The delimiter if none is told.
@@ -46,7 +48,14 @@ impl Layout {
             charset,
             delimiter: LINE_FEED.into(),
             splits: charset.splits(LINE_FEED),
+            position_key: None,
         }
+    }
+
+    /// With a member that tells where in the file a record begins.
+    #[must_use]
+    pub fn with_position_key(self, key: Option<&str>) -> Self {
+        Self { position_key: key.map(Box::from), ..self }
     }
 
     /// With rules for records of several lines.

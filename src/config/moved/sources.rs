@@ -22,7 +22,6 @@ const FILE: &[Moved] = rows! { Of::Types(Kind::Source, &["file"]);
     Otherwise "message_start_indicator"
         "`multiline.mode = \"halt_before\"` with this as `multiline.start_pattern` and `multiline.condition_pattern`"
     Otherwise "multi_line_timeout" "`multiline.timeout_ms`"
-    Otherwise "offset_key" "leave it out: the offset is in a record's identity, not in the record"
     Otherwise "remove_after" "`remove_after_secs`"
     Kept "internal_metrics.include_file_tag" ["false"] "metrics name the source, not the file"
     Needless "internal_metrics.include_file_tag" ["true"] "metrics name the source, not the file"

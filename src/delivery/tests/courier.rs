@@ -212,7 +212,7 @@ async fn an_abort_in_the_middle_is_a_failure_however_much_is_stored() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_keeps_the_identity_and_each_half_has_its_own() {
     let answers = [retry(None), Answer::Split, retry(None), Answer::Delivered, Answer::Delivered];
-    let stage = Stage::new(Script { identity: KnownBy::Request, ..Script::answers(answers) });
+    let stage = Stage::new(Script { identity: KnownBy::Request { fingerprint: 0 }, ..Script::answers(answers) });
     let (ledger, _) = deliver(&stage, &["a", "b", "c"]).await;
     assert_eq!(stage.script.bodies(), ["[a,b,c,]", "[a,b,c,]", "[a,]", "[a,]", "[b,c,]"]);
     let ids = stage.script.identities.lock().unwrap().clone();
@@ -224,7 +224,10 @@ async fn a_retry_keeps_the_identity_and_each_half_has_its_own() {
 #[tokio::test(start_paused = true)]
 async fn a_destination_that_knows_requests_gets_what_was_held_as_it_was() {
     let hold_all = || Answer::Partial(vec![held(0), held(1), held(2)]);
-    let stage = Stage::new(Script { identity: KnownBy::Request, ..Script::answers([hold_all(), hold_all()]) });
+    let stage = Stage::new(Script {
+        identity: KnownBy::Request { fingerprint: 0 },
+        ..Script::answers([hold_all(), hold_all()])
+    });
     let (ledger, mut told) = deliver(&stage, &["a", "b", "c"]).await;
     stage.courier(Limits { records: 2, ..LIMITS }).hold(told.pop().unwrap()).await;
     assert_eq!(stage.script.bodies(), ["[a,b,c,]"; 3]);
@@ -235,7 +238,7 @@ async fn a_destination_that_knows_requests_gets_what_was_held_as_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_encoded_with_old_knowledge_is_encoded_anew() {
-    let stage = Stage::new(Script { identity: KnownBy::Request, ..Script::answers([Answer::Anew]) });
+    let stage = Stage::new(Script { identity: KnownBy::Request { fingerprint: 0 }, ..Script::answers([Answer::Anew]) });
     let (ledger, _) = deliver(&stage, &["a", "b"]).await;
     assert_eq!(stage.script.bodies(), ["[a,b,]"; 2]);
     assert_eq!((stage.script.pauses(), stage.bench.meters.sent_events()), (vec![Duration::ZERO], 2));

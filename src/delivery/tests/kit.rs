@@ -152,6 +152,7 @@ impl Stage {
             health: Health::default(),
             refusals: Arc::new(DeadLetters::new(folder.path().join("dead_letters"))).into(),
             in_hand: InHand::default(),
+            frames: None,
             budget: Budget::new(usize::MAX),
         };
         Self { script: Arc::new(script), bench, folder }

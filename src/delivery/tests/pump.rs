@@ -17,7 +17,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn pump(stage: &Stage, limits: Limits) -> Pump {
     let pace = Pace { limits, linger: SECOND };
-    Pump::new(Arc::new(stage.courier(limits)), stage.bench.queue.clone(), pace)
+    Pump::new(Arc::new(stage.courier(limits)), (stage.bench.queue.clone(), None), pace)
 }
 
 fn offer(stage: &Stage, batch: Batch) {

@@ -25,7 +25,6 @@ pub(super) struct RowEncoder {
     /// The key of the next record, while it is not the one of the last.
     next: String,
     places: HashMap<Box<str>, Place>,
-    has_begun: bool,
     /// Is it time to look again at what is known of the tables?
     is_due: bool,
     scratch: Scratch,
@@ -39,7 +38,6 @@ impl RowEncoder {
             key: String::new(),
             next: String::new(),
             places: HashMap::new(),
-            has_begun: false,
             is_due: false,
             scratch: Scratch::default(),
         }
@@ -61,7 +59,7 @@ impl RowEncoder {
     }
 
     /// Lets go of places whose table has become another, and of all when there are too many.
-    fn look_again(&mut self) {
+    fn renew(&mut self) {
         self.is_due = false;
         self.here = None;
         if self.places.len() > MAX_LIVE {
@@ -74,7 +72,7 @@ impl RowEncoder {
 impl Encoder for RowEncoder {
     fn place(&mut self, record: View<'_>) -> Result<Option<Place>, Refusal> {
         if self.is_due {
-            self.look_again();
+            self.renew();
         }
         let is_fixed = self.here.is_some() && self.form.target.is_constant();
         if !is_fixed {
@@ -86,11 +84,8 @@ impl Encoder for RowEncoder {
         Ok(self.here.clone())
     }
 
-    /// With each body but the first of an encoder, what is known of tables is looked at again. Not with the first:
-    /// records that are encoded anew stay in one place.
-    fn begin(&mut self, _: &mut Vec<u8>) {
-        self.is_due = self.has_begun;
-        self.has_begun = true;
+    fn look_again(&mut self) {
+        self.is_due = true;
     }
 
     fn encode(&mut self, record: View<'_>, body: &mut Vec<u8>) -> Result<Partition, Refusal> {

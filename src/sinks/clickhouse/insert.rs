@@ -89,8 +89,6 @@ pub(super) struct Insert {
     pub(super) best_effort: bool,
     pub(super) random_shard: bool,
     pub(super) gathered: AsyncInsertSettings,
-    /// What parts the requests of this sink, with these settings, from those of others that send the same records.
-    pub(super) fingerprint: u32,
 }
 
 impl Insert {
@@ -100,10 +98,10 @@ impl Insert {
         !self.gathered.enabled
     }
 
-    /// The query of an insert into `name`; `identity` is the request's. Where a column takes what no other takes
+    /// The query of an insert into `name`; `fingerprint` and `identity` are the request's. Where a column takes what no other takes
     /// (`takes_all`) and a member is left over, the table has become another: unless told otherwise the server shall
     /// say so.
-    pub(super) fn query(&self, name: &Name, takes_all: bool, identity: u128) -> String {
+    pub(super) fn query(&self, name: &Name, takes_all: bool, (fingerprint, identity): (u32, u128)) -> String {
         let mut query = Query(String::new());
         query.add("query", &format!("INSERT INTO {} FORMAT {}", name.quoted(), self.format.name()));
         query.add("input_format_import_nested_json", "1");
@@ -118,7 +116,7 @@ impl Insert {
         self.gathered.write(&mut query);
         if self.has_token() {
             query.add("insert_deduplicate", "1");
-            query.add("insert_deduplication_token", &format!("levada-{:08x}-{identity:032x}", self.fingerprint));
+            query.add("insert_deduplication_token", &format!("levada-{fingerprint:08x}-{identity:032x}"));
             query.add("max_insert_block_size", &BLOCK_ROWS.to_string());
             query.add("min_insert_block_size_rows", &BLOCK_ROWS.to_string());
             query.add("min_insert_block_size_bytes", &BLOCK_BYTES.to_string());
@@ -154,7 +152,7 @@ mod tests {
     fn insert(gathered: AsyncInsertSettings) -> Insert {
         let (skip_unknown_fields, best_effort, random_shard) = (Some(true), true, true);
         let format = Format::EachRow;
-        Insert { format, skip_unknown_fields, best_effort, random_shard, gathered, fingerprint: 0xab }
+        Insert { format, skip_unknown_fields, best_effort, random_shard, gathered }
     }
 
     fn name() -> Name {
@@ -163,7 +161,7 @@ mod tests {
 
     #[test]
     fn an_insert_has_its_token_and_is_not_gathered() {
-        let query = insert(AsyncInsertSettings::default()).query(&name(), false, 0x17);
+        let query = insert(AsyncInsertSettings::default()).query(&name(), false, (0xab, 0x17));
         assert_eq!(
             query,
             "query=INSERT%20INTO%20%60d%20b%60.%60t%60%20FORMAT%20JSONEachRow&input_format_import_nested_json=1\
@@ -178,7 +176,7 @@ mod tests {
     fn a_member_that_is_left_over_is_told_of_where_a_column_takes_all() {
         let skips = |set: Option<bool>, takes_all: bool| {
             let insert = Insert { skip_unknown_fields: set, ..insert(AsyncInsertSettings::default()) };
-            let query = insert.query(&name(), takes_all, 0);
+            let query = insert.query(&name(), takes_all, (0, 0));
             let found = query.split('&').find_map(|pair| pair.strip_prefix("input_format_skip_unknown_fields="));
             found.map(str::to_owned)
         };
@@ -189,7 +187,7 @@ mod tests {
     #[test]
     fn a_gathered_insert_is_waited_for_and_has_no_token() {
         let text = "enabled = true\nwait_for_processing_timeout = 30\ndeduplicate = false\nmax_data_size = 7\nmax_query_number = 8";
-        let query = insert(toml::from_str(text).unwrap()).query(&name(), false, 0x17);
+        let query = insert(toml::from_str(text).unwrap()).query(&name(), false, (0xab, 0x17));
         assert!(
             query.ends_with(
                 "&async_insert=1&wait_for_async_insert=1&wait_for_async_insert_timeout=30&async_insert_deduplicate=0\
@@ -203,9 +201,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_token_tells_requests_and_settings_apart(one: (u32, u128), other: (u32, u128)) {
-            let query = |(fingerprint, identity): (u32, u128)| {
-                Insert { fingerprint, ..insert(AsyncInsertSettings::default()) }.query(&name(), false, identity)
-            };
+            let query = |identity| insert(AsyncInsertSettings::default()).query(&name(), false, identity);
             prop_assert_eq!(query(one), query(one));
             prop_assert_eq!(query(one) == query(other), one == other);
             prop_assert_ne!(query(one), query((one.0, one.1 ^ 1)));

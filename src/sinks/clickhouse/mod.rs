@@ -1,12 +1,14 @@
 //! `clickhouse`: rows to tables of ClickHouse, by its HTTP interface.
 //!
-//! Guarantee: each insert once per table, as long as the process lives and the table remembers inserts. Each request
+//! Guarantee: each insert once per table, as long as the table remembers inserts; over an end of the process with
+//! `buffer.type = "disk"`, else as long as it lives. Each request
 //! carries an `insert_deduplication_token`, a pure function of the identities of its records and of these settings: a
 //! retry is the same insert. Replicated tables remember the last 10,000 inserts of an hour (1,000 of a week before
 //! 25.10), other tables of the `MergeTree` family none, unless `non_replicated_deduplication_window` is set: the sink
 //! looks before its first insert and warns, with the `ALTER TABLE` that mends it. Inserts of other writers take room in
-//! that memory too. After a restart of Levada records that were not acknowledged are read again and cut into other
-//! requests: those of them that had been stored are stored again. With `async_insert_settings.enabled` rows are stored
+//! that memory too. A disk buffer notes what goes together before it is sent, so that it is the same insert after a kill.
+//! Without one, records that were not acknowledged are read again and cut into other requests: those of them that had
+//! been stored are stored again. With `async_insert_settings.enabled` rows are stored
 //! at least once, without a token.
 //!
 //! One request goes to one table. Within it ClickHouse makes a part for each *partition* of the table that the rows
@@ -178,14 +180,13 @@ impl ClickhouseSettings {
         hash32(format!("{id}\n{format:?}\n{encoding:?}\n{unknown_fields_column:?}").as_bytes())
     }
 
-    fn insert(&self, id: &str) -> Insert {
+    fn insert(&self) -> Insert {
         Insert {
             format: self.format,
             skip_unknown_fields: self.skip_unknown_fields,
             best_effort: self.date_time_best_effort,
             random_shard: self.insert_random_shard,
             gathered: self.query_settings.async_insert_settings.clone(),
-            fingerprint: self.fingerprint(id),
         }
     }
 
@@ -196,7 +197,8 @@ impl ClickhouseSettings {
             base: self.base()?,
             headers: address::headers(&self.request.headers, self.auth.as_ref())?,
             content_encoding: self.compression.content_encoding(),
-            insert: self.insert(&context.id),
+            insert: self.insert(),
+            fingerprint: self.fingerprint(&context.id),
             rest: self.unknown_fields_column.clone(),
             form: Arc::new(Form { target: self.target()?, shape: self.encoding.shape()? }),
             told: server::Told::default(),

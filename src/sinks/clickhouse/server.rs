@@ -37,6 +37,8 @@ pub(super) struct Clickhouse {
     pub(super) headers: HeaderMap,
     pub(super) content_encoding: Option<&'static str>,
     pub(super) insert: Insert,
+    /// Of all that makes the rows of the same records other rows.
+    pub(super) fingerprint: u32,
     /// The column for members that no other takes.
     pub(super) rest: Option<String>,
     pub(super) form: Arc<Form>,
@@ -141,7 +143,8 @@ impl Clickhouse {
             return Answer::Anew;
         }
         let retry = |why: String| Answer::Retry { why: format!("cannot reach ClickHouse: {why}"), after: None };
-        let query = self.insert.query(&spot.table.name, spot.catch_all.is_some(), payload.identity);
+        let query =
+            self.insert.query(&spot.table.name, spot.catch_all.is_some(), (payload.fingerprint, payload.identity));
         let mut request = match self.request(&query, payload.body) {
             Ok(request) => request,
             Err(why) => return retry(why),
@@ -221,7 +224,7 @@ impl Sink for Clickhouse {
     }
 
     fn identity(&self) -> KnownBy {
-        if self.insert.has_token() { KnownBy::Request } else { KnownBy::Nothing }
+        if self.insert.has_token() { KnownBy::Request { fingerprint: self.fingerprint } } else { KnownBy::Nothing }
     }
 
     fn send(&self, payload: Payload) -> Sending<'_> {

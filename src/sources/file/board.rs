@@ -118,6 +118,11 @@ impl Board {
         self.lock().entry(id).or_default().clone()
     }
 
+    /// The sizes of files that were looked at.
+    pub(super) fn sizes(&self) -> Vec<(FileId, u64)> {
+        self.lock().iter().map(|(id, row)| (*id, row.size())).filter(|(_, size)| *size > 0).collect()
+    }
+
     /// No lane follows it any more.
     pub(super) fn clear(&self, id: FileId) {
         self.lock().remove(&id);

@@ -1,10 +1,13 @@
 //! Which entry of the positions belongs to a file that was found: by what is in it, never by its path alone.
 
+use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::fingerprint::{FINGERPRINT_BYTES, GUARD_BYTES};
-use super::input::{Input, node};
+use super::input::{Input, node, seen};
 use super::job::FileId;
 use super::positions::{Checkpoint, Entry, Holder, Node, Positions};
 use super::rotated;
@@ -14,6 +17,8 @@ use super::tail::Seen;
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) path: PathBuf,
+    /// The path that it had before it was rotated, as its name tells; else the same.
+    pub(super) base: PathBuf,
     pub(super) node: Node,
     pub(super) seen: Seen,
     pub(super) input: Input,
@@ -21,7 +26,7 @@ pub(super) struct Found {
     pub(super) first: Vec<u8>,
 }
 
-/// How an entry may be taken for a file that has its bytes, in the order in which this is tried.
+/// How an entry may be taken for a file that has its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
     /// The file lies where it lay: the same inode. Before the path, since after a rotation that is another file's.
@@ -32,12 +37,13 @@ pub(super) enum By {
     Rotation,
     /// It has more in common than how it begins, and the path of the entry shows it no more: moved to elsewhere.
     Content,
-    /// Nothing is known of it but where it lay: it was empty.
+    /// Nothing is known of it but where it lay: it was empty. Only where it is no copy of another.
     Place,
 }
 
 impl By {
-    pub(super) const ALL: [Self; 5] = [Self::Inode, Self::Path, Self::Rotation, Self::Content, Self::Place];
+    /// In the order in which it is tried.
+    pub(super) const BY_CONTENT: [Self; 4] = [Self::Inode, Self::Path, Self::Rotation, Self::Content];
 }
 
 /// What a file that has no entry has to do with one that is followed.
@@ -45,19 +51,24 @@ impl By {
 pub(super) enum Kin {
     /// Nothing.
     Stranger,
-    /// It is a copy of what is read elsewhere.
+    /// It is a copy of what is read elsewhere, or may become one: it is looked at again when anything changes.
     Copy,
     /// It is a copy of what was truncated away before it was all read.
     Rest(FileId),
 }
 
 impl Found {
-    /// Opens the file at `path`.
-    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
+    /// Opens the file at `path`, which stood at `base` before it was rotated.
+    pub(super) fn open(path: PathBuf, base: PathBuf) -> io::Result<Self> {
         let mut input = Input::open(&path)?;
         let about = input.metadata()?;
         let first = input.first()?;
-        Ok(Self { path, node: node(&about), seen: super::input::seen(&about), input, first })
+        Ok(Self { path, base, node: node(&about), seen: seen(&about), input, first })
+    }
+
+    /// Was it rotated, as far as its name tells?
+    pub(super) fn is_rotated(&self) -> bool {
+        self.base != self.path || rotated::may_be(&self.path)
     }
 
     /// Finds the entry that was made of this file. Of several the one that knows most of it.
@@ -83,7 +94,7 @@ impl Found {
         match by {
             By::Inode => fingerprint.len > 0 && self.lies_at(entry) && (self.is_near(entry) || tells_more(entry)),
             By::Path => entry.path.as_os_str() == self.path.as_os_str() && fingerprint.is_full(),
-            By::Rotation => fingerprint.len > 0 && rotated::is_of(&self.path, &entry.path),
+            By::Rotation => fingerprint.len > 0 && self.is_of(entry),
             By::Content => fingerprint.is_full() && tells_more(entry),
             By::Place => fingerprint.len == 0 && self.lies_at(entry) && self.is_near(entry),
         }
@@ -95,12 +106,23 @@ impl Found {
 
     /// Is it at the path of the entry, or may it have been rotated away from there?
     fn is_near(&self, entry: &Entry) -> bool {
-        entry.path == self.path || rotated::is_of(&self.path, &entry.path) || rotated::is_of(&entry.path, &self.path)
+        entry.path == self.path || self.is_of(entry) || rotated::is_of(&entry.path, &self.path)
+    }
+
+    /// May it have been rotated away from where the file of the entry is, or from where that was?
+    pub(super) fn is_of(&self, entry: &Entry) -> bool {
+        self.is_rotated_from(entry.base()) || rotated::is_of(&self.path, &entry.path)
+    }
+
+    /// Stood it at `base` before?
+    pub(super) fn is_rotated_from(&self, base: &std::path::Path) -> bool {
+        self.base == base && self.base != self.path
     }
 
     /// Which of two entries tells more of this file: the longest beginning, the path, the inode, the longest part.
     fn rank(&self, entry: &Entry) -> (usize, bool, bool, u64) {
-        (entry.at.fingerprint.len, entry.path == self.path, entry.node == Some(self.node), entry.at.offset)
+        let known = entry.at.offset.max(entry.at.reach.offset);
+        (entry.at.fingerprint.len, entry.path == self.path, entry.node == Some(self.node), known)
     }
 
     /// Has it the bytes this entry was made of?
@@ -115,11 +137,7 @@ impl Found {
         };
         // A compressed file that was known as such is not unpacked at every start.
         let is_known = by == By::Inode && !self.input.is_plain() && entry.at.offset > 0;
-        Ok(!is_other && (is_known && self.ends_at(entry.at.offset)? || self.has_guard(entry)?))
-    }
-
-    fn has_guard(&mut self, entry: &Entry) -> io::Result<bool> {
-        Ok(self.input.guard(entry.at.offset)? == Some(entry.at.guard))
+        Ok(!is_other && (is_known && self.ends_at(entry.at.offset)? || self.input.has_marks(&entry.at)?))
     }
 
     /// Is it as long as that? A compressed one as it tells itself.
@@ -130,44 +148,55 @@ impl Found {
         }
     }
 
-    /// What has it to do with files that are followed under a path from which it may have been rotated?
-    pub(super) fn kin(&mut self, positions: &Positions) -> io::Result<Kin> {
-        let is_kin = |entry: &Entry| entry.at.fingerprint.len > 0 && rotated::is_of(&self.path, &entry.path);
-        let of = |wanted: Holder| positions.entries(|entry, holder| holder == wanted && is_kin(entry));
-        let (orphans, followed) = (of(Holder::Orphan), of(Holder::File));
-        for (id, entry) in orphans {
-            if entry.at.fingerprint.fits(&self.first) {
-                let is_cut = self.input.is_plain() && self.seen.size < entry.at.offset;
-                if is_cut {
-                    return Ok(Kin::Copy);
-                }
-                if self.has_guard(&entry)? {
-                    return Ok(Kin::Rest(id));
-                }
-            }
-        }
-        for (_, entry) in followed {
-            if entry.at.fingerprint.fits(&self.first) && self.is_copy_of(&entry)? {
+    /// What has it to do with files that are followed under a path from which it may have been rotated, of which those in
+    /// `open` are open?
+    pub(super) fn kin(&mut self, positions: &Positions, open: &HashMap<FileId, Arc<File>>) -> io::Result<Kin> {
+        // Before the positions: what a lane has read of a file that is truncated after this is in them.
+        for file in open.values() {
+            if self.is_part_of(&mut Input::Plain(file.clone()))? {
                 return Ok(Kin::Copy);
             }
         }
-        Ok(Kin::Stranger)
+        let relatives = positions.entries(|entry, holder| holder != Holder::Nobody && self.is_of(entry));
+        if relatives.is_empty() && open.is_empty() {
+            return Ok(Kin::Stranger);
+        }
+        if self.first.is_empty() {
+            return Ok(Kin::Copy);
+        }
+        let (orphans, followed): (Vec<_>, Vec<_>) = relatives.into_iter().partition(|(_, entry)| entry.node.is_none());
+        for (id, entry) in orphans {
+            if self.input.bears(&entry.at)? {
+                return Ok(Kin::Rest(id));
+            }
+        }
+        for (id, entry) in followed {
+            if self.is_copy_of(&entry, open.get(&id))? {
+                return Ok(Kin::Copy);
+            }
+        }
+        // What is being written may be a copy that was not whole when it was compared.
+        let is_still = seen(&self.input.metadata()?) == self.seen;
+        Ok(if is_still { Kin::Stranger } else { Kin::Copy })
+    }
+
+    /// Is it a copy of a file that is followed, or of what that was before a truncation which its lane will notice?
+    fn is_copy_of(&mut self, entry: &Entry, open: Option<&Arc<File>>) -> io::Result<bool> {
+        let other = match open {
+            Some(file) => Some(Input::Plain(file.clone())),
+            None => Input::open(&entry.path).ok(),
+        };
+        let is_there = |other: &Input| other.metadata().is_ok_and(|about| Some(node(&about)) == entry.node);
+        let Some(mut other) = other.filter(|other| open.is_some() || is_there(other)) else {
+            return self.input.bears(&entry.at);
+        };
+        Ok(open.is_none() && self.is_part_of(&mut other)? || self.input.bears(&entry.at)? && !other.bears(&entry.at)?)
     }
 
     /// Is all that is in this file in the other too? Looked at where it ends: a copy is no longer than what it was made of.
-    fn is_copy_of(&mut self, entry: &Entry) -> io::Result<bool> {
-        if self.first.is_empty() {
+    fn is_part_of(&mut self, other: &mut Input) -> io::Result<bool> {
+        if self.first.is_empty() || !other.first()?.starts_with(&self.first) {
             return Ok(false);
-        }
-        let Ok(mut other) = Input::open(&entry.path) else { return self.has_guard(entry) };
-        if entry.node != Some(node(&other.metadata()?)) {
-            return self.has_guard(entry);
-        }
-        let is_truncated =
-            !entry.at.fingerprint.fits(&other.first()?) || other.guard(entry.at.offset)? != Some(entry.at.guard);
-        if is_truncated {
-            // Its lane will notice, and then this is the rest.
-            return Ok(true);
         }
         let size = match &mut self.input {
             Input::Plain(_) => self.seen.size,
@@ -180,6 +209,6 @@ impl Found {
 
 /// Is more known of a file than how it begins? Inodes are used again, and files may begin alike.
 fn tells_more(entry: &Entry) -> bool {
-    let Checkpoint { offset, fingerprint, .. } = entry.at;
-    offset > if fingerprint.is_full() { (FINGERPRINT_BYTES + GUARD_BYTES) as u64 } else { 0 }
+    let Checkpoint { offset, fingerprint, reach, .. } = entry.at;
+    if fingerprint.is_full() { offset.max(reach.offset) > (FINGERPRINT_BYTES + GUARD_BYTES) as u64 } else { offset > 0 }
 }

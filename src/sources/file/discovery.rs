@@ -6,23 +6,24 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::board::Bounds;
 use super::claim::Found;
-use super::input::{node, seen};
+use super::input::{is_named_gz, node, seen};
 use super::job::{FileId, Job, Letter, Note};
 use super::keep::SAVE_EVERY;
 use super::links;
+use super::live::Live;
 use super::mailbox::Mailbox;
-use super::positions::{Entry, Node, has_left};
+use super::packed;
+use super::positions::{Entry, Node};
 use super::rotated::Families;
 use super::search::Listing;
 use super::settings::Drain;
 use super::survey::Survey;
 use super::tail::Seen;
-use super::watch::{Route, Watch};
+use super::watch::Watch;
 use crate::component::clock;
 use crate::component::signal::Stop;
 
@@ -52,27 +53,21 @@ pub(super) struct Discovery {
     pub(super) families: Families,
     pub(super) watch: Watch,
     pub(super) bounds: Bounds,
+    /// How many descriptors there are for files.
+    pub(super) most_open: usize,
+    /// How many files the last look found no descriptors for.
+    pub(super) crowded: usize,
     pub(super) is_first: bool,
     /// When it began, in nanoseconds since the Unix epoch.
     pub(super) started: i64,
     /// Did anyone tell of a change since the last look?
-    is_asked: bool,
+    pub(super) is_asked: bool,
     scanned: Option<Instant>,
     /// How long to rest after a look, so that looking takes a small share of the time.
     rest: Duration,
     pub(super) saved: Instant,
     /// Was it told that positions cannot be saved?
     pub(super) is_unsaved: bool,
-}
-
-/// A file that is known.
-pub(super) struct Live {
-    pub(super) route: Route,
-    pub(super) path: PathBuf,
-    /// Has it left its place: does no path show it, or only one that it was rotated to?
-    pub(super) has_left: bool,
-    /// It is closed, and stood so then.
-    pub(super) closed: Option<Seen>,
 }
 
 impl Discovery {
@@ -90,6 +85,8 @@ impl Discovery {
                 deleted_files: tailing.max_deleted_open_files,
                 deleted_bytes: tailing.max_deleted_open_bytes,
             },
+            most_open: links::default_open_files(),
+            crowded: 0,
             job,
             lanes,
             turn: 0,
@@ -182,6 +179,10 @@ impl Discovery {
             match note {
                 Note::Report(survey) => Survey::answer(&survey, || self.without_lane()),
                 Note::Set(order) => self.set(&order),
+                Note::Overflowed => {
+                    self.job.meters.error("watch_overflow");
+                    tracing::warn!("the kernel has lost changes that it was to tell of: all files are looked at");
+                }
                 Note::Closed(id, seen) => self.closed(id, seen),
                 Note::Truncated(id, old) => {
                     let lane =
@@ -190,31 +191,6 @@ impl Discovery {
                 }
             }
         }
-    }
-
-    /// A lane has closed a file, or what was left of one. One that a path shows is known to be read; it is opened again
-    /// when it changes.
-    fn closed(&mut self, id: FileId, stood: Option<Seen>) {
-        self.orphans.remove(&id);
-        let node = self.nodes.get(&id).copied();
-        if let Some((node, live)) = node.and_then(|node| Some((node, self.live.get_mut(&node)?))) {
-            if let Some(stood) = stood.filter(|_| !has_left(&live.path, Some(node))) {
-                tracing::debug!(path = %live.path.display(), id, "file is closed until it changes");
-                live.closed = Some(stood);
-                return self.watch.forget(id);
-            }
-            self.live.remove(&node);
-        }
-        self.drop_file(id);
-    }
-
-    /// A file is gone and read: its entry stays for a while.
-    fn drop_file(&mut self, id: FileId) {
-        tracing::debug!(id, "file is gone");
-        self.nodes.remove(&id);
-        self.watch.forget(id);
-        self.job.files.unwatched.inc();
-        self.job.positions.leave(id, clock::now());
     }
 
     /// Compares what is there with what is followed.
@@ -230,12 +206,20 @@ impl Discovery {
         let Listing { paths, mut faults } = self.job.search.find(&folders);
         let beside = self.beside(&paths);
         let (mut shown, mut found) = (HashSet::new(), Vec::new());
+        let room = self.room();
+        self.crowded = 0;
         for path in paths.iter().chain(&beside) {
             if self.families.is_scratch(path) {
                 continue;
             }
             match self.look(path, &mut shown) {
-                Ok(file) => found.extend(file),
+                // What there are no descriptors for is found again when others are closed.
+                Ok(true) if found.len() >= room => self.crowded += 1,
+                Ok(true) => match self.open(path) {
+                    Ok(file) => found.extend(file),
+                    Err(error) => faults.extend(links::fault(path, error)),
+                },
+                Ok(false) => {}
                 Err(error) => faults.extend(links::fault(path, error)),
             }
         }
@@ -251,17 +235,27 @@ impl Discovery {
         self.rest = (began.elapsed() * 8).max(SHORTEST_REST);
     }
 
+    /// How many more files can be opened: some descriptors are left for all else, positions among it.
+    fn room(&self) -> usize {
+        let open = self.live.values().filter(|live| live.closed.is_none()).count();
+        self.most_open.saturating_sub(open + self.waiting.len())
+    }
+
     /// What stands beside the files that are meant, or were followed, and was rotated away from their paths.
     fn beside(&mut self, paths: &[PathBuf]) -> HashSet<PathBuf> {
         let mut known: HashSet<PathBuf> = paths.iter().cloned().collect();
+        let mut strays = HashSet::new();
         self.job.positions.each(|entry| {
+            if let Some(folder) = entry.path.parent().filter(|folder| entry.base().parent() != Some(folder)) {
+                strays.insert((folder.to_owned(), entry.base().to_owned()));
+            }
             for path in [Some(&entry.path), entry.base.as_ref()].into_iter().flatten() {
                 if !known.contains(path) {
                     known.insert(path.clone());
                 }
             }
         });
-        let beside = self.families.find(paths, &known).into_iter();
+        let beside = self.families.find(paths, &known, &strays).into_iter();
         beside.filter(|path| !self.job.search.excludes(path)).collect()
     }
 
@@ -277,92 +271,35 @@ impl Discovery {
         self.reported = now;
     }
 
-    /// Opens the file at `path` if nobody follows it.
-    fn look(&mut self, path: &Path, shown: &mut HashSet<Node>) -> io::Result<Option<Found>> {
+    /// Is there a file at `path` that nobody follows?
+    fn look(&mut self, path: &Path, shown: &mut HashSet<Node>) -> io::Result<bool> {
         let about = std::fs::metadata(path)?;
-        if !about.is_file() {
-            return Ok(None);
-        }
         let (node, stands) = (node(&about), seen(&about));
-        if !shown.insert(node) {
-            return Ok(None);
+        if !about.is_file() || !shown.insert(node) {
+            return Ok(false);
         }
         if self.live.contains_key(&node) {
             if self.is_as_known(node, path, stands) {
-                return Ok(None);
+                return Ok(false);
             }
         } else if self.is_too_old(&about) || self.waiting.iter().any(|(_, waiting, _)| waiting.node == node) {
-            return Ok(None);
+            return Ok(false);
         }
-        if self.passed.get(&node) == Some(&stands) {
-            return Ok(None);
-        }
-        Found::open(path.to_owned()).map(Some)
+        Ok(self.passed.get(&node) != Some(&stands))
     }
 
-    /// Does someone follow this file, or is it as it was when it was closed? Notes where it shows now.
-    fn is_as_known(&mut self, node: Node, path: &Path, stands: Seen) -> bool {
-        let has_left = self.has_left_place(path);
-        let Some(live) = self.live.get_mut(&node) else { return false };
-        let id = live.route.id;
-        if let Some(stood) = live.closed {
-            if stood != stands {
-                // It is found again by what is in it.
-                self.live.remove(&node);
-                self.nodes.remove(&id);
-                self.job.positions.leave(id, clock::now());
-                return false;
-            }
-            if live.path != path {
-                self.job.positions.moved(id, path);
-                path.clone_into(&mut live.path);
-            }
-            return true;
+    /// Opens the file at `path`, unless it is still being compressed.
+    fn open(&self, path: &Path) -> io::Result<Option<Found>> {
+        if is_named_gz(path) && !packed::is_ready(path, seen(&std::fs::metadata(path)?), clock::now())? {
+            return Ok(None);
         }
-        if live.path != path || live.has_left != has_left {
-            self.job.files.rotations.inc_by(u64::from(has_left && !live.has_left));
-            self.job.positions.moved(id, path);
-            self.watch.forget(id);
-            self.watch.route(path.to_owned(), live.route.clone());
-            path.clone_into(&mut live.path);
-            live.has_left = has_left;
-            live.route.lane.post(Letter::Shows { id, path: path.to_owned(), has_left });
-        }
-        let row = self.job.board.row(id);
-        if (row.size(), row.modified()) != (stands.size, stands.modified)
-            && !live.route.is_told.swap(true, Ordering::AcqRel)
-        {
-            live.route.lane.post(Letter::Touched(id));
-        }
-        true
+        Found::open(path.to_owned(), self.families.base(path).to_owned()).map(Some)
     }
 
     fn is_too_old(&self, about: &Metadata) -> bool {
         let Some(limit) = self.job.tailing.ignore_older_secs else { return false };
         let age = clock::now() / 1_000_000_000 - about.mtime();
         age > limit as i64
-    }
-
-    /// Lanes learn which of their files no path shows any more; what was read and closed is dropped.
-    fn tell_gone(&mut self, shown: &HashSet<Node>) {
-        let mut dropped = Vec::new();
-        for (node, live) in self.live.iter_mut().filter(|(node, _)| !shown.contains(node)) {
-            if !has_left(&live.path, Some(*node)) {
-                continue;
-            }
-            let id = live.route.id;
-            if live.closed.is_some() {
-                dropped.push((*node, id));
-            } else if !live.has_left {
-                live.has_left = true;
-                self.job.files.rotations.inc();
-                live.route.lane.post(Letter::Shows { id, path: live.path.clone(), has_left: true });
-            }
-        }
-        for (node, id) in dropped {
-            self.live.remove(&node);
-            self.drop_file(id);
-        }
     }
 
     /// The lane that follows the file which stood last at `base`.

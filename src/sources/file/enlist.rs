@@ -1,22 +1,34 @@
 //! Files that were found: which entry each has, or that it is new, or not to be read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::claim::{By, Found, Kin};
-use super::discovery::{Discovery, Live};
+use super::discovery::Discovery;
 use super::fingerprint::Fingerprint;
 use super::job::{FileId, Letter};
-use super::positions::{Checkpoint, Entry};
-use super::rotated;
+use super::live::Live;
+use super::positions::{Checkpoint, Entry, Holder};
 use super::settings::ReadFrom;
 use super::watch::Route;
+use crate::component::file_meters::Abandoned;
 use crate::event::StreamKey;
 
 /// Clocks of file systems are coarse.
 const CLOCK_NANOS: i64 = 2_000_000_000;
+
+/// What is done with a file that has no entry.
+enum Welcome {
+    /// It is read, under this one.
+    Known(FileId, Entry),
+    /// It goes to the lane that has what is in flight of it.
+    Rest(FileId),
+    /// It is left out as it stands.
+    Left(&'static str),
+}
 
 impl Discovery {
     /// Finds or makes the entries of new files, the oldest first. Those in `beside` are read only if they belong to what
@@ -29,7 +41,7 @@ impl Discovery {
     ) {
         found.sort_by_key(|found| found.seen.modified);
         let mut enlisted = Vec::new();
-        for by in By::ALL {
+        for by in By::BY_CONTENT {
             for mut file in std::mem::take(&mut found) {
                 match file.claim(&self.job.positions, by) {
                     Ok(Some((id, entry))) => enlisted.push((id, file, entry)),
@@ -45,8 +57,12 @@ impl Discovery {
         let strange = strange.into_iter().map(|file| (file, false));
         for (mut file, is_wanted) in strange.chain(known.into_iter().map(|file| (file, true))) {
             match self.welcome(&mut file, is_wanted) {
-                Ok(Some((id, entry))) => enlisted.push((id, file, entry)),
-                Ok(None) => {}
+                Ok(Welcome::Known(id, entry)) => enlisted.push((id, file, entry)),
+                Ok(Welcome::Rest(id)) => self.hand_rest(id, file),
+                Ok(Welcome::Left(why)) => {
+                    tracing::debug!(path = %file.path.display(), why, "file is left out");
+                    self.passed.insert(file.node, file.seen);
+                }
                 Err(error) => faults.push((file.path, error)),
             }
         }
@@ -58,7 +74,7 @@ impl Discovery {
 
     /// Was this rotated file written to after the first of its path was seen, or after the start?
     fn is_since(&self, file: &Found) -> bool {
-        let is_relative = |entry: &Entry| entry.path == file.path || rotated::is_of(&file.path, &entry.path);
+        let is_relative = |entry: &Entry| entry.path == file.path || file.is_of(entry);
         let family = self.job.positions.entries(|entry, _| is_relative(entry));
         let known = family.iter().map(|(_, entry)| entry.modified);
         let start = (!self.is_first).then_some(self.started - CLOCK_NANOS);
@@ -67,36 +83,63 @@ impl Discovery {
     }
 
     /// A file without an entry: it is new, unless it is a copy, or was there before its path was followed.
-    fn welcome(&mut self, file: &mut Found, is_wanted: bool) -> io::Result<Option<(FileId, Entry)>> {
-        match file.kin(&self.job.positions)? {
-            Kin::Stranger if is_wanted => {
-                let (at, key) = self.start(file)?;
-                let (path, modified) = (file.path.clone(), file.seen.modified);
-                let base = Some(self.families.base(&path)).filter(|base| *base != path).map(Path::to_owned);
-                let entry = Entry { path, base, node: Some(file.node), key, at, modified, left: None, is_whole: false };
-                self.job.files.added.inc();
-                return Ok(Some((self.job.positions.add(entry.clone()), entry)));
+    fn welcome(&mut self, file: &mut Found, is_wanted: bool) -> io::Result<Welcome> {
+        let kin = if file.is_rotated() { file.kin(&self.job.positions, &self.open_kin(file))? } else { Kin::Stranger };
+        match kin {
+            Kin::Stranger if let Some((id, entry)) = file.claim(&self.job.positions, By::Place)? => {
+                self.job.files.resumed.inc();
+                Ok(Welcome::Known(id, entry))
             }
-            Kin::Rest(id) => self.hand_rest(id, file)?,
-            kin => {
-                let why = if kin == Kin::Copy { "it is a copy" } else { "it was rotated before its path was followed" };
-                tracing::debug!(path = %file.path.display(), why, "file is left out");
-                self.passed.insert(file.node, file.seen);
-            }
+            Kin::Stranger if is_wanted => self.add(file),
+            Kin::Stranger => Ok(Welcome::Left("it was rotated before its path was followed")),
+            Kin::Copy => Ok(Welcome::Left("it is a copy, or may become one")),
+            Kin::Rest(id) => Ok(Welcome::Rest(id)),
         }
-        Ok(None)
+    }
+
+    /// The open files from whose path this one may have been rotated.
+    fn open_kin(&self, file: &Found) -> HashMap<FileId, Arc<File>> {
+        let is_kin = |live: &&Live| file.is_rotated_from(&live.base) || super::rotated::is_of(&file.path, &live.path);
+        self.live.values().filter(is_kin).filter_map(|live| Some((live.route.id, live.file.upgrade()?))).collect()
+    }
+
+    fn add(&mut self, file: &mut Found) -> io::Result<Welcome> {
+        self.count_truncated(file);
+        let (at, key) = self.start(file)?;
+        let entry = Entry {
+            path: file.path.clone(),
+            base: Some(&file.base).filter(|base| **base != file.path).cloned(),
+            node: Some(file.node),
+            key,
+            at,
+            modified: file.seen.modified,
+            size: if file.input.is_plain() { file.seen.size } else { 0 },
+            left: None,
+            is_whole: false,
+        };
+        self.job.files.added.inc();
+        Ok(Welcome::Known(self.job.positions.add(entry.clone()), entry))
+    }
+
+    /// What lay there before was truncated while nobody had it open: what was not read of it is lost, unless a copy of it
+    /// was claimed by now.
+    fn count_truncated(&self, file: &Found) {
+        let is_it = |entry: &Entry| entry.path == file.path && entry.node == Some(file.node);
+        for (id, _) in self.job.positions.entries(|entry, holder| holder == Holder::Nobody && is_it(entry)) {
+            self.job.files.truncations.inc();
+            self.job.files.abandoned(Abandoned::Truncated, self.job.positions.unread(id));
+        }
     }
 
     /// A copy of what was truncated away goes to the lane that has what is in flight of it.
-    fn hand_rest(&mut self, id: FileId, file: &Found) -> io::Result<()> {
-        let Some(lane) = self.orphans.get(&id).cloned() else { return Ok(()) };
+    fn hand_rest(&mut self, id: FileId, file: Found) {
+        let Some(lane) = self.orphans.get(&id).cloned() else { return };
         tracing::debug!(path = %file.path.display(), id, "file holds what was truncated away");
         self.job.positions.take(id, (&file.path, file.node));
-        lane.post(Letter::Rest(id, Box::new(Found::open(file.path.clone())?)));
-        let route = Route { id, lane, is_told: Arc::default() };
+        let route = Route { id, lane: lane.clone(), is_told: Arc::default() };
         self.nodes.insert(id, file.node);
-        self.live.insert(file.node, Live { route, path: file.path.clone(), has_left: true, closed: None });
-        Ok(())
+        self.live.insert(file.node, Live::new(route, &file, true));
+        lane.post(Letter::Rest(id, Box::new(file)));
     }
 
     /// Where to begin with a file that has no position, and under which key.
@@ -105,7 +148,8 @@ impl Discovery {
         let fingerprint = Fingerprint::of(&file.first);
         let from_end = self.job.tailing.read_from == ReadFrom::End && self.is_first && file.input.is_plain();
         if !from_end {
-            return Ok((Checkpoint { fingerprint, ..Checkpoint::default() }, key));
+            let reach = file.input.reach(file.seen.size)?;
+            return Ok((Checkpoint { fingerprint, reach, ..Checkpoint::default() }, key));
         }
         let offset = file.seen.size;
         let guard = file.input.guard(offset)?;
@@ -117,22 +161,23 @@ impl Discovery {
 
     /// A file goes to a lane when its entry is durable; one that was rotated away and is read to its end to none.
     fn await_save(&mut self, id: FileId, file: Found, entry: Entry) {
-        tracing::debug!(path = %file.path.display(), id, offset = entry.at.offset, "file is found");
+        let at = &entry.at;
+        tracing::debug!(path = %file.path.display(), id, offset = at.offset, reach = at.reach.offset, "file is found");
         let has_left = self.has_left_place(&file.path);
         if has_left && entry.at.offset > 0 && file.ends_at(entry.at.offset).unwrap_or(false) {
-            let home = self.home(self.families.base(&file.path));
+            let home = self.home(&file.base);
             let lane = home.unwrap_or_else(|| self.lanes[id as usize % self.lanes.len()].clone());
             let route = Route { id, lane, is_told: Arc::default() };
             self.nodes.insert(id, file.node);
-            let closed = Some(file.seen);
-            self.live.insert(file.node, Live { route, path: file.path, has_left, closed });
+            let live = Live { closed: Some(file.seen), ..Live::new(route, &file, has_left) };
+            self.live.insert(file.node, live);
         } else {
             self.waiting.push((id, file, entry));
         }
     }
 
     /// Does a file that shows there get nothing more, as far as its name tells?
-    pub(super) fn has_left_place(&self, path: &Path) -> bool {
+    pub(super) fn has_left_place(&self, path: &std::path::Path) -> bool {
         self.families.is_rotated(path) || path.extension().is_some_and(|end| end == "gz")
     }
 }

@@ -69,6 +69,19 @@ impl Guard {
     }
 }
 
+/// How far a file is known, and the guard there: what is the same has these bytes too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reach {
+    pub(super) offset: u64,
+    pub(super) guard: Guard,
+}
+
+impl Reach {
+    pub(super) fn is_none(&self) -> bool {
+        self.offset == 0
+    }
+}
+
 /// Fills `buffer` from `offset` on; returns less than its length only at the end of the file.
 pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     fill(buffer, |rest, got| file.read_at(rest, offset + got))

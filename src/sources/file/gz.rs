@@ -30,9 +30,11 @@ pub(super) struct Gz {
 }
 
 impl Gz {
-    /// Is this one, by its first bytes?
-    pub(super) fn is_magic(first: &[u8]) -> bool {
-        first.starts_with(&MAGIC)
+    /// Does the file begin as a gzip file does?
+    pub(super) fn begins(file: &File) -> io::Result<bool> {
+        let mut first = MAGIC.map(|_| 0);
+        let got = super::fingerprint::read_at(file, &mut first, 0)?;
+        Ok(first[..got] == MAGIC)
     }
 
     pub(super) fn new(file: File) -> io::Result<Self> {
@@ -53,6 +55,12 @@ impl Gz {
     /// What is wrong with what follows the last bytes that were read.
     pub(super) fn take_damage(&mut self) -> Option<io::Error> {
         self.damage.take()
+    }
+
+    /// Does it end where a member ends? If it is damaged before, it will not get better. All of it is unpacked for this.
+    pub(super) fn is_whole(&mut self) -> io::Result<bool> {
+        self.end()?;
+        Ok(!self.is_torn)
     }
 
     /// How long it is unpacked, as its last four bytes tell, modulo 2^32; right for a file of one member that is whole.

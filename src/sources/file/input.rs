@@ -4,16 +4,20 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::{Arc, Weak};
 
-use super::fingerprint::{FINGERPRINT_BYTES, Guard, guard_len, read_at, read_on};
+use super::fingerprint::{FINGERPRINT_BYTES, Guard, Reach, guard_len, read_at, read_on};
 use super::gz::Gz;
-use super::positions::Node;
+use super::positions::{Checkpoint, Node};
 use super::tail::Seen;
+
+/// How much of a compressed file is unpacked when it is found.
+const PACKED_REACH: usize = 64 << 10;
 
 /// A file that is open. Offsets count its bytes, of a compressed one those it unpacks to.
 #[derive(Debug)]
 pub(super) enum Input {
-    Plain(File),
+    Plain(Arc<File>),
     Gz(Box<Gz>),
 }
 
@@ -21,12 +25,16 @@ impl Input {
     /// Opens `path`. What is named `.gz` and begins as gzip does is unpacked.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        if path.extension().is_none_or(|end| end != "gz") {
-            return Ok(Self::Plain(file));
+        let is_gz = is_named_gz(path) && Gz::begins(&file)?;
+        Ok(if is_gz { Self::Gz(Box::new(Gz::new(file)?)) } else { Self::Plain(Arc::new(file)) })
+    }
+
+    /// The file for others to compare with, as long as it is open here; none of a compressed one.
+    pub(super) fn share(&self) -> Weak<File> {
+        match self {
+            Self::Plain(file) => Arc::downgrade(file),
+            Self::Gz(_) => Weak::new(),
         }
-        let mut magic = [0; 2];
-        let got = read_at(&file, &mut magic, 0)?;
-        if Gz::is_magic(&magic[..got]) { Ok(Self::Gz(Box::new(Gz::new(file)?))) } else { Ok(Self::Plain(file)) }
     }
 
     pub(super) fn is_plain(&self) -> bool {
@@ -63,6 +71,36 @@ impl Input {
         }
     }
 
+    /// Does it begin as `at` tells, and has it the bytes that are remembered?
+    pub(super) fn bears(&mut self, at: &Checkpoint) -> io::Result<bool> {
+        Ok(at.fingerprint.len > 0 && at.fingerprint.fits(&self.first()?) && self.has_marks(at)?)
+    }
+
+    /// Has it the bytes that are remembered from before where it was read, and before where it ended?
+    pub(super) fn has_marks(&mut self, at: &Checkpoint) -> io::Result<bool> {
+        if self.guard(at.offset)? != Some(at.guard) {
+            return Ok(false);
+        }
+        if at.reach.offset <= at.offset {
+            return Ok(true);
+        }
+        match self.guard(at.reach.offset)? {
+            Some(guard) => Ok(guard == at.reach.guard),
+            // What is left of a file may be all there is.
+            None => Ok(matches!(self, Self::Gz(gz) if gz.is_torn())),
+        }
+    }
+
+    /// How far a file of this size is known when it is found. One that is compressed is not unpacked to its end for it.
+    pub(super) fn reach(&mut self, size: u64) -> io::Result<Reach> {
+        if let Self::Gz(gz) = self {
+            let mut begin = vec![0; PACKED_REACH];
+            let got = gz.read(&mut begin, 0)?;
+            return Ok(Reach { offset: got as u64, guard: Guard::of(&begin[..got]) });
+        }
+        Ok(self.guard(size)?.map(|guard| Reach { offset: size, guard }).unwrap_or_default())
+    }
+
     /// The guard at `offset`; none if there is less. What is compressed and tells that it ends there is not unpacked.
     pub(super) fn guard(&mut self, offset: u64) -> io::Result<Option<Guard>> {
         let mut bytes = vec![0; guard_len(offset)];
@@ -73,6 +111,11 @@ impl Input {
         };
         Ok((got == bytes.len()).then(|| Guard::of(&bytes)))
     }
+}
+
+/// Is it one that is unpacked, as far as its name tells?
+pub(super) fn is_named_gz(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "gz")
 }
 
 /// Where a file lies.

@@ -73,6 +73,8 @@ pub(super) enum Note {
     Closed(FileId, Option<Seen>),
     /// A file was truncated: a copy may hold the rest of what it was, which has an id of its own.
     Truncated(FileId, Option<FileId>),
+    /// The kernel has lost changes that it was to tell of.
+    Overflowed,
     /// Tell which files no lane has.
     Report(Weak<Survey<FileReport>>),
     /// Have a file that no lane has read from elsewhere.

@@ -1,9 +1,12 @@
 //! What discovery does each second: positions are saved, new files handed out, bounds held.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::discovery::{Discovery, Live};
+use super::board::Bounds;
+use super::discovery::Discovery;
 use super::job::{FileId, Letter};
+use super::live::Live;
 use super::shelf::LoadError;
 use super::tail::Tail;
 use super::watch::Route;
@@ -51,7 +54,8 @@ impl Discovery {
         }
         self.saved = now;
         self.hold_bounds(now);
-        self.job.positions.expire(clock::now());
+        self.job.positions.seen(self.job.board.sizes().into_iter());
+        self.job.files.abandoned(Abandoned::Gone, self.job.positions.expire(clock::now()));
         match self.job.positions.save() {
             Ok(()) => {
                 if std::mem::take(&mut self.is_unsaved) {
@@ -71,7 +75,12 @@ impl Discovery {
     /// Shows how files stand, and closes what is beyond the bounds.
     pub(super) fn hold_bounds(&self, now: Instant) {
         self.job.board.show(&self.job.files, now);
-        let surplus = self.job.board.surplus(self.bounds);
+        // As many are closed as wait for descriptors.
+        let open_files = match self.crowded {
+            0 => self.bounds.open_files,
+            crowded => self.bounds.open_files.min(self.most_open.saturating_sub(crowded)),
+        };
+        let surplus = self.job.board.surplus(Bounds { open_files, ..self.bounds });
         for id in surplus.deleted {
             self.tell(id, Letter::Abandon(id, Abandoned::DeletedLimit));
         }
@@ -90,16 +99,16 @@ impl Discovery {
     /// came there.
     pub(super) fn hand_out(&mut self, now: Instant) {
         for (id, found, entry) in std::mem::take(&mut self.waiting) {
-            let base = self.families.base(&found.path).to_owned();
+            let base = found.base.clone();
             let lane = self.home(&base).unwrap_or_else(|| self.next_lane());
             let has_left = self.has_left_place(&found.path);
-            let mut tail = Tail::new(id, Some(found.input), &entry, (&self.job, lane.clone(), now));
-            tail.left_since = has_left.then_some(now);
-            let route = Route { id, lane: lane.clone(), is_told: tail.is_told.clone() };
+            let route = Route { id, lane: lane.clone(), is_told: Arc::default() };
             self.watch.route(found.path.clone(), route.clone());
             let after = self.newest.insert(base, id).filter(|other| self.nodes.contains_key(other));
-            self.live.insert(found.node, Live { route, path: found.path, has_left, closed: None });
             self.nodes.insert(id, found.node);
+            self.live.insert(found.node, Live::new(route.clone(), &found, has_left));
+            let mut tail = Tail::new(id, Some(found.input), &entry, (&self.job, lane.clone(), now));
+            (tail.left_since, tail.is_told) = (has_left.then_some(now), route.is_told);
             lane.post(Letter::Adopt(Box::new(tail), after));
         }
     }
@@ -109,16 +118,18 @@ impl Discovery {
 mod tests {
     use std::fs;
     use std::io::{self, Write};
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::{Mutex, PoisonError};
 
     use super::*;
     use crate::component::test_kit::context;
     use crate::event::StreamKey;
     use crate::sources::file::job::Job;
+    use crate::sources::file::mailbox::Mailbox;
     use crate::sources::file::named::Named;
     use crate::sources::file::positions::{Checkpoint, Entry, Node};
     use crate::sources::file::settings::FileSettings;
-    use crate::sources::file::tests::QUICK;
+    use crate::sources::file::tests::{Bench, QUICK};
+    use crate::sources::file::watch::Watch;
 
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -136,7 +147,49 @@ mod tests {
     fn entry(inode: u64) -> Entry {
         let node = Some(Node { device: 0, inode });
         let at = Checkpoint::default();
-        Entry { path: "x".into(), base: None, node, key: StreamKey(1), at, modified: 0, left: None, is_whole: false }
+        Entry {
+            path: "x".into(),
+            base: None,
+            node,
+            key: StreamKey(1),
+            at,
+            modified: 0,
+            size: 0,
+            left: None,
+            is_whole: false,
+        }
+    }
+
+    #[test]
+    fn new_paths_are_spread_evenly_over_lanes_and_what_follows_stays_there() {
+        let bench = Bench::new();
+        for file in 0..8 {
+            bench.append(&format!("{file}.log"), "line\n");
+        }
+        let settings = bench.settings();
+        let (_, context) = context(&bench.state(), 1 << 20);
+        let job =
+            Arc::new(Job::new(Box::new(Named::new(&settings)), settings.tailing(&context).unwrap(), &context, QUICK));
+        job.positions.probe().unwrap();
+        let lanes: [Arc<Mailbox<Letter>>; 2] = Default::default();
+        let mut discovery = Discovery::with_watch(job, lanes.to_vec(), Watch::blind());
+        let mut look = || {
+            discovery.look_now(Instant::now());
+            lanes.each_ref().map(|lane| {
+                let mut letters = Vec::new();
+                lane.take(&mut letters);
+                let adopted = letters.into_iter().filter_map(|letter| match letter {
+                    Letter::Adopt(tail, _) => Some(tail.path),
+                    _ => None,
+                });
+                adopted.collect::<Vec<_>>()
+            })
+        };
+        let [one, two] = look();
+        assert_eq!((one.len(), two.len()), (4, 4));
+        fs::rename(&two[0], two[0].with_extension("log.1")).unwrap();
+        fs::write(&two[0], "another\n").unwrap();
+        assert_eq!(look(), [vec![], vec![two[0].clone()]]);
     }
 
     #[test]

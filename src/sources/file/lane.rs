@@ -339,7 +339,7 @@ impl Reader {
         tail.standing.caught_up(self.now);
         (tail.is_awaited, tail.credit) = (false, 0);
         if tail.is_settled() && tail.is_over(&self.job, self.now) && !tail.is_kept(&self.job) {
-            return self.close(id);
+            return if tail.is_torn() { self.broke(id, &torn()) } else { self.close(id) };
         }
         let removes = tail.remove_if_due(&self.job, self.now);
         let due = tail.due(&self.job);
@@ -363,4 +363,9 @@ impl Reader {
             None => std::thread::park(),
         }
     }
+}
+
+/// Why the rest of a compressed file is given up of which no more comes.
+fn torn() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it ends too early")
 }

@@ -21,7 +21,7 @@ use crate::component::outlet::{Held, Lane};
 
 /// A file whose time of modification is younger than this may be written again without a change of that time: some
 /// file systems keep it in steps of two seconds.
-const TICK_NANOS: i64 = 2_000_000_000;
+pub(super) const TICK_NANOS: i64 = 2_000_000_000;
 /// So many NUL bytes at the beginning of a file are a hole, also where no truncation was seen.
 const HOLE_BYTES: u64 = 512;
 
@@ -74,7 +74,9 @@ impl Tail {
         }
         let is_same = match &self.input {
             Some(Input::Gz(gz)) => {
-                self.row.look(&about, now, u64::from(gz.told_len()?).max(self.offset));
+                // One that ends too early tells nothing.
+                let told = if gz.is_torn() { 0 } else { u64::from(gz.told_len()?) };
+                self.row.look(&about, now, told.max(self.offset));
                 true
             }
             _ => self.is_same(desk, &about, now)?,
@@ -122,7 +124,7 @@ impl Tail {
 
     /// Does a file that lies there as it is still begin as it began, and end where it was read as it did?
     fn is_same(&mut self, desk: &Desk<'_>, about: &Metadata, now: Seen) -> io::Result<bool> {
-        if now.size < self.offset {
+        if now.size < self.offset.max(self.reach.offset) {
             return Ok(false);
         }
         self.row.look(about, now, now.size);
@@ -142,6 +144,9 @@ impl Tail {
             self.fingerprint = Fingerprint::of(&first);
         }
         let Some(input) = &mut self.input else { return Ok(true) };
+        if self.reach.offset > self.offset && input.guard(self.reach.offset)? != Some(self.reach.guard) {
+            return Ok(false);
+        }
         // Where there is more to read, the bytes before it are read and compared with it.
         Ok(now.size > self.offset || input.guard(self.offset)? == Some(self.guard))
     }

@@ -7,7 +7,8 @@
 //!
 //! **How the pieces fit.** [`FileSettings`] become a `Search` (what to look for: `named` by `globs`; other sources bring their
 //! own) and `Tailing` (how to follow what is found); both are in the `job` that all threads share. One thread runs `discovery`:
-//! it lists what the search finds, and what stands beside it as `rotated`, told by the `watch`; `enlist` finds the entry of each
+//! it lists what the search finds, and what stands beside it as `rotated` and, if it is compressed, is ready to be read
+//! (`packed`), told by the `watch`, and keeps which are `live`; `enlist` finds the entry of each
 //! file in the `positions` (kept on the `shelf`) by a `claim` on what is in it, and hands it to a lane. A `lane` is a thread
 //! that gives its files turns by its `schedule`. A turn of a `tail` is a `look` (how does the file stand, is it still the same)
 //! and a `read` of its `input` (bytes, or what a `gz` unpacks to, to records to the outlet). Receipts come back to the lane as
@@ -25,6 +26,7 @@ mod claim;
 mod discovery;
 mod endings;
 mod enlist;
+mod entry;
 mod fingerprint;
 mod globs;
 mod gz;
@@ -36,9 +38,11 @@ mod lane;
 mod legacy;
 mod limits;
 mod links;
+mod live;
 mod look;
 mod mailbox;
 mod named;
+mod packed;
 mod positions;
 mod read;
 mod rotated;

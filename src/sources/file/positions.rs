@@ -9,61 +9,11 @@ use std::mem::replace;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize, Serializer};
-
-use super::fingerprint::{Fingerprint, Guard};
-use super::input::node;
+pub(super) use super::entry::{Checkpoint, Entry, Node, has_left};
+use super::fingerprint::{Fingerprint, Reach};
 use super::job::FileId;
-use super::rotated;
 use super::shelf::{LoadError, Shelf};
-use crate::component::inspect::Position;
 use crate::event::StreamKey;
-
-/// How far a generation of a file is resolved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Checkpoint {
-    /// The start of the oldest unit that is not whole or not resolved.
-    pub(super) offset: u64,
-    /// How far each stream of the file is done beyond that.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(super) ahead: [u64; 3],
-    pub(super) guard: Guard,
-    pub(super) fingerprint: Fingerprint,
-}
-
-/// Where a file lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Node {
-    pub(super) device: u64,
-    pub(super) inode: u64,
-}
-
-/// What is kept of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
-    #[serde(serialize_with = "path_text")]
-    pub(super) path: PathBuf,
-    /// The path that it was rotated away from, if it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) base: Option<PathBuf>,
-    /// None of a generation that was truncated away: what is left of it may lie in a copy.
-    pub(super) node: Option<Node>,
-    #[serde(with = "key_text")]
-    pub(super) key: StreamKey,
-    pub(super) at: Checkpoint,
-    /// Last modification that was seen, in nanoseconds since the Unix epoch.
-    #[serde(default)]
-    pub(super) modified: i64,
-    /// Nanoseconds since the Unix epoch at which nobody followed it any more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) left: Option<i64>,
-    /// Was it read to its end when nobody would write to it any more? Then a file that is longer is another.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) is_whole: bool,
-}
-
-/// An entry without a file is forgotten after an hour.
-const FORGET_NANOS: i64 = 3_600 * 1_000_000_000;
 
 /// The positions of one source.
 #[derive(Debug)]
@@ -194,11 +144,39 @@ impl Positions {
 
     /// What a generation begins with is known, and so its key: it is not taken for other bytes after a crash. Durable on
     /// return.
-    pub(super) fn begin(&self, id: FileId, key: StreamKey, fingerprint: Fingerprint) -> io::Result<()> {
+    pub(super) fn begin(&self, id: FileId, key: StreamKey, (first, reach): (Fingerprint, Reach)) -> io::Result<()> {
         if let Some(entry) = self.table().change(id) {
-            (entry.key, entry.at.fingerprint) = (key, fingerprint);
+            (entry.key, entry.at.fingerprint, entry.at.reach) = (key, first, reach);
         }
         self.save()
+    }
+
+    /// A file was read so far.
+    pub(super) fn reached(&self, id: FileId, (first, reach): (Fingerprint, Reach)) {
+        if let Some(entry) = self.table().change(id) {
+            (entry.at.fingerprint, entry.at.reach) = (first, reach);
+        }
+    }
+
+    /// Files were seen with these sizes.
+    pub(super) fn seen(&self, sizes: impl Iterator<Item = (FileId, u64)>) {
+        let mut table = self.table();
+        for (id, size) in sizes {
+            if table.slots.get(&id).is_some_and(|slot| slot.entry.size != size)
+                && let Some(entry) = table.change(id)
+            {
+                entry.size = size;
+            }
+        }
+    }
+
+    /// What is there now is another generation: of this one so many bytes were seen and not delivered. Told once.
+    pub(super) fn unread(&self, id: FileId) -> u64 {
+        self.table().change(id).map_or(0, |entry| {
+            let unread = entry.unread();
+            entry.size = entry.at.offset;
+            unread
+        })
     }
 
     /// A file is resolved up to a new checkpoint; `modified` is when it was written to last.
@@ -206,6 +184,14 @@ impl Positions {
         if let Some(entry) = self.table().change(id) {
             entry.at = at;
             entry.modified = entry.modified.max(modified);
+        }
+    }
+
+    /// A file lies in another folder: rotation moved it there.
+    pub(super) fn strayed(&self, id: FileId, path: &Path) {
+        if let Some(entry) = self.table().change(id) {
+            let from = replace(&mut entry.path, path.to_owned());
+            entry.base.get_or_insert(from);
         }
     }
 
@@ -233,17 +219,23 @@ impl Positions {
         }
     }
 
-    /// Forgets what has had no file for an hour; what was loaded and not claimed begins its hour.
-    pub(super) fn expire(&self, now: i64) {
+    /// Forgets what has had no file for an hour; what was loaded and not claimed begins its hour. Returns how many bytes of it
+    /// had been seen and were not delivered.
+    pub(super) fn expire(&self, now: i64) -> u64 {
         let mut table = self.table();
         let mut is_changed = false;
         for slot in table.slots.values_mut().filter(|slot| slot.holder == Holder::Nobody) {
             is_changed |= slot.entry.left.is_none();
             slot.entry.left.get_or_insert(now);
         }
-        let before = table.slots.len();
-        table.slots.retain(|_, slot| slot.holder != Holder::Nobody || !slot.entry.is_forgotten(now));
+        let (before, mut unread) = (table.slots.len(), 0);
+        table.slots.retain(|_, slot| {
+            let stays = slot.holder != Holder::Nobody || !slot.entry.is_forgotten(now);
+            unread += if stays { 0 } else { slot.entry.unread() };
+            stays
+        });
         table.is_changed |= is_changed || table.slots.len() != before;
+        unread
     }
 
     /// Makes everything durable, if anything changed.
@@ -280,72 +272,5 @@ impl Table {
     fn change(&mut self, id: FileId) -> Option<&mut Entry> {
         self.is_changed = true;
         self.slots.get_mut(&id).map(|slot| &mut slot.entry)
-    }
-}
-
-impl Entry {
-    /// As people see it.
-    pub(super) fn position(&self, is_followed: bool) -> Position {
-        Position {
-            path: self.path.to_string_lossy().into_owned(),
-            stream_key: format!("{:032x}", self.key.0),
-            device: self.node.map_or(0, |node| node.device),
-            inode: self.node.map_or(0, |node| node.inode),
-            offset: self.at.offset,
-            is_followed,
-            left: self.left,
-        }
-    }
-
-    /// It lies at another path now.
-    pub(super) fn go_to(&mut self, path: &Path) {
-        if self.base.is_none() && rotated::is_of(path, &self.path) {
-            self.base = Some(self.path.clone());
-        }
-        path.clone_into(&mut self.path);
-    }
-
-    /// Has it had no file for an hour? A file that is there but cannot be looked at is not gone.
-    fn is_forgotten(&self, now: i64) -> bool {
-        self.left.is_some_and(|left| now - left > FORGET_NANOS) && self.has_left()
-    }
-
-    /// Does its path show nothing, or another file?
-    pub(super) fn has_left(&self) -> bool {
-        has_left(&self.path, self.node)
-    }
-}
-
-/// Does `path` show something else, or nothing? What cannot be looked at is not gone.
-pub(super) fn has_left(path: &Path, was: Option<Node>) -> bool {
-    match std::fs::metadata(path) {
-        Ok(about) => Some(node(&about)) != was,
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
-}
-
-fn is_zero(ahead: &[u64; 3]) -> bool {
-    *ahead == [0; 3]
-}
-
-/// A path as text: one that is no UTF-8 must not keep the others from being saved; its file is found by its inode.
-fn path_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&path.to_string_lossy())
-}
-
-/// Stream keys as 32 hexadecimal digits: JSON numbers of others' tools do not hold 128 bits.
-mod key_text {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::event::StreamKey;
-
-    pub(super) fn serialize<S: Serializer>(key: &StreamKey, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&format!("{:032x}", key.0))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<StreamKey, D::Error> {
-        let text = String::deserialize(from)?;
-        u128::from_str_radix(&text, 16).map(StreamKey).map_err(D::Error::custom)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::fingerprint::{Guard, guard_len};
+use super::fingerprint::{Guard, Reach, guard_len};
 use super::job::Job;
 use super::look::{Desk, Turn};
 use super::stream::Mark;
@@ -106,6 +106,10 @@ impl Tail {
     fn advance(&mut self, desk: &Desk<'_>, read: &[u8], len: usize) -> io::Result<Receipt> {
         self.offset += len as u64;
         self.guard = Guard::of(read);
+        if self.offset > self.reach.offset {
+            self.reach = Reach { offset: self.offset, guard: self.guard };
+            desk.job.positions.reached(self.id, (self.fingerprint, self.reach));
+        }
         self.calm.since = desk.now;
         let mark = self.mark(read)?;
         Ok(self.stream.receipt(mark))

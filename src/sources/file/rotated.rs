@@ -42,7 +42,13 @@ pub(super) struct Families {
 impl Families {
     /// Finds which of `paths` were rotated away from another of `known`, and what else stands beside these by such a name.
     /// Returns what stands beside.
-    pub(super) fn find(&mut self, paths: &[PathBuf], known: &HashSet<PathBuf>) -> Vec<PathBuf> {
+    /// `strays` are folders to which rotation moves files, with the path that they had.
+    pub(super) fn find(
+        &mut self,
+        paths: &[PathBuf],
+        known: &HashSet<PathBuf>,
+        strays: &HashSet<(PathBuf, PathBuf)>,
+    ) -> Vec<PathBuf> {
         self.rotated.clear();
         for path in paths {
             self.add(path, known);
@@ -59,6 +65,15 @@ impl Families {
             let path = entry.path();
             if !listed.contains(&path) && self.add(&path, known) {
                 beside.push(path);
+            }
+        }
+        for (folder, base) in strays {
+            let entries = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+            for path in entries.filter(|path| strays_from(path, base)) {
+                if !listed.contains(&path) && !beside.contains(&path) {
+                    beside.push(path.clone());
+                }
+                self.rotated.insert(path, base.clone());
             }
         }
         beside
@@ -86,6 +101,19 @@ impl Families {
     pub(super) fn is_rotated(&self, path: &Path) -> bool {
         self.rotated.contains_key(path)
     }
+}
+
+/// Was it rotated away from `base` to another folder, as its name tells?
+pub(super) fn strays_from(path: &Path, base: &Path) -> bool {
+    let names = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
+    let (Some(name), Some(of)) = (names(path), names(base)) else { return false };
+    let is_scratch = path.extension().is_some_and(|end| end == "tmp");
+    path.parent() != base.parent() && !is_scratch && origins(&name).contains(&of)
+}
+
+/// Might the file at `path` have been rotated, as its name tells?
+pub(super) fn may_be(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).is_some_and(|name| !origins(name).is_empty())
 }
 
 /// Might a file of this name have been rotated?
@@ -154,10 +182,17 @@ mod tests {
         let listed = vec![path("a.log"), path("worker.1")];
         let known: HashSet<PathBuf> = listed.iter().cloned().collect();
         let mut families = Families::default();
-        let mut beside = families.find(&listed, &known);
+        let mut beside = families.find(&listed, &known, &HashSet::new());
         beside.sort();
         assert_eq!(beside, [path("a.log.1"), path("a.log.2.gz")]);
         assert!(families.is_rotated(&path("a.log.1")) && !families.is_rotated(&path("worker.1")));
         assert_eq!(families.base(&path("a.log.2.gz")), path("a.log"));
+        std::fs::create_dir(path("old")).unwrap();
+        for name in ["old/a.log.4", "old/a.log.5.tmp", "old/b.log.4"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        let strays = HashSet::from([(path("old"), path("a.log"))]);
+        assert_eq!(families.find(&listed, &known, &strays).last(), Some(&path("old/a.log.4")));
+        assert_eq!(families.base(&path("old/a.log.4")), path("a.log"));
     }
 }

@@ -107,6 +107,9 @@ pub struct FileSettings {
     /// Member that gets the host's name: `host` if the codec is `bytes`, none if it is `json`. Empty for none.
     #[serde(default)]
     pub host_key: Option<String>,
+    /// Member that gets the byte of the file at which the record begins. None by default.
+    #[serde(default)]
+    pub offset_key: Option<String>,
     /// Member that tells a record's time. Instead of `timestamp`, `@timestamp`, `time`, tried in this order.
     #[serde(default)]
     pub timestamp_key: Option<String>,
@@ -175,7 +178,8 @@ decoding.codec = "json"
         if self.max_open_files == Some(0) {
             problems.push(Problem::new("max_open_files", "expected at least 1 file, found 0"));
         }
-        for (setting, key) in [("file_key", &self.file_key), ("host_key", &self.host_key)] {
+        let keys = [("file_key", &self.file_key), ("host_key", &self.host_key), ("offset_key", &self.offset_key)];
+        for (setting, key) in keys {
             problems.extend(line::check_key(setting, key.as_deref()));
         }
         if self.line_delimiter.as_ref().is_some_and(String::is_empty) {
@@ -219,7 +223,7 @@ impl FileSettings {
         let written = self.encoding.as_ref().and_then(|written| charset(&written.charset)).unwrap_or_default();
         let multiline = self.multiline.as_ref().map(MultilineSettings::rules).transpose()?;
         let layout = Layout::new(decoder, Framing::Lines).with_text(self.line_delimiter.as_deref(), written);
-        Ok(layout.with_multiline(multiline))
+        Ok(layout.with_multiline(multiline).with_position_key(line::key(self.offset_key.as_deref(), None)))
     }
 
     /// How the files are followed.

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::fingerprint::hash;
 use super::positions::Entry;
+use crate::component::fail;
 
 /// The version this program writes. It reads this and all before.
 const VERSION: u32 = 2;
@@ -167,10 +168,15 @@ impl Row {
         let mut file = File::create(next)?;
         file.write_all(text)?;
         file.sync_all()?;
+        fail::reach("positions_synced");
         match fs::rename(current, previous) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => fs::rename(next, current),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
+        fail::reach("positions_rename");
+        fs::rename(next, current)?;
+        fail::reach("positions_renamed");
+        Ok(())
     }
 }
 

@@ -111,7 +111,8 @@ impl Tail {
                 Abandoned::Truncated => "truncated; looks for a copy of what was not read",
                 Abandoned::DeletedLimit => "`max_deleted_open_files` or `max_deleted_open_bytes` was reached",
                 Abandoned::RotateWait => "`rotate_wait_secs` were over",
-                Abandoned::Damaged => "it is compressed and damaged",
+                Abandoned::Damaged => "it is compressed and damaged, or ends too early",
+                Abandoned::Gone => "it was gone when it was looked for again",
             };
             return (FileState::Abandoned, Some(reason.to_owned()));
         }

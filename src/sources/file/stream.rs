@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::fingerprint::{Fingerprint, Guard};
+use super::fingerprint::{Fingerprint, Guard, Reach};
 use super::job::{FileId, Letter};
 use super::mailbox::Mailbox;
 use super::positions::Checkpoint;
@@ -23,9 +23,9 @@ impl Mark {
         Self { resume: Resume { offset, ..Resume::default() }, guard }
     }
 
-    pub(super) fn checkpoint(self, fingerprint: Fingerprint) -> Checkpoint {
+    pub(super) fn checkpoint(self, (fingerprint, reach): (Fingerprint, Reach)) -> Checkpoint {
         let Self { resume: Resume { offset, ahead }, guard } = self;
-        Checkpoint { offset, ahead, guard, fingerprint }
+        Checkpoint { offset, ahead, guard, fingerprint, reach }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::board::Row;
-use super::fingerprint::{Fingerprint, Guard};
+use super::fingerprint::{Fingerprint, Guard, Reach};
 use super::input::{Input, node, seen};
 use super::job::{FileId, Job, LONGEST_RETRY, Letter};
 use super::limits::Bucket;
@@ -38,6 +38,8 @@ pub(super) struct Tail {
     pub(super) offset: u64,
     /// Of the bytes before `offset`.
     pub(super) guard: Guard,
+    /// How far it is known: as it was found, or read if that is further.
+    pub(super) reach: Reach,
     /// How the file stood when there was nothing more to read.
     pub(super) seen: Option<Seen>,
     /// How many bytes were there then and are no whole line.
@@ -138,6 +140,7 @@ impl Tail {
             fingerprint: entry.at.fingerprint,
             offset: entry.at.offset,
             guard: entry.at.guard,
+            reach: entry.at.reach,
             seen: None,
             remains: 0,
             born: now,
@@ -178,7 +181,7 @@ impl Tail {
         let stream = std::mem::replace(&mut self.stream, stream);
         let orphan = old.map(|id| Box::new(self.orphan(id, stream, desk)));
         (self.fingerprint, self.offset, self.guard) = (start.fingerprint, start.offset, start.guard);
-        (self.seen, self.remains, self.hold) = (None, 0, None);
+        (self.reach, self.seen, self.remains, self.hold) = (start.reach, None, 0, None);
         (self.is_renewed, self.released) = (true, 0);
         self.row.read_to(0);
         Ok(orphan)
@@ -187,7 +190,8 @@ impl Tail {
     /// What is left of a generation that was truncated away: what is in flight, and what was not read of it.
     fn orphan(&self, id: FileId, stream: Stream, desk: &Desk<'_>) -> Self {
         let row = desk.job.board.row(id);
-        row.lost(self.row.size(), self.offset);
+        // It may have been truncated before it was looked at here.
+        row.lost(self.row.size().max(self.reach.offset), self.offset);
         Self {
             id,
             input: None,
@@ -196,6 +200,7 @@ impl Tail {
             fingerprint: self.fingerprint,
             offset: self.offset,
             guard: self.guard,
+            reach: self.reach,
             seen: None,
             remains: 0,
             born: self.born,
@@ -226,7 +231,7 @@ impl Tail {
     /// Reads from `at` on, under `key`: both are durable.
     pub(super) fn begin_at(&mut self, job: &Job, (key, at): (StreamKey, Checkpoint), lane: Arc<Mailbox<Letter>>) {
         self.stream = Stream::new(self.id, job.search.origin(key, &self.path), at, lane);
-        (self.fingerprint, self.offset, self.guard) = (at.fingerprint, at.offset, at.guard);
+        (self.fingerprint, self.offset, self.guard, self.reach) = (at.fingerprint, at.offset, at.guard, at.reach);
         (self.seen, self.remains, self.hold, self.released) = (None, 0, None, at.offset);
         self.debts.clear();
         self.row.read_to(at.offset);
@@ -235,7 +240,9 @@ impl Tail {
     /// The generation has its first bytes, and with them its key. It is durable on return.
     pub(super) fn begin(&mut self, desk: &Desk<'_>, first: &[u8]) -> io::Result<()> {
         let key = desk.job.search.key(&self.path, first);
-        desk.job.positions.begin(self.id, key, Fingerprint::of(first))?;
+        let size = self.row.size();
+        self.reach = self.input.as_mut().map(|input| input.reach(size)).transpose()?.unwrap_or_default();
+        desk.job.positions.begin(self.id, key, (Fingerprint::of(first), self.reach))?;
         let start = Checkpoint { offset: self.offset, guard: self.guard, ..Checkpoint::default() };
         self.stream = Stream::new(self.id, desk.job.search.origin(key, &self.path), start, desk.mailbox.clone());
         Ok(())
@@ -246,7 +253,7 @@ impl Tail {
         if worst != Outcome::Failed {
             if let Some(mark) = self.stream.resolve(token) {
                 self.failures = 0;
-                let at = mark.checkpoint(self.fingerprint);
+                let at = mark.checkpoint((self.fingerprint, self.reach));
                 job.positions.commit(self.id, at, self.row.modified());
             }
             self.row.set_idle(self.is_idle());
@@ -343,7 +350,11 @@ impl Tail {
     /// The file is closed, and its rest not read.
     pub(super) fn give_up(&mut self, why: Abandoned, now: Instant) {
         let input = self.input.take();
-        self.stood = input.and_then(|input| input.metadata().ok()).map(|about| seen(&about));
+        self.stood = input.as_ref().and_then(|input| input.metadata().ok()).map(|about| seen(&about));
+        // What came since the last look is given up too.
+        if let (Some(Input::Plain(_)), Some(stood)) = (input, self.stood) {
+            self.row.lost(stood.size, self.offset);
+        }
         self.given_up = Some(why);
         self.row.closed();
         self.left_since.get_or_insert(now);
@@ -360,10 +371,6 @@ impl Tail {
             }
             return self.stood;
         };
-        if self.is_torn() {
-            job.meters.error("gz_damaged");
-            tracing::error!(path = %self.path.display(), "compressed file ends too early, its rest cannot be read");
-        }
         if self.left_since.is_some() {
             job.positions.ended(self.id);
         }

@@ -4,6 +4,7 @@ mod drain;
 mod engine;
 mod exact;
 mod hostile;
+mod known;
 mod model;
 mod restart;
 mod rotation;
@@ -295,6 +296,21 @@ fn bytes_get_members_and_json_gets_none() {
     assert_eq!(record["source_type"], "file");
     assert!(record.get("host").is_none() && record.get("timestamp").is_some());
     assert_eq!(caught[1].json, b"{\"a\":1}");
+}
+
+#[test]
+fn a_record_tells_where_it_begins_if_that_is_asked_for() {
+    for (codec, line) in [("bytes", "text"), ("json", "{\"a\":1}")] {
+        let (bench, outlet) =
+            (Bench::with(&format!("offset_key = \"offset\"\ndecoding.codec = \"{codec}\"")), Catcher::default());
+        bench.append("a.log", format!("{line}\n\n{line}\n"));
+        bench.start(&outlet).stop_after(&outlet, 2);
+        let offsets = outlet.caught().into_iter().map(|caught| {
+            let record: serde_json::Value = serde_json::from_slice(&caught.json).unwrap();
+            record["offset"].as_u64().unwrap()
+        });
+        assert_eq!(offsets.collect::<Vec<_>>(), [0, line.len() as u64 + 2]);
+    }
 }
 
 #[test]

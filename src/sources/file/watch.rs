@@ -22,11 +22,28 @@ pub(super) struct Route {
     pub(super) is_told: Arc<AtomicBool>,
 }
 
-type Routes = Arc<Mutex<HashMap<PathBuf, Route>>>;
+/// Whom writes to a path concern.
+enum Concern {
+    /// The lane that has the file.
+    Lane(Route),
+    /// The thread that looks for files: this one is closed until it is written to.
+    Looker(FileId),
+}
+
+impl Concern {
+    fn id(&self) -> FileId {
+        match self {
+            Self::Lane(route) => route.id,
+            Self::Looker(id) => *id,
+        }
+    }
+}
+
+type Routes = Arc<Mutex<HashMap<PathBuf, Concern>>>;
 
 /// A watch on folders.
 pub(super) struct Watch {
-    watcher: Option<RecommendedWatcher>,
+    watcher: Option<Box<dyn Watcher + Send>>,
     /// The folders that are watched, with their inodes: one that was made anew is watched anew.
     folders: HashMap<PathBuf, u64>,
     routes: Routes,
@@ -42,7 +59,7 @@ impl Watch {
         let watcher = RecommendedWatcher::new(move |event| heard(event, &told, &notes), Config::default());
         let mut watch = Self { watcher: None, folders: HashMap::new(), routes, is_degraded: false };
         match watcher {
-            Ok(watcher) => watch.watcher = Some(watcher),
+            Ok(watcher) => watch.watcher = Some(Box::new(watcher)),
             Err(error) => watch.report(&error),
         }
         watch
@@ -93,15 +110,23 @@ impl Watch {
 
     /// From now on the lane of `route` hears of writes to `path`.
     pub(super) fn route(&self, path: PathBuf, route: Route) {
-        self.lock().insert(path, route);
+        self.lock().insert(path, Concern::Lane(route));
+    }
+
+    /// From now on a write to the file `id` has files looked for.
+    pub(super) fn park(&self, id: FileId) {
+        self.lock()
+            .values_mut()
+            .filter(|concern| concern.id() == id)
+            .for_each(|concern| *concern = Concern::Looker(id));
     }
 
     /// Nobody hears of writes to the file `id` any more.
     pub(super) fn forget(&self, id: FileId) {
-        self.lock().retain(|_, route| route.id != id);
+        self.lock().retain(|_, concern| concern.id() != id);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Route>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Concern>> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,16 +139,23 @@ impl Watch {
 
 fn heard(event: notify::Result<Event>, routes: &Routes, notes: &Mailbox<Note>) {
     let Ok(event) = event else { return notes.ring() };
+    if event.need_rescan() {
+        notes.post(Note::Overflowed);
+    }
     match event.kind {
         EventKind::Access(_) => {}
-        EventKind::Modify(ModifyKind::Data(_)) => event.paths.iter().for_each(|path| tell(path, routes)),
+        EventKind::Modify(ModifyKind::Data(_)) => event.paths.iter().for_each(|path| tell(path, routes, notes)),
         _ => notes.ring(),
     }
 }
 
-fn tell(path: &Path, routes: &Routes) {
+fn tell(path: &Path, routes: &Routes, notes: &Mailbox<Note>) {
     let routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(route) = routes.get(path) else { return };
+    let route = match routes.get(path) {
+        Some(Concern::Lane(route)) => route,
+        Some(Concern::Looker(_)) => return notes.ring(),
+        None => return,
+    };
     if !route.is_told.swap(true, Ordering::AcqRel) {
         route.lane.post(Letter::Touched(route.id));
     }
@@ -143,6 +175,53 @@ mod tests {
             assert!(!left.is_zero(), "nobody was told");
             std::thread::park_timeout(left);
         }
+    }
+
+    /// A kernel that has no more watches, until it has.
+    #[derive(Debug, Default)]
+    struct Meagre(Arc<AtomicBool>);
+
+    impl Watcher for Meagre {
+        fn new<F: notify::EventHandler>(_: F, _: Config) -> notify::Result<Self> {
+            Ok(Self::default())
+        }
+
+        fn watch(&mut self, _: &Path, _: RecursiveMode) -> notify::Result<()> {
+            let has_room = self.0.load(Ordering::Acquire);
+            if has_room { Ok(()) } else { Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch)) }
+        }
+
+        fn unwatch(&mut self, _: &Path) -> notify::Result<()> {
+            Ok(())
+        }
+
+        fn kind() -> notify::WatcherKind {
+            notify::WatcherKind::NullWatcher
+        }
+    }
+
+    #[test]
+    fn folders_that_cannot_be_watched_are_looked_at_until_they_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = HashSet::from([folder.path().to_owned()]);
+        let kernel = Meagre::default();
+        let has_room = kernel.0.clone();
+        let mut watch = Watch { watcher: Some(Box::new(kernel)), is_degraded: false, ..Watch::blind() };
+        assert_eq!((watch.folders(&wanted), watch.is_degraded()), (1, true));
+        assert_eq!((watch.folders(&wanted), watch.is_degraded()), (1, true), "tried at every look");
+        has_room.store(true, Ordering::Release);
+        assert_eq!((watch.folders(&wanted), watch.is_degraded()), (0, false));
+    }
+
+    #[test]
+    fn a_queue_that_overflowed_has_all_files_looked_at_and_says_so() {
+        let notes = Mailbox::default();
+        let event = Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+        heard(Ok(event), &Routes::default(), &notes);
+        assert!(notes.was_rung());
+        let mut letters = Vec::new();
+        notes.take(&mut letters);
+        assert!(matches!(letters[..], [Note::Overflowed]), "{letters:?}");
     }
 
     #[test]
@@ -167,5 +246,9 @@ mod tests {
         });
         assert!(matches!(letters[..], [Letter::Touched(7)]), "{letters:?}");
         assert!(is_told.load(Ordering::Acquire));
+        notes.was_rung();
+        watch.park(7);
+        append(&path, b"three\n");
+        wait(|| notes.was_rung());
     }
 }

@@ -7,6 +7,9 @@ use ring::digest::{SHA256, digest};
 use crate::codecs::container;
 use crate::event::StreamKey;
 
+/// So many bytes of a log's first line go into its key.
+const KEY_BYTES: usize = 256;
+
 /// A pod: the name of its folder. Neither namespaces nor names of pods have an underscore in them. The uid of a static pod is
 /// the hash of its manifest, not the uid that the API server knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +46,18 @@ impl<'a> Place<'a> {
         Some(Self { pod: Pod::parse(pod)?, container: container.file_name()?.to_str()?, restarts })
     }
 
-    /// The key of the log that begins with `first`; none, if that does not begin with a runtime's line. What makes it is the same on a node that
+    /// The key of the log that begins with `first`: of its place, and of the time and the text of its first line. None, if that is no runtime's. What makes it is the same on a node that
     /// has lost all it knew.
     pub(super) fn key(&self, first: &[u8]) -> Option<StreamKey> {
         let line = first.split(|byte| *byte == b'\n').next()?;
         let time = container::time(line)?;
         let Self { pod, container, restarts } = self;
-        let text = format!("{}/{container}/{restarts}/{time}", pod.uid);
-        let half: [u8; 16] = digest(&SHA256, text.as_bytes()).as_ref()[..16].try_into().ok()?;
+        let mut text = format!("{}/{container}/{restarts}/{time}/", pod.uid).into_bytes();
+        // Two logs of a container may begin within a nanosecond. Of a line that is still being written there is only its time.
+        if line.len() < first.len() || line.len() >= KEY_BYTES {
+            text.extend_from_slice(&line[..line.len().min(KEY_BYTES)]);
+        }
+        let half: [u8; 16] = digest(&SHA256, &text).as_ref()[..16].try_into().ok()?;
         Some(StreamKey(u128::from_be_bytes(half)))
     }
 }

@@ -307,12 +307,16 @@ fn a_key_is_made_of_the_log_alone() {
     let log = format!("/var/log/pods/shop_web-1_{UID}/app/0.log");
     let line = line("stdout", "F", "hello");
     let known = key(&log, &line).unwrap();
-    assert_eq!(known, StreamKey(0x78db_892a_2c13_4caa_4f27_9de2_3560_7070), "the same in every build");
-    assert_eq!(key(&log.replace("/var/log/pods", "/mnt"), &line[..40]), Some(known), "wherever it is mounted");
+    assert_eq!(known, StreamKey(0x5a32_3c33_ffe9_83dc_783b_b031_6faf_b751), "the same in every build");
+    assert_eq!(key(&log.replace("/var/log/pods", "/mnt"), &line), Some(known), "wherever it is mounted");
+    assert_eq!(key(&log, &format!("{line}and more\n")), Some(known));
     assert_eq!(key(&format!("{log}.20261121-013000"), &line), Some(known), "also when it was rotated");
     let others = [log.replace("0.log", "1.log"), log.replace("/app/", "/db/"), log.replace("0f7e", "0f7f")];
     assert!(others.iter().all(|other| key(other, &line) != Some(known)));
     assert_ne!(key(&log, &line.replace("00.000000001", "00.000000002")), Some(known));
+    let long = line.replace('\n', &"x".repeat(300));
+    assert_eq!(key(&log, &long), key(&log, &format!("{long}yz\n")), "its first bytes are enough");
+    assert_ne!(key(&log, &line.replace('\n', ".\n")), Some(known), "of the same nanosecond");
     assert_eq!((key(&log, ""), key(&log, "plain text\n"), key(&log, "2026-11-21T01:3")), (None, None, None));
 }
 

@@ -123,6 +123,31 @@ fn a_killed_clickhouse_loses_and_repeats_nothing() {
     assert!(home.dead_letters().is_empty());
 }
 
+/// What a disk buffer sends once it sends alike each time, so the engine knows it again.
+#[test]
+fn a_killed_agent_with_a_disk_buffer_repeats_no_row() {
+    if !is_asked("a_killed_agent_with_a_disk_buffer_repeats_no_row") {
+        return;
+    }
+    let (server, home, table) = (shared(Kind::ClickHouse), Home::new(), "agent_killed");
+    create(server, table, "");
+    let sink = "batch.max_bytes = 50000\nbuffer = { type = \"disk\", max_size = \"256MiB\" }";
+    let text = format!("min_free = \"0%\"\n{}", config(&home, server, &format!("table = \"{table}\"\n{sink}")));
+    for round in 0..8 {
+        lines::append(&home.input(), round * 10_000..(round + 1) * 10_000, lines::plain);
+        let agent = home.launch(&text);
+        let before = count(server, table);
+        agent.wait("some lines to arrive", || count(server, table) > before);
+        // It is killed with requests under way.
+        drop(agent);
+    }
+    let agent = home.launch(&text);
+    agent.wait("all lines to arrive", || count(server, table) >= 80_000);
+    agent.stop();
+    assert_has_each_once(server, table, 80_000);
+    assert!(home.dead_letters().is_empty());
+}
+
 /// The user's password is another: the agent waits, and goes on when it is told the right one.
 #[test]
 fn a_wrong_password_holds_everything_and_loses_nothing() {

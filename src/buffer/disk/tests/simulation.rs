@@ -106,7 +106,8 @@ impl Simulation {
             9..11 => self.take(site),
             11 | 12 => self.settle(),
             _ => {
-                site.log.feed_failed(&site.queue);
+                site.log.offer_failed();
+                let _may_fail = site.log.feed(&site.queue);
                 let saved = if site.log.is_settled() { site.log.rest(0) } else { site.log.save() };
                 if saved.is_ok() {
                     self.noted.extend(&self.settled);

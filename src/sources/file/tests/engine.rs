@@ -39,6 +39,11 @@ impl Engine {
         Self { job, families, discovery, readers, now: Instant::now() }
     }
 
+    /// So few descriptors are left for files.
+    pub(super) fn crowd(&mut self, most_open: usize) {
+        self.discovery.most_open = most_open;
+    }
+
     /// One look for files, and what is new is handed to lanes.
     pub(super) fn look(&mut self) {
         self.now += Duration::from_secs(1);

@@ -28,6 +28,9 @@ struct World {
     lines: Vec<String>,
     /// Lines that were not read when a file was truncated and no copy made.
     truncated: HashSet<String>,
+    /// Lines of files that were put back: such a file may be taken for another that begins as the rotated one did, if it is
+    /// written to and rotated again by a copy before anyone looks.
+    put_back: HashSet<String>,
     may_repeat: bool,
     is_stalled: bool,
     story: Vec<String>,
@@ -52,6 +55,7 @@ impl World {
             header,
             lines: vec![],
             truncated,
+            put_back: HashSet::new(),
             may_repeat: false,
             is_stalled: false,
             story: vec![],
@@ -171,6 +175,8 @@ impl World {
         if !from.exists() || to.exists() {
             return "no rename back";
         }
+        let text = fs::read_to_string(&from).unwrap();
+        self.put_back.extend(text.lines().map(str::to_owned));
         fs::rename(from, to).unwrap();
         "rename back"
     }
@@ -269,19 +275,25 @@ impl World {
             came.entry(String::from_utf8(caught.text).unwrap()).or_default().push(caught.identity);
         }
         let mut faults = Vec::new();
-        let mut identities = HashSet::new();
+        let mut identities: HashMap<Identity, &str> = HashMap::new();
         let show = |line: &str| line.trim_start_matches('#').replace('x', "");
         for line in &self.lines {
             match came.remove(line) {
                 None if self.truncated.contains(line) => {}
                 None => faults.push(format!("{} is missing", show(line))),
                 Some(known) => {
+                    if self.put_back.contains(line) {
+                        continue;
+                    }
                     if known.len() > 1 && !self.may_repeat {
                         faults.push(format!("{} came {} times", show(line), known.len()));
                     }
-                    // Where all files begin alike, one that is rewritten after a kill may be taken for what it was.
-                    if !identities.insert(known[0]) && self.header.is_empty() {
-                        faults.push(format!("{} has the identity of another", show(line)));
+                    // It may be repeated as what it was, not as another.
+                    if known.iter().any(|identity| *identity != known[0]) {
+                        faults.push(format!("{} came under several identities: {known:?}", show(line)));
+                    }
+                    if let Some(other) = identities.insert(known[0], line) {
+                        faults.push(format!("{} has the identity of {}", show(line), show(other)));
                     }
                 }
             }

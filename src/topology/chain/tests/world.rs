@@ -128,6 +128,7 @@ async fn run(case: &Case) -> World {
             health: Health::default(),
             refusals: dead_letters.clone().into(),
             in_hand: InHand::default(),
+            frames: None,
             budget: Budget::new(usize::MAX),
         };
         tokio::spawn(Box::new(delivery).run(bench, Stop::default()))
