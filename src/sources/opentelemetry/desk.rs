@@ -25,6 +25,9 @@ const MOST_WAITING: usize = 64;
 /// How long a request waits for room. Most clients give up after 10 seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a sender waits for its answer at most, once its records are on their way.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// How requests are taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Manner {
@@ -130,12 +133,17 @@ impl Desk {
         };
         lock(&self.lanes[signal as usize]).push(track);
         settled?;
-        match resolved.await {
-            Ok(Outcome::Failed) | Err(_) => {
+        match tokio::time::timeout(LONGEST, resolved).await {
+            // A disk buffer on a full disk, a destination that is away: the sender is better off to come again.
+            Err(_) => {
+                self.error("overloaded");
+                Err(Refusal::overloaded())
+            }
+            Ok(Ok(Outcome::Failed) | Err(_)) => {
                 self.error("delivery_failed");
                 Err(Refusal::failed())
             }
-            Ok(_) => Ok(refused),
+            Ok(Ok(_)) => Ok(refused),
         }
     }
 
