@@ -1,8 +1,8 @@
 //! How many requests may be under way: a number, or what the destination shows that it bears.
 //!
 //! Additive increase, multiplicative decrease, judged once in each mean round trip, as Vector does it. What differs: it
-//! begins where a fixed number would stand, delay alone never takes it below that, and it grows only while answers take
-//! less than twice the least: beyond that requests only wait at the destination.
+//! begins where a fixed number would stand, delay alone never takes it below that, and it grows only while less than one
+//! request waits at the destination, as TCP Vegas counts them: beyond that more of them take memory and gain nothing.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::delivery::settings::AdaptiveSettings;
 
-/// Growth ends where answers take so many times as long as the fastest.
-const QUEUES: f64 = 2.0;
+/// Growth ends where so many of the requests under way wait for others: `limit * (1 - least / took)`.
+const QUEUED: f64 = 1.0;
 /// A delay of less than this share of the mean is noise, however even the round trips were before.
 const NOISE: f64 = 0.25;
 /// How much of the difference is learnt from a window that did not use the limit up: what the fastest answers take changes.
@@ -146,7 +146,7 @@ impl Adaptive {
             self.shrink(1);
         } else if took.is_some_and(|took| past.is_late(took, self.settings.rtt_deviation_scale)) {
             self.shrink(self.floor());
-        } else if window.was_full && took.is_some_and(|took| took < past.least * QUEUES) {
+        } else if window.was_full && took.is_some_and(|took| past.queued(took, self.now) < QUEUED) {
             self.now = (self.now + 1).min(self.settings.max_concurrency_limit.get());
         }
         let past = took.map_or(past, |took| past.moved(took, window.was_full, self.settings.ewma_alpha));
@@ -166,6 +166,11 @@ impl Past {
 
     fn is_late(&self, took: f64, scale: f64) -> bool {
         took > self.mean + (self.variance.sqrt() * scale).max(self.mean * NOISE)
+    }
+
+    /// How many of `limit` requests waited for others, if a window took so long.
+    fn queued(&self, took: f64, limit: usize) -> f64 {
+        limit as f64 * (1.0 - self.least / took.max(self.least))
     }
 
     /// Moved by the mean of a window.

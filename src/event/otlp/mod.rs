@@ -8,6 +8,7 @@
 //! A record is the bytes of its own message. What it shares with others of its request (resource, scope, and for a
 //! point what its metric says of itself) stands in a [`Head`]. Nothing is decoded before somebody reads it.
 
+mod check;
 pub(crate) mod members;
 pub(crate) mod project;
 pub mod schema;

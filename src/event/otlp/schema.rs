@@ -8,7 +8,7 @@ mod requests;
 pub use metrics::{EXPONENTIAL_POINT, HISTOGRAM_POINT, METRIC, NUMBER_POINT, SUMMARY_POINT, points};
 pub use requests::{LOGS, METRICS, TRACES};
 
-use super::wire::{Fault, Field as WireField, Fields, Value, varint};
+use super::check::Steps;
 
 /// A message.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Message {
     pub fields: &'static [Field],
     /// The place of each field's number among them, from 1; 0 is none.
     index: [u8; NUMBERS],
+    pub(super) steps: Steps,
 }
 
 /// Largest number of a known field, and one.
@@ -85,7 +86,7 @@ pub enum Kind {
 
 impl Kind {
     /// The wire type of one value.
-    const fn wire_type(self) -> u8 {
+    pub(super) const fn wire_type(self) -> u8 {
         match self {
             Self::Uint | Self::Int | Self::Sint | Self::Bool | Self::Enum(_) => 0,
             Self::Fixed64 | Self::Sfixed64 | Self::Double => 1,
@@ -95,7 +96,7 @@ impl Kind {
     }
 
     /// Can many of them be packed into one field?
-    const fn is_number(self) -> bool {
+    pub(super) const fn is_number(self) -> bool {
         self.wire_type() != 2
     }
 }
@@ -108,7 +109,7 @@ impl Message {
             index[fields[at].number as usize] = at as u8 + 1;
             at += 1;
         }
-        Self { name, fields, index }
+        Self { name, fields, index, steps: Steps::of(fields) }
     }
 
     /// The field of this number, if it is known.
@@ -122,63 +123,7 @@ impl Message {
     pub fn named(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)
     }
-
-    /// Checks that `bytes` are this message, in full: every field that is known, at every depth.
-    pub fn check(&self, bytes: &[u8]) -> Result<(), Fault> {
-        self.check_at(bytes, 0)
-    }
-
-    fn check_at(&self, bytes: &[u8], depth: u32) -> Result<(), Fault> {
-        if depth > MAX_DEPTH {
-            return Err(Fault::Deep(MAX_DEPTH));
-        }
-        for found in Fields::of(bytes) {
-            let found = found?;
-            if let Some(field) = self.numbered(found.number) {
-                self.check_field(field, &found, depth)?;
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn check_field(&self, field: &Field, found: &WireField<'_>, depth: u32) -> Result<(), Fault> {
-        let wrong = Err(Fault::WrongType(self.name, field.number));
-        let Value::Bytes(bytes) = found.value else {
-            let is_its = match found.value {
-                Value::Varint(_) => field.kind.wire_type() == 0,
-                Value::Fixed64(_) => field.kind.wire_type() == 1,
-                _ => field.kind.wire_type() == 5,
-            };
-            return if is_its { Ok(()) } else { wrong };
-        };
-        match field.kind {
-            Kind::Text | Kind::Blob => Ok(()),
-            Kind::Message(message) => message.check_at(bytes, depth + 1),
-            Kind::Any => ANY_VALUE.check_at(bytes, depth + 1),
-            Kind::KeyValue => KEY_VALUE.check_at(bytes, depth + 1),
-            Kind::Id(len) if bytes.is_empty() || bytes.len() == len => Ok(()),
-            Kind::Id(_) => Err(Fault::Id(field.name, self.name, bytes.len())),
-            kind if kind.is_number() && field.presence == Presence::Many => check_packed(kind, bytes),
-            _ => wrong,
-        }
-    }
 }
-
-fn check_packed(kind: Kind, bytes: &[u8]) -> Result<(), Fault> {
-    if kind.wire_type() != 0 {
-        return if bytes.len().is_multiple_of(8) { Ok(()) } else { Err(Fault::Truncated) };
-    }
-    let mut at = 0;
-    while at < bytes.len() {
-        at += varint(&bytes[at..])?.1;
-    }
-    Ok(())
-}
-
-/// How deep messages may be nested, from the record on: each level of an attribute's value takes two. What
-/// implementations of protocol buffers allow by default.
-pub const MAX_DEPTH: u32 = 100;
 
 const fn one(number: u32, name: &'static str, kind: Kind) -> Field {
     Field { number, name, kind, presence: Presence::Implicit }

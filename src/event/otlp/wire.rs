@@ -80,7 +80,12 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Those of the message `bytes`.
     pub fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self::from(bytes, 0)
+    }
+
+    /// Those from `at` on.
+    pub fn from(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
     }
 
     /// Those of a message that has been checked.
