@@ -113,8 +113,12 @@ impl Cutter {
         self.open.iter().map(|open| open.body.len()).max().unwrap_or_default()
     }
 
-    /// Closes all bodies: they are what a window is sent as.
+    /// Closes all bodies: they are what a window is sent as. One that is torn fails and comes again whole.
     fn close_all(&mut self, cut: &mut Cut) {
+        if self.freezer.as_ref().is_some_and(Freezer::is_torn) {
+            self.give_up();
+            return self.encoder.look_again();
+        }
         let from = cut.requests.len();
         cut.requests.extend(std::iter::from_fn(|| self.close()));
         if let Some(freezer) = &mut self.freezer {
@@ -130,9 +134,13 @@ impl Cutter {
         if self.freezer.as_ref().is_none_or(Freezer::may_close) {
             self.close_all(cut);
         } else if is_end {
-            self.open.clear();
-            self.freezer.iter_mut().for_each(Freezer::give_up);
+            self.give_up();
         }
+    }
+
+    fn give_up(&mut self) {
+        self.open.clear();
+        self.freezer.iter_mut().for_each(Freezer::give_up);
     }
 
     /// Encodes all records of `share`.

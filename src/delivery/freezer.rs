@@ -30,6 +30,7 @@ struct Open {
     window: Window,
     /// It was one before.
     is_known: bool,
+    frames: usize,
     records: usize,
 }
 
@@ -64,8 +65,10 @@ impl Freezer {
         let open = self.open.get_or_insert(Open {
             window: Window { first: frame.known.map_or(sequence, |window| window.first), ..first },
             is_known: frame.known.is_some(),
+            frames: 0,
             records: 0,
         });
+        open.frames += usize::from(sequence >= open.window.end);
         open.window.end = sequence + 1;
         open.records += frame.records;
         frame.known.is_some_and(|window| window.end <= open.window.end)
@@ -89,6 +92,14 @@ impl Freezer {
         known.is_none_or(|known| known.end <= open.window.end)
     }
 
+    /// Is this a known window of which frames went elsewhere, to a pump that a reload replaced or an encoder that
+    /// panicked? Sent in part it would be another request, and its records there twice.
+    pub(crate) fn is_torn(&self) -> bool {
+        let Some(open) = self.open.filter(|open| open.is_known) else { return false };
+        let known = self.frames.window(open.window.first).filter(|known| known.first == open.window.first);
+        known.is_some_and(|known| known.end > open.window.end || self.frames.awaited(known) > open.frames)
+    }
+
     /// The window ends here. The mark has to be durable before any of it is sent; none is needed if it was one before.
     pub(crate) fn close(&mut self) -> Option<Mark> {
         let open = self.open.take().filter(|open| !open.is_known)?;
@@ -98,5 +109,48 @@ impl Freezer {
     /// What was gathered of a window comes again.
     pub(crate) fn give_up(&mut self) {
         self.open = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Waker;
+
+    use super::*;
+    use crate::buffer::{DiskBuffer, DiskOptions, Entrance, Ingredients, Queue, WhenFull};
+    use crate::component::outlet::Inlet;
+    use crate::component::test_kit::meters;
+    use crate::event::Budget;
+    use crate::event::test_kit::{Ledger, batch};
+
+    #[tokio::test]
+    async fn a_known_window_of_which_frames_went_elsewhere_is_torn() {
+        let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(Ledger::default()));
+        let queue = Arc::new(Queue::new(1 << 20, WhenFull::Block, meters()));
+        let options =
+            DiskOptions { max_size: 1 << 20, when_full: WhenFull::Block, is_compressed: false, min_free: 0.0 };
+        let (dir, budget) = (folder.path().join("out"), Budget::new(1 << 30));
+        let made_of = Ingredients { folder: dir, options, queue: queue.clone(), meters: meters(), budget };
+        let disk = DiskBuffer::start(made_of);
+        assert!(disk.enter());
+        let entrance = Entrance { buffer: disk.clone(), is_counted: false };
+        let mut batches = Vec::new();
+        for line in ["a", "b", "c"] {
+            entrance.offer(batch(&ledger, &[line]), Waker::noop()).unwrap();
+            batches.extend(queue.take(1 << 20).await.unwrap());
+        }
+        let frames = disk.frames();
+        let first = frames.sequence(&batches[0]).unwrap();
+        assert!(frames.mark(Window { first, end: first + 3, fingerprint: 7 }).is_some());
+        let torn_after = |batches: &[Batch]| {
+            let mut freezer = Freezer::new(frames.clone());
+            let is_whole = batches.iter().map(|batch| freezer.take(&freezer.frame(batch, 1))).last();
+            (is_whole, freezer.is_torn())
+        };
+        assert_eq!(torn_after(&batches), (Some(true), false));
+        assert_eq!(torn_after(&batches[1..]), (Some(true), true), "another has its beginning");
+        assert_eq!(torn_after(&batches[..2]), (Some(false), true), "another has its end");
+        disk.leave();
     }
 }

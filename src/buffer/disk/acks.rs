@@ -82,6 +82,11 @@ impl Acks {
         self.lock().windows.of_frame(sequence)
     }
 
+    /// How many frames of a window were handed out and have no outcome that counts: its frames are settled together.
+    pub(crate) fn awaited(&self, window: Window) -> usize {
+        self.lock().out.range(window.first..window.end).count()
+    }
+
     /// Frames are sent together from now on, as far as they have no outcome. None if all have.
     pub(crate) fn mark(self: &Arc<Self>, window: Window) -> Option<Mark> {
         let mut state = self.lock();

@@ -75,6 +75,11 @@ impl Frames {
         self.acks()?.window(sequence)
     }
 
+    /// How many frames of a window the sink was given and has to settle.
+    pub fn awaited(&self, window: Window) -> usize {
+        self.acks().map_or(0, |acks| acks.awaited(window))
+    }
+
     /// From now on these frames are sent together, each time; to be called before the first of them has an outcome, but
     /// for records that are refused without being sent. None if nothing is left to be sent.
     pub fn mark(&self, window: Window) -> Option<Mark> {
