@@ -13,12 +13,11 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// The pause after failed attempt number `attempt` (from 0).
+    /// The pause after failed attempt number `attempt` (from 0): what is asked for, and never less than its own.
     pub(crate) fn pause(self, attempt: u32, asked: Option<Duration>) -> Duration {
-        match asked {
-            Some(asked) => asked.min(MAX_ASKED),
-            None => self.ceiling(attempt).mul_f64(fastrand::f64()),
-        }
+        // One that asks for none, or for a time that is past, is not asked in a hot loop.
+        let own = self.ceiling(attempt).mul_f64(fastrand::f64());
+        asked.map_or(own, |asked| asked.min(MAX_ASKED).max(own))
     }
 
     /// A pause of at least half of what it may be: for probes, which shall be rare.
@@ -49,5 +48,7 @@ mod tests {
         }
         assert_eq!(backoff.pause(0, Some(Duration::from_secs(7))), Duration::from_secs(7));
         assert_eq!(backoff.pause(0, Some(Duration::from_secs(9_999))), MAX_ASKED);
+        let asked_for_none = (0..50).map(|_| backoff.pause(5, Some(Duration::ZERO))).max();
+        assert!(asked_for_none > Some(Duration::from_secs(1)), "{asked_for_none:?}");
     }
 }

@@ -56,18 +56,16 @@ pub(crate) struct Courier {
 /// A request on its way.
 struct Trip {
     request: Request,
-    /// Attempts that failed.
+    /// Attempts that failed; those that were answered with a hold are none.
     attempt: u32,
-    begun: Instant,
+    /// Since when, and how often in a row, the destination has it wait for a person.
+    held: Option<(Instant, u32)>,
 }
 
 /// What comes after an answer.
 enum Next {
     Settled,
-    Again {
-        request: Request,
-        pause: Duration,
-    },
+    Again(Trip, Duration),
     /// These are requests of their own from now on.
     Apart(Vec<Load>),
 }
@@ -103,14 +101,13 @@ impl Courier {
         }
         let mut work = vec![request];
         while let Some(request) = work.pop() {
-            let mut trip = Trip { request, attempt: 0, begun: Instant::now() };
+            let mut trip = Trip { request, attempt: 0, held: None };
             loop {
                 let answer = self.send(&trip.request).await;
-                let Trip { attempt, begun, .. } = trip;
                 match self.weigh(answer, trip, &mut held).await {
                     Next::Settled => break,
-                    Next::Again { request, pause } => {
-                        trip = Trip { request, attempt: attempt.saturating_add(1), begun };
+                    Next::Again(next, pause) => {
+                        trip = next;
                         sleep(pause).await;
                     }
                     Next::Apart(loads) => {
@@ -220,22 +217,25 @@ impl Courier {
             self.bury(request.load, "retries_exhausted", why).await;
             return Next::Settled;
         }
-        Next::Again { request, pause: self.attempts.backoff.pause(attempt, after) }
+        let next = Trip { request, attempt: attempt.saturating_add(1), held: None };
+        Next::Again(next, self.attempts.backoff.pause(attempt, after))
     }
 
-    async fn wait_for_a_person(&self, Trip { request, attempt, begun }: Trip, why: &str) -> Next {
+    async fn wait_for_a_person(&self, Trip { request, attempt, held }: Trip, why: &str) -> Next {
         self.meters.error("request_held");
         self.health.troubled(self.id(), why);
-        if begun.elapsed() > HOLD_MAX {
+        let (since, times) = held.unwrap_or_else(|| (Instant::now(), 0));
+        if since.elapsed() > HOLD_MAX {
             self.bury(request.load, "held_too_long", why).await;
             return Next::Settled;
         }
-        Next::Again { request, pause: HOLD_PROBE.long_pause(attempt) }
+        let held = Some((since, times.saturating_add(1)));
+        Next::Again(Trip { request, attempt, held }, HOLD_PROBE.long_pause(times))
     }
 
     /// An answer per record: those not named are stored.
     async fn sort(&self, trip: Trip, verdicts: Vec<(usize, Verdict)>, held: &mut Vec<Told>) -> Next {
-        let Trip { request: Request { load, encoded, .. }, attempt, begun } = trip;
+        let Trip { request: Request { load, encoded, .. }, attempt, .. } = trip;
         let each = encoded / load.len().max(1);
         let verdicts = if self.sink.is_ordered() { verdicts.into_iter().map(in_place).collect() } else { verdicts };
         let Sorted { stored, again, held: refused, rejected, whys } = Sorted::new(&load, verdicts);
@@ -256,7 +256,7 @@ impl Courier {
         }
         let Told { load, why } = again;
         match self.encode(load).await.pop() {
-            Some(request) => self.retry(Trip { request, attempt, begun }, &why, None).await,
+            Some(request) => self.retry(Trip { request, attempt, held: None }, &why, None).await,
             None => Next::Settled,
         }
     }

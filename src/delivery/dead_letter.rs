@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::component::clock;
@@ -35,6 +35,8 @@ pub struct DeadLetters {
     dir: PathBuf,
     max_bytes: u64,
     open: Mutex<Option<Open>>,
+    /// Whoever sends letters again has it.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug)]
@@ -51,12 +53,18 @@ impl Open {
         let is_removed = self.file.metadata().is_ok_and(|about| about.nlink() == 0);
         is_removed || self.bytes + more > FILE_BYTES || clock::now() - self.begun > FILE_AGE.as_nanos() as i64
     }
+
+    /// What a write that failed has left is cut off: its records are offered again.
+    fn cut_off(&self) -> io::Result<()> {
+        self.file.set_len(self.bytes)?;
+        self.file.sync_data()
+    }
 }
 
 impl DeadLetters {
     /// Dead letters in `dir`, which is made, in a folder that is there, when the first one comes.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, max_bytes: MAX_BYTES, open: Mutex::new(None) }
+        Self { dir, max_bytes: MAX_BYTES, open: Mutex::default(), turn: Arc::default() }
     }
 
     /// With another bound in bytes.
@@ -121,11 +129,11 @@ impl DeadLetters {
             None => open.insert(self.begin()?),
         };
         let written = current.file.write_all(lines).and_then(|()| current.file.sync_data());
-        if written.is_err() {
+        if written.is_ok() {
+            current.bytes += more;
+        } else if current.cut_off().is_err() {
             // A torn line must not be continued.
             *open = None;
-        } else if let Some(open) = open.as_mut() {
-            open.bytes += more;
         }
         written.map(|()| true)
     }

@@ -89,11 +89,12 @@ impl Behind {
     }
 }
 
-impl Inlet for Door {
-    fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
+impl Door {
+    /// Offers a batch; `unasked` counts where nobody waits for the component.
+    fn take(&self, batch: Batch, unasked: Option<&Meters>, waker: &Waker) -> Result<(), Batch> {
         // Shown when it is taken, so that a batch that waits for room is not shown at each try.
         let looked_at = self.taps.is_open().then(|| batch.clone());
-        let offered = match &self.unasked {
+        let offered = match unasked {
             None => self.behind.offer(batch, waker),
             Some(meters) => self.offer_unasked(batch, meters, waker),
         };
@@ -104,6 +105,12 @@ impl Inlet for Door {
             batch.close();
         }
         offered
+    }
+}
+
+impl Inlet for Door {
+    fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
+        self.take(batch, self.unasked.as_ref(), waker)
     }
 
     fn give_up(&self, batch: &Batch) {
@@ -139,7 +146,20 @@ impl Way {
     }
 
     pub(super) fn open(&self) -> Option<Arc<dyn Inlet>> {
-        self.0.upgrade().map(|door| door as Arc<dyn Inlet>)
+        self.0.upgrade().map(|door| Arc::new(Awaited(door)) as Arc<dyn Inlet>)
+    }
+}
+
+/// A door for those who wait for what becomes of their records, whatever sources do.
+struct Awaited(Arc<Door>);
+
+impl Inlet for Awaited {
+    fn offer(&self, batch: Batch, waker: &Waker) -> Result<(), Batch> {
+        self.0.take(batch, None, waker)
+    }
+
+    fn give_up(&self, batch: &Batch) {
+        self.0.give_up(batch);
     }
 }
 
@@ -164,5 +184,17 @@ mod tests {
         drop(back);
         queue.abandon();
         assert_eq!((ledger.worst(), lost()), (vec![(0, Outcome::Delivered), (1, Outcome::Failed)], 2));
+    }
+
+    #[test]
+    fn whoever_replays_waits_for_what_becomes_of_it() {
+        let (ledger, meters) = (Arc::new(Ledger::default()), meters());
+        let queue = Arc::new(Queue::new(1, WhenFull::Block, meters.clone()));
+        let door = Arc::new(Door::new(queue.clone(), "out", Taps::default()).unasked(Some(meters)));
+        let way = Way::to(&door).open().unwrap();
+        assert!(way.offer(batch(&ledger, &["a"]), Waker::noop()).is_ok());
+        assert_eq!(ledger.worst(), vec![], "it is only queued");
+        queue.abandon();
+        assert_eq!(ledger.worst(), vec![(0, Outcome::Failed)]);
     }
 }

@@ -11,7 +11,7 @@ use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::{Body, Caller, Controls, json, refusal};
 use crate::admin::letters::{CHUNK, Judge, Judged, Replay, ReplayRequest, Replayed, Sum, replay, sums};
@@ -70,8 +70,8 @@ pub(super) fn show(controls: &Controls, request: &LettersRequest, caller: Caller
     let (tell, lines) = mpsc::channel(WAITING);
     let (letters, count) = (controls.letters.clone(), request.count.unwrap_or(u64::MAX));
     // It ends when nobody reads, by the closed channel.
-    let task = spawn_blocking(move || show_all(&letters, judge, (count, &tell))).abort_handle();
-    Response::new(Told { lines, task }.boxed_unsync())
+    spawn_blocking(move || show_all(&letters, judge, (count, &tell)));
+    Response::new(Told { lines }.boxed_unsync())
 }
 
 /// Shows letters until so many were shown, or nobody reads.
@@ -105,15 +105,26 @@ pub(super) async fn again(controls: &Controls, request: ReplayRequest, caller: C
         Err((status, why)) => return refusal(status, &why),
     };
     let ReplayRequest { to, condition, dry_run, .. } = request;
+    let turn = if dry_run { None } else { controls.letters.turn() };
+    if turn.is_none() && !dry_run {
+        return refusal(StatusCode::CONFLICT, "another replay is under way: wait for its end, or end it with Ctrl-C");
+    }
     let Caller { uid, pid } = caller;
     tracing::info!(act = "replay", from, to, condition, dry_run, uid, pid, "audit: dead letters are sent again");
     let (tell, mut told) = mpsc::channel::<Replayed>(WAITING);
     let (letters, roster) = (controls.letters.clone(), controls.shown.roster.clone());
-    let work = replay(Replay { letters, roster, to, judge: Some(judge), is_dry: dry_run }, tell);
+    let work = replay(Replay { letters, roster, to, judge: Some(judge), is_dry: dry_run, turn }, tell);
     let (write, lines) = mpsc::channel(WAITING);
-    let task = tokio::spawn(async move {
+    // When nobody reads it sends no more, and waits for what is under way.
+    tokio::spawn(async move {
         let listen = async move {
-            while let Some(line) = told.recv().await {
+            let next = async |told: &mut mpsc::Receiver<Replayed>| {
+                tokio::select! {
+                    line = told.recv() => line,
+                    () = write.closed() => None,
+                }
+            };
+            while let Some(line) = next(&mut told).await {
                 let line = serde_json::to_string(&line).unwrap_or_default() + "\n";
                 if write.send(line.into()).await.is_err() {
                     return;
@@ -122,7 +133,7 @@ pub(super) async fn again(controls: &Controls, request: ReplayRequest, caller: C
         };
         tokio::join!(work, listen);
     });
-    Response::new(Told { lines, task: task.abort_handle() }.boxed_unsync())
+    Response::new(Told { lines }.boxed_unsync())
 }
 
 /// What stands in the way of a replay, with the next step.
@@ -157,10 +168,9 @@ async fn ready(controls: &Controls, request: &ReplayRequest, from: &str) -> Resu
     Err((StatusCode::NOT_FOUND, format!("there are no dead letters of `{from}`; {hint}")))
 }
 
-/// The body: lines as they come. What writes them ends when it is dropped.
+/// The body: lines as they come. What writes them learns that it is dropped by the closed channel.
 struct Told {
     lines: mpsc::Receiver<Bytes>,
-    task: AbortHandle,
 }
 
 impl HttpBody for Told {
@@ -169,11 +179,5 @@ impl HttpBody for Told {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.lines.poll_recv(cx).map(|line| line.map(|line| Ok(Frame::data(line))))
-    }
-}
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }

@@ -1,5 +1,6 @@
 //! A replay: letters go to a sink again as the records they were. Those that arrive are taken out of the folder.
 
+use std::fs::File;
 use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use super::{CHUNK, Judge, Judged};
@@ -67,13 +68,16 @@ pub(in crate::admin) struct Replay {
     /// None while it is at work elsewhere.
     pub(in crate::admin) judge: Option<Judge>,
     pub(in crate::admin) is_dry: bool,
+    /// Nobody else sends letters meanwhile; not asked for where it only counts.
+    pub(in crate::admin) turn: Option<OwnedMutexGuard<()>>,
 }
 
 /// Some letters on their way: the numbers of their lines, and what comes of them.
 type OnTheWay = (Vec<usize>, oneshot::Receiver<Resolution>);
 
-/// Sends letters again and tells how far it is, to the end or until nobody listens.
+/// Sends letters again and tells how far it is, to the end or until nobody listens; what is under way then is waited for.
 pub(in crate::admin) async fn replay(mut of: Replay, tell: mpsc::Sender<Replayed>) {
+    let _alone = of.turn.take();
     let mut done = Replayed::default();
     if let Err(why) = run(&mut of, &mut done, &tell).await {
         done.why = Some(why);
@@ -100,8 +104,23 @@ async fn file(
     (done, tell): (&mut Replayed, &mpsc::Sender<Replayed>),
 ) -> Result<(), String> {
     let opened = path.clone();
-    let Ok(mut lines) = blocking(move || Lines::of(&opened)).await else { return Ok(()) };
+    let opened = blocking(move || Lines::of(&opened).and_then(|lines| Ok((lines.file()?, lines)))).await;
+    let Ok((read, lines)) = opened else { return Ok(()) };
     let mut under_way = Vec::new();
+    let sent = send_all(of, lines, &mut under_way, (done, tell)).await;
+    // What is on its way arrives, however this ended: else it would be sent once more.
+    let settled = settle((of.letters.clone(), path, read), under_way, done).await;
+    sent.and(settled)
+}
+
+/// Sends the letters of a file as the sink has room, to the end of the file or until nobody listens.
+async fn send_all(
+    of: &mut Replay,
+    mut lines: Lines,
+    under_way: &mut Vec<OnTheWay>,
+    (done, tell): (&mut Replayed, &mpsc::Sender<Replayed>),
+) -> Result<(), String> {
+    let deaf = || "nobody listens".to_owned();
     while let Some(judge) = of.judge.take() {
         let is_dry = of.is_dry;
         let chosen = blocking(move || choose(judge, lines, is_dry));
@@ -113,12 +132,15 @@ async fn file(
         done.failed += counts[2];
         done.done_bytes += bytes;
         if !numbers.is_empty() && !is_dry {
-            let outcome = send(&of.roster, &of.to, batch).await?;
+            let outcome = tokio::select! {
+                outcome = send(&of.roster, &of.to, batch) => outcome?,
+                () = tell.closed() => return Err(deaf()),
+            };
             under_way.push((numbers, outcome));
         }
-        tell.send(done.clone()).await.map_err(|_| "nobody listens".to_owned())?;
+        tell.send(done.clone()).await.map_err(|_| deaf())?;
     }
-    settle(of.letters.clone(), path, under_way, done).await
+    Ok(())
 }
 
 /// Letters of one read that are to be sent.
@@ -157,8 +179,7 @@ async fn send(roster: &Roster, to: &str, mut batch: Batch) -> Result<oneshot::Re
 
 /// Waits for what became of letters of one file, and takes those out of it that have an outcome elsewhere.
 async fn settle(
-    letters: Arc<DeadLetters>,
-    path: PathBuf,
+    (letters, path, read): (Arc<DeadLetters>, PathBuf, File),
     under_way: Vec<OnTheWay>,
     done: &mut Replayed,
 ) -> Result<(), String> {
@@ -177,7 +198,7 @@ async fn settle(
     if gone.is_empty() {
         return Ok(());
     }
-    blocking(move || letters.forget(&path, &gone)).await
+    blocking(move || letters.forget(&path, &read, &gone)).await
 }
 
 /// The way into the sink.

@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use super::acks::Acks;
 use super::ledger::Ledger;
+use super::passing::Passing;
 use super::positions::{ENTRY, Positions};
 use super::read::Reader;
 use super::segment;
@@ -85,6 +86,8 @@ pub(crate) struct Log {
     pub(super) acks: Arc<Acks>,
     pub(super) reader: Reader,
     pub(super) writer: Writer,
+    /// What goes to the sink beside the log: the first of those that wait to be stored.
+    pub(super) passing: Option<Arc<Passing>>,
     /// What the ledgers said at the start, and their generations.
     pub(super) ledgers: BTreeMap<u16, (Ledger, u64)>,
     /// Bytes of files that are no segments of ours.
@@ -245,9 +248,9 @@ impl Log {
         let (first, end) = (self.segments[0].first, self.end_of(0));
         let unread = self.count_unread()?;
         self.acks.lose(unread);
-        self.tools.meters.discarded(Reason::BufferFull, unread as usize);
         self.acks.pass(end.max(first));
-        self.reader.drop_held_below(end, &self.acks);
+        let held = self.reader.drop_held_below(end, &self.acks);
+        self.tools.meters.discarded(Reason::BufferFull, unread as usize + held);
         self.save_ledgers()?;
         self.remove_segment(0)
     }

@@ -19,6 +19,7 @@ pub mod inspect;
 mod ledger;
 mod log;
 mod parcel;
+mod passing;
 mod payload;
 mod positions;
 #[cfg(any(test, fuzzing))]

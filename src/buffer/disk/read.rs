@@ -12,6 +12,7 @@ use super::segment;
 use super::storage::Create;
 use crate::buffer::Queue;
 use crate::component::outlet::Inlet;
+use crate::component::reason::Reason;
 use crate::event::Batch;
 
 /// A read that fails so often in a row is given up with the rest of its segment.
@@ -42,6 +43,14 @@ struct Held {
     batch: Batch,
 }
 
+/// What is left of a frame that the sink failed on.
+enum Again {
+    Batch(Batch),
+    /// Its segment was the oldest, and made room.
+    Removed,
+    Damaged,
+}
+
 impl Reader {
     /// A segment is removed.
     pub(super) fn leave(&mut self, id: (u16, u64)) {
@@ -55,12 +64,12 @@ impl Reader {
         self.resume = Some(place);
     }
 
-    /// Drops a batch that waits for room, if it lies below `end`.
-    pub(super) fn drop_held_below(&mut self, end: u64, acks: &Acks) {
-        if let Some(held) = self.held.take_if(|held| held.sequence < end) {
-            acks.forget(held.sequence);
-            self.dropped = Some(held.batch);
-        }
+    /// Drops a batch that waits for room, if it lies below `end`; gives how many records it has.
+    pub(super) fn drop_held_below(&mut self, end: u64, acks: &Acks) -> usize {
+        let Some(held) = self.held.take_if(|held| held.sequence < end) else { return 0 };
+        acks.forget(held.sequence);
+        self.dropped = Some(held.batch);
+        held.place.records as usize
     }
 }
 
@@ -144,11 +153,22 @@ impl Log {
                 break;
             };
             match self.read_again(place) {
-                Ok(Some(mut batch)) => {
+                Ok(Again::Batch(mut batch)) => {
                     batch.answer_to(self.acks.issue(sequence, place));
                     return Ok(Some(Held { sequence, place, batch }));
                 }
-                Ok(None) => _ = self.acks.forget(sequence),
+                Ok(Again::Removed) => {
+                    self.acks.forget(sequence);
+                    self.tools.meters.discarded(Reason::BufferFull, place.records as usize);
+                    let (component_id, records) = (self.id(), place.records);
+                    tracing::warn!(component_id, records, "the oldest were dropped before the sink took them");
+                }
+                Ok(Again::Damaged) => {
+                    self.acks.forget(sequence);
+                    self.figures.lost(1);
+                    let (component_id, records) = (self.id(), place.records);
+                    tracing::error!(component_id, records, "a frame that the sink failed on is damaged by now");
+                }
                 Err(error) => {
                     self.acks.fail(sequence);
                     self.reader.is_again = false;
@@ -163,13 +183,15 @@ impl Log {
         &self.tools.meters.label().id
     }
 
-    fn read_again(&mut self, place: Place) -> io::Result<Option<Batch>> {
-        let Some(segment) = self.segments.iter().find(|segment| segment.id == place.segment) else { return Ok(None) };
+    fn read_again(&mut self, place: Place) -> io::Result<Again> {
+        let Some(segment) = self.segments.iter().find(|segment| segment.id == place.segment) else {
+            return Ok(Again::Removed);
+        };
         let end = segment.len;
         let mut scanner = self.scanner(place.segment)?;
-        let Found::Frame(head) = scanner.look(place.offset, end)? else { return Ok(None) };
+        let Found::Frame(head) = scanner.look(place.offset, end)? else { return Ok(Again::Damaged) };
         let body = self.block(scanner.body(place.offset, &head, end)?);
-        Ok(head.batch(&body).ok())
+        Ok(head.batch(&body).map_or(Again::Damaged, Again::Batch))
     }
 
     /// The bytes of a body as a block that is charged to the memory of the process. It is not asked for: what others

@@ -89,6 +89,7 @@ impl Log {
             acks,
             reader: Reader::default(),
             writer: Writer::default(),
+            passing: None,
             ledgers: survey.ledgers,
             others: survey.others,
             quarantined: survey.quarantined,

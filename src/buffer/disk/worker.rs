@@ -230,6 +230,7 @@ impl Worker {
             self.store(log, Instant::now());
             // One may wait for room in the queue.
             self.waiting.drain(..).for_each(|parcel| self.made_of.queue.give_up(&parcel.batch));
+            log.forget_passing();
         }
         if self.is_inside {
             log.let_go(&self.made_of.queue);

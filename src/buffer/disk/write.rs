@@ -7,6 +7,7 @@ use super::acks::Place;
 use super::frame::{Draft, MAX_BODY, Run, runs};
 use super::log::{Log, Segment};
 use super::parcel::{End, Parcel};
+use super::passing::{self, Passing};
 use super::segment;
 use super::storage::{Create, Handle, write_all};
 use crate::buffer::{Queue, WhenFull};
@@ -22,7 +23,7 @@ const WRITE: usize = 1 << 20;
 pub(crate) enum Stuck {
     /// No room, on the disk or within the bound.
     Full,
-    /// A record is larger than the log may be, and waits for room in the queue behind it.
+    /// A record is larger than the log may be, and waits for room in the queue behind it, or is on its way to the sink.
     Passes,
     /// The disk does not do what it is told.
     Failing(io::Error),
@@ -76,7 +77,11 @@ impl Log {
     /// Stores what waits, in order, makes it durable, tells its sources, and passes it on to `queue` as far as nothing
     /// older is still on the disk. What cannot be stored waits on, or is dropped by policy.
     pub(crate) fn store(&mut self, waiting: &mut VecDeque<Parcel>, queue: &Queue, now: u32) -> Result<(), Stuck> {
-        let mut stuck = if self.has_free(now) { None } else { Some(Stuck::Full) };
+        let mut stuck = match self.has_passed(waiting) {
+            false => Some(Stuck::Passes),
+            true if self.has_free(now) => None,
+            true => Some(Stuck::Full),
+        };
         while stuck.is_none()
             && let Some(parcel) = waiting.pop_front()
         {
@@ -97,7 +102,7 @@ impl Log {
                 }
             }
         }
-        if !matches!(stuck, Some(Stuck::Failing(_)))
+        if !matches!(stuck, Some(Stuck::Failing(_) | Stuck::Passes))
             && let Err(error) = self.sync(queue)
         {
             stuck = Some(Stuck::Failing(error));
@@ -245,17 +250,38 @@ impl Log {
         Ok(Put::Done)
     }
 
-    /// A record that is larger than the log may be goes to the sink directly, when all before it has.
+    /// Nothing waits any more.
+    pub(crate) fn forget_passing(&mut self) {
+        self.passing = None;
+    }
+
+    /// Is no record on its way to the sink beside the log? The first that waits is; one that the sink failed on goes again.
+    fn has_passed(&mut self, waiting: &mut VecDeque<Parcel>) -> bool {
+        let Some(passing) = &self.passing else { return true };
+        let Some(told) = passing.outcome() else { return false };
+        self.passing = None;
+        if told.worst != Outcome::Failed
+            && let Some(parcel) = waiting.pop_front()
+        {
+            passing::tell(parcel.batch, told);
+        }
+        true
+    }
+
+    /// A record that is larger than the log may be goes to the sink directly, when all before it has. It stays the first
+    /// that waits until it has an outcome.
     fn pass_by(&mut self, mut parcel: Parcel, queue: &Queue) -> Put {
         if !self.is_caught_up() {
             return Put::Waits(parcel, Stuck::Passes);
         }
         parcel.settle_rereads();
         parcel.rereads = 0;
-        match queue.offer(parcel.batch, &self.tools.bell) {
-            Ok(()) => Put::Done,
-            Err(batch) => Put::Waits(Parcel { batch, ..parcel }, Stuck::Passes),
+        let (own, passing) = Passing::of(&parcel.batch, &self.tools.bell);
+        match queue.offer(own, &self.tools.bell) {
+            Ok(()) => self.passing = Some(passing),
+            Err(own) => own.close(),
         }
+        Put::Waits(parcel, Stuck::Passes)
     }
 
     fn write(&mut self) -> io::Result<()> {

@@ -2,9 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
+
+use tokio::sync::OwnedMutexGuard;
 
 use super::DeadLetters;
 
@@ -40,17 +42,29 @@ impl DeadLetters {
         self.files()
     }
 
-    /// Takes these lines, by their numbers in ascending order, out of a file that does not grow. Blocks until that is
-    /// durable.
+    /// The right to send letters again, which one has at a time: two would take out each other's lines. None while
+    /// another has it.
+    pub fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        self.turn.clone().try_lock_owned().ok()
+    }
+
+    /// Takes these lines, by their numbers in ascending order, out of a file that does not grow, if it is still the one
+    /// that was `read`. Blocks until that is durable.
     ///
     /// # Errors
-    /// The file cannot be written anew; then it is as it was. That it is gone is none.
-    pub fn forget(&self, path: &Path, lines: &[usize]) -> io::Result<()> {
+    /// The file cannot be written anew, or is another by now; then it is as it was. That it is gone is none.
+    pub fn forget(&self, path: &Path, read: &File, lines: &[usize]) -> io::Result<()> {
         let _one_by_one = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut from = match Lines::of(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             from => from?,
         };
+        if number(from.from.get_ref())? != number(read)? {
+            return Err(io::Error::other(format!(
+                "`{}` was written anew by somebody else: what arrived stays in it too",
+                path.display()
+            )));
+        }
         let anew = path.with_extension(ANEW);
         let mut to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&anew)?;
         let (mut gone, mut kept) = (lines.iter().copied().peekable(), 0_usize);
@@ -81,6 +95,14 @@ impl Lines {
         Ok(Self { from: BufReader::new(File::open(path)?), number: 0 })
     }
 
+    /// The file itself, by which [`DeadLetters::forget`] knows it.
+    ///
+    /// # Errors
+    /// The process may open no more files.
+    pub fn file(&self) -> io::Result<File> {
+        self.from.get_ref().try_clone()
+    }
+
     /// Lines of about `bytes` together, at least one; none at the end.
     ///
     /// # Errors
@@ -105,4 +127,9 @@ impl Lines {
         self.number += 1;
         Ok(Some((self.number - 1, line)))
     }
+}
+
+/// Which file it is: no other has its number while it is open.
+fn number(file: &File) -> io::Result<(u64, u64)> {
+    file.metadata().map(|about| (about.dev(), about.ino()))
 }

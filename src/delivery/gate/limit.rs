@@ -2,7 +2,8 @@
 //!
 //! Additive increase, multiplicative decrease, judged once in each mean round trip, as Vector does it. What differs: it
 //! begins where a fixed number would stand, delay alone never takes it below that, and it grows only while less than one
-//! request waits at the destination, as TCP Vegas counts them: beyond that more of them take memory and gain nothing.
+//! request, or a quarter of them, waits at the destination, as TCP Vegas counts them: beyond that more of them take
+//! memory and gain nothing.
 
 use std::time::Duration;
 
@@ -10,11 +11,13 @@ use tokio::time::Instant;
 
 use crate::delivery::settings::AdaptiveSettings;
 
-/// Growth ends where so many of the requests under way wait for others: `limit * (1 - least / took)`.
+/// Growth ends where so many of the requests under way wait for others, `limit * (1 - least / took)`, or a share of them
+/// that is no noise.
 const QUEUED: f64 = 1.0;
 /// A delay of less than this share of the mean is noise, however even the round trips were before.
 const NOISE: f64 = 0.25;
-/// How much of the difference is learnt from a window that did not use the limit up: what the fastest answers take changes.
+/// How much of the difference is learnt from a window that did not use the limit up, or whose limit was no higher than at
+/// the beginning: what the fastest answers take changes.
 const LEARNT: f64 = 0.01;
 
 /// The limit of one sink.
@@ -141,16 +144,23 @@ impl Adaptive {
             return;
         }
         let window = std::mem::take(&mut self.window);
-        let took = window.mean();
+        let (took, is_low) = (window.mean(), self.now <= self.floor());
         if window.was_pushed_back {
             self.shrink(1);
+        } else if took.is_some_and(|took| self.may_grow(&past, took)) {
+            self.now = (self.now + usize::from(window.was_full)).min(self.settings.max_concurrency_limit.get());
         } else if took.is_some_and(|took| past.is_late(took, self.settings.rtt_deviation_scale)) {
             self.shrink(self.floor());
-        } else if window.was_full && took.is_some_and(|took| past.queued(took, self.now) < QUEUED) {
-            self.now = (self.now + 1).min(self.settings.max_concurrency_limit.get());
         }
-        let past = took.map_or(past, |took| past.moved(took, window.was_full, self.settings.ewma_alpha));
+        let past = took.map_or(past, |took| past.moved(took, !window.was_full || is_low, self.settings.ewma_alpha));
         self.past = Some(past.begins(now));
+    }
+
+    /// Does a window that took so long allow one more? Below the beginning delay says nothing: only a refusal led there.
+    fn may_grow(&self, past: &Past, took: f64) -> bool {
+        let is_late = past.is_late(took, self.settings.rtt_deviation_scale);
+        let bound = QUEUED.max(NOISE * self.now as f64);
+        self.now < self.floor() || (!is_late && past.queued(took, self.now) < bound)
     }
 
     fn shrink(&mut self, floor: usize) {
@@ -174,12 +184,12 @@ impl Past {
     }
 
     /// Moved by the mean of a window.
-    fn moved(mut self, took: f64, was_full: bool, alpha: f64) -> Self {
+    fn moved(mut self, took: f64, was_light: bool, alpha: f64) -> Self {
         let difference = took - self.mean;
         self.mean += alpha * difference;
         self.variance = (1.0 - alpha) * (self.variance + alpha * difference * difference);
         self.least = self.least.min(took);
-        if !was_full {
+        if was_light {
             self.least += LEARNT * (took - self.least);
         }
         self

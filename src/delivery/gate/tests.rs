@@ -109,6 +109,16 @@ async fn records_that_are_refused_for_now_are_a_sign_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_sheds_and_is_slower_for_good_gets_its_requests_again() {
+    let gate = gate(adaptive(), None);
+    play(&gate, 2, SECOND * 10, Arc::new(|_: usize| (SECOND / 100, Answer::Delivered))).await;
+    play(&gate, 10, SECOND * 10, Arc::new(|_: usize| (SECOND / 10, busy(None)))).await;
+    assert_eq!(gate.limit(), 1);
+    play(&gate, 50, SECOND * 300, Arc::new(|_: usize| (SECOND / 2, Answer::Delivered))).await;
+    assert!(gate.limit() > 10, "{}", gate.limit());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_destination_that_is_down_is_asked_by_one_at_a_time() {
     let gate = gate(Limit::Fixed(50), None);
     let began = Instant::now();

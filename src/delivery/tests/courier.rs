@@ -120,6 +120,17 @@ async fn what_is_held_for_an_hour_becomes_dead_letters() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_hour_begins_with_the_first_hold_in_a_row_and_holds_are_no_attempts() {
+    let script = (0..40).map(|_| hold()).chain([retry(None)]).chain((0..40).map(|_| hold())).chain([Answer::Delivered]);
+    let stage = Stage::new(Script::answers(script));
+    let request = stage.request(batch(&Arc::new(Ledger::default()), &["a"]));
+    let mut courier = stage.courier(LIMITS);
+    courier.attempts.retries = Some(1);
+    courier.deliver(request).await;
+    assert_eq!(stage.letters(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn held_records_come_back_while_others_settle() {
     let partial = |verdicts| Answer::Partial(verdicts);
     let stage =

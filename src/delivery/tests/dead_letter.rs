@@ -161,11 +161,23 @@ fn what_arrived_is_taken_out_of_its_file_and_nothing_else() {
     assert_eq!(write(&dead_letters, "d"), Outcome::DeadLettered);
     let held = || letters(folder.path()).into_iter().map(|(_, _, line)| line).collect::<Vec<_>>();
     assert_eq!((sealed.len(), files(folder.path()).len(), held().concat()), (1, 2, "abcd".into()));
-    dead_letters.forget(&sealed[0], &[0, 2]).unwrap();
+    let read = Lines::of(&sealed[0]).unwrap().file().unwrap();
+    dead_letters.forget(&sealed[0], &read, &[0, 2]).unwrap();
     assert_eq!((files(folder.path()).len(), held().concat()), (2, "bd".into()));
     let mode = sealed[0].metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
-    dead_letters.forget(&sealed[0], &[0]).unwrap();
+    dead_letters.forget(&sealed[0], &read, &[0]).unwrap_err();
+    let read = Lines::of(&sealed[0]).unwrap().file().unwrap();
+    dead_letters.forget(&sealed[0], &read, &[0]).unwrap();
     assert_eq!((dead_letters.list().unwrap().len(), held().concat()), (1, "d".into()));
-    dead_letters.forget(&sealed[0], &[0]).unwrap();
+    dead_letters.forget(&sealed[0], &read, &[0]).unwrap();
+}
+
+#[test]
+fn one_sends_letters_again_at_a_time() {
+    let dead_letters = DeadLetters::new("letters".into());
+    let turn = dead_letters.turn();
+    assert!(turn.is_some() && dead_letters.turn().is_none());
+    drop(turn);
+    assert!(dead_letters.turn().is_some());
 }

@@ -143,19 +143,29 @@ fn a_record_larger_than_the_log_passes_by_it_in_its_turn() {
     let mut site = Site::new(&disk, options);
     site.put_now(source.batch(1, 10));
     site.put(source.batch(1, 30_000));
-    site.store().unwrap();
-    assert_eq!(source.committed(), 1);
-    let batches = site.take();
+    site.put(source.batch(1, 10));
+    assert!(matches!(site.store(), Err(Stuck::Passes)));
+    let mut batches = site.take();
+    assert_eq!((batches.len(), source.committed()), (2, 1), "nothing behind it is stored");
+    drop(batches.pop());
+    assert!(matches!(site.store(), Err(Stuck::Passes)) && !source.has_failed(), "it goes once more");
+    batches.append(&mut site.take());
     assert_eq!(batches.len(), 2);
     for batch in batches {
         batch.settle(Outcome::Delivered);
     }
-    assert_eq!(source.committed(), 2);
+    site.store().unwrap();
+    assert_eq!(source.committed(), 3);
+    site.drain();
     let tiny = Options { max_size: 1, ..OPTIONS };
     let mut site = Site::new(&Model::new(4), tiny);
     site.put(source.batch(3, 10));
+    for number in 3..6 {
+        assert!(matches!(site.store(), Err(Stuck::Passes)));
+        assert_eq!(numbers(&site.drain()), [number]);
+    }
     site.store().unwrap();
-    assert_eq!(numbers(&site.drain()), [2, 3, 4]);
+    assert_eq!(source.committed(), 6);
 }
 
 #[test]
