@@ -70,6 +70,7 @@ pub fn partial_success(form: Form, signal: Signal, refused: &Refused) -> Vec<u8>
         Signal::Logs => ("log records", "rejectedLogRecords"),
         Signal::Metrics => ("data points", "rejectedDataPoints"),
     };
+    let why = refused.told.clone().unwrap_or_else(|| why.to_string());
     let message = format!("{} {what} were refused; the first: {why}", refused.records);
     if form == Form::Json {
         write!(out, "{{\"partialSuccess\":{{\"{rejected}\":\"{}\",\"errorMessage\":", refused.records)

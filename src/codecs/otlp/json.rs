@@ -14,30 +14,88 @@ use serde_json::value::RawValue;
 
 use super::Signal;
 use super::number;
+use super::split::UNREADABLE;
 use crate::event::otlp::schema::{ANY_VALUE, Field, KEY_VALUE, Kind, LOGS, METRICS, Message, Presence, TRACES};
 use crate::event::otlp::wire::{put_bytes, put_varint};
 
-/// Reads a request as the message it stands for.
+/// A request that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The message it stands for.
+    pub message: Vec<u8>,
+    /// What is wrong with the first record that has a value of a type that its field cannot have. Such a record stands in
+    /// the message as one that [`split`](super::split) refuses.
+    pub bad: Option<String>,
+}
+
+/// Why a request cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// The message it stands for would be larger than the limit.
+    #[error("too large")]
+    TooLarge,
+    /// It is no JSON, or has a value beside its records of a type that its field cannot have.
+    #[error(transparent)]
+    Malformed(#[from] serde_json::Error),
+}
+
+/// A message in the making.
+struct Out {
+    bytes: Vec<u8>,
+    /// How long it may be.
+    limit: usize,
+    bad: Option<String>,
+}
+
+impl Out {
+    /// Fails if the message is too long: a list of zeros has four times the length of its text.
+    fn check<E: Error>(&self) -> Result<(), E> {
+        if self.bytes.len() > self.limit { Err(E::custom("too large")) } else { Ok(()) }
+    }
+
+    /// Appends a field whose bytes follow; [`close`](Self::close) writes their length.
+    fn open(&mut self, number: u32) -> usize {
+        put_varint(u64::from(number) << 3 | 2, &mut self.bytes);
+        self.bytes.len()
+    }
+
+    fn close(&mut self, start: usize) {
+        let (mut length, len) = (Vec::with_capacity(10), self.bytes.len() - start);
+        put_varint(len as u64, &mut length);
+        self.bytes.splice(start..start, length);
+    }
+}
+
+/// Characters of a value that an error repeats.
+const MOST_TOLD: usize = 64;
+/// Characters of an error that tells of a record: the parser's own may repeat a whole string.
+const MOST_WORDS: usize = 256;
+
+/// Reads a request as the message it stands for, of at most `limit` bytes.
 ///
 /// # Errors
-/// If it is no JSON, or a value is of a type that its field cannot have; the error tells where.
-pub fn read_json(signal: Signal, text: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+/// If it is no JSON, or a value that is not of a record is of a type that its field cannot have; the error tells where.
+/// If the message is longer than the limit.
+pub fn read_json(signal: Signal, text: &[u8], limit: usize) -> Result<Read, Unread> {
     let message = match signal {
         Signal::Traces => &TRACES,
         Signal::Logs => &LOGS,
         Signal::Metrics => &METRICS,
     };
-    let mut out = Vec::with_capacity(text.len() / 2);
+    let mut out = Out { bytes: Vec::with_capacity(text.len() / 2), limit, bad: None };
     let mut reader = serde_json::Deserializer::from_slice(text);
-    Object { message, out: &mut out }.deserialize(&mut reader)?;
-    reader.end()?;
-    Ok(out)
+    let read = Object { message, out: &mut out }.deserialize(&mut reader).and_then(|()| reader.end());
+    if out.bytes.len() > limit {
+        return Err(Unread::TooLarge);
+    }
+    read?;
+    Ok(Read { message: out.bytes, bad: out.bad })
 }
 
 /// An object that is a message: its fields are appended.
 struct Object<'o> {
     message: &'static Message,
-    out: &'o mut Vec<u8>,
+    out: &'o mut Out,
 }
 
 impl<'de> DeserializeSeed<'de> for Object<'_> {
@@ -61,9 +119,10 @@ impl<'de> Visitor<'de> for Object<'_> {
                 Some(field) if field.presence == Presence::Many => {
                     map.next_value_seed(List { field, out: self.out })?;
                 }
-                Some(field) => map.next_value_seed(Single { field, out: self.out })?,
+                Some(field) => map.next_value_seed(Single { field, is_packed: false, out: self.out })?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
+            self.out.check()?;
         }
         Ok(())
     }
@@ -110,7 +169,7 @@ fn is_named(name: &str, key: &str) -> bool {
 /// The values of a field that may be there many times.
 struct List<'o> {
     field: &'static Field,
-    out: &'o mut Vec<u8>,
+    out: &'o mut Out,
 }
 
 impl<'de> DeserializeSeed<'de> for List<'_> {
@@ -133,15 +192,52 @@ impl<'de> Visitor<'de> for List<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(Single { field: self.field, out: self.out })?.is_some() {}
+        let Self { field, out } = self;
+        if is_of_records(field) {
+            while let Some(record) = list.next_element::<&RawValue>()? {
+                alone(field, record, out)?;
+            }
+            return Ok(());
+        }
+        let (before, is_packed) = (out.bytes.len(), field.kind.is_number());
+        let start = if is_packed { out.open(field.number) } else { before };
+        while list.next_element_seed(Single { field, is_packed, out })?.is_some() {
+            out.check()?;
+        }
+        if is_packed && out.bytes.len() == start {
+            out.bytes.truncate(before);
+        } else if is_packed {
+            out.close(start);
+        }
         Ok(())
     }
+}
+
+/// Are the values of the field spans, log records or points?
+fn is_of_records(field: &Field) -> bool {
+    matches!(field.name, "spans" | "log_records" | "data_points")
+}
+
+/// Reads a record by itself: where it is at fault the others are not.
+fn alone<E: Error>(field: &'static Field, record: &RawValue, out: &mut Out) -> Result<(), E> {
+    let start = out.bytes.len();
+    let mut reader = serde_json::Deserializer::from_str(record.get());
+    let read = Single { field, is_packed: false, out }.deserialize(&mut reader);
+    out.check()?;
+    if let Err(why) = read {
+        out.bytes.truncate(start);
+        put_bytes(field.number, UNREADABLE, &mut out.bytes);
+        out.bad.get_or_insert_with(|| why.to_string().chars().take(MOST_WORDS).collect());
+    }
+    Ok(())
 }
 
 /// One value of a field, appended with its tag. One that is the field's default is left out, as in protobuf.
 struct Single<'o> {
     field: &'static Field,
-    out: &'o mut Vec<u8>,
+    /// One of a list of numbers, which have one tag together.
+    is_packed: bool,
+    out: &'o mut Out,
 }
 
 impl<'de> DeserializeSeed<'de> for Single<'_> {
@@ -165,39 +261,31 @@ impl<'de> DeserializeSeed<'de> for Single<'_> {
 
 impl Single<'_> {
     fn wrong(&self, found: &str) -> String {
-        format!("`{}` cannot be `{found}`", self.field.name)
+        let told: String = found.chars().take(MOST_TOLD).collect();
+        format!("`{}` cannot be `{told}`", self.field.name)
     }
 
     /// Appends a number as its bits are written.
     fn number(self, bits: u64) {
-        let Self { field, out } = self;
+        let Self { field, is_packed, out } = self;
         if bits == 0 && field.presence == Presence::Implicit {
             return;
         }
-        let tag = u64::from(field.number) << 3;
+        let out = &mut out.bytes;
+        if !is_packed {
+            put_varint(u64::from(field.number) << 3 | u64::from(field.kind.wire_type()), out);
+        }
         match field.kind {
-            Kind::Fixed32 => {
-                put_varint(tag | 5, out);
-                out.extend_from_slice(&(bits as u32).to_le_bytes());
-            }
-            Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => {
-                put_varint(tag | 1, out);
-                out.extend_from_slice(&bits.to_le_bytes());
-            }
-            Kind::Sint => {
-                put_varint(tag, out);
-                put_varint((bits << 1) ^ ((bits as i64) >> 63) as u64, out);
-            }
-            _ => {
-                put_varint(tag, out);
-                put_varint(bits, out);
-            }
+            Kind::Fixed32 => out.extend_from_slice(&(bits as u32).to_le_bytes()),
+            Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => out.extend_from_slice(&bits.to_le_bytes()),
+            Kind::Sint => put_varint((bits << 1) ^ ((bits as i64) >> 63) as u64, out),
+            _ => put_varint(bits, out),
         }
     }
 
     fn bytes(self, bytes: &[u8]) {
         if !bytes.is_empty() || self.field.presence != Presence::Implicit {
-            put_bytes(self.field.number, bytes, self.out);
+            put_bytes(self.field.number, bytes, &mut self.out.bytes);
         }
     }
 
@@ -270,13 +358,10 @@ impl<'de> Visitor<'de> for Single<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let Some(message) = self.message() else { return Err(A::Error::custom(self.wrong("an object"))) };
-        let Self { field, out } = self;
-        put_varint(u64::from(field.number) << 3 | 2, out);
-        let start = out.len();
+        let Self { field, out, .. } = self;
+        let start = out.open(field.number);
         Object { message, out }.visit_map(map)?;
-        let (mut length, len) = (Vec::with_capacity(10), out.len() - start);
-        put_varint(len as u64, &mut length);
-        out.splice(start..start, length);
+        out.close(start);
         Ok(())
     }
 }

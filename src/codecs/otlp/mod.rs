@@ -11,7 +11,7 @@ mod split;
 mod tests;
 
 pub use answer::{Code, Form, partial_success, status};
-pub use json::read_json;
+pub use json::{Unread, read_json};
 pub use split::{Refused, split};
 
 /// What an OTLP request carries.

@@ -25,6 +25,9 @@ const FEW: usize = 4_096;
 /// Bytes of the request for each one beyond these: a point of a time and a value has 20.
 const LEAST: usize = 16;
 
+/// What stands for a record that could not be read: a tag that no message has.
+pub(super) const UNREADABLE: &[u8] = &[7];
+
 /// Records that were left out of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refused {
@@ -32,6 +35,8 @@ pub struct Refused {
     pub records: usize,
     /// What was wrong with the first.
     pub why: Option<Fault>,
+    /// The same of the first that could not be read as JSON, with its place: it tells more.
+    pub told: Option<String>,
 }
 
 impl Refused {
@@ -155,6 +160,7 @@ impl Walk<'_> {
         };
         match checked {
             Ok(()) => self.add(form, shares, at)?,
+            Err(_) if bytes == UNREADABLE => self.refused.note(Fault::Unreadable),
             Err(why) => self.refused.note(why),
         }
         Ok(())
@@ -182,8 +188,10 @@ impl Walk<'_> {
         self.metric = metric;
         for part in parts(self.block, data).flatten() {
             let (number::POINTS, at) = part else { continue };
-            match message.check(&self.block[at.clone()]) {
+            let bytes = &self.block[at.clone()];
+            match message.check(bytes) {
                 Ok(()) => self.add(Form::Point, shares, at)?,
+                Err(_) if bytes == UNREADABLE => self.refused.note(Fault::Unreadable),
                 Err(why) => self.refused.note(why),
             }
         }

@@ -154,7 +154,7 @@ fn a_metric_of_an_unknown_kind_is_refused() {
     put_bytes(13, b"", &mut later);
     put_bytes(5, &[0x0a, 0], &mut gauge);
     let (batch, refused) = batch(Signal::Metrics, &request(&[&later, &gauge, b"\x0a\x01n"]));
-    assert_eq!((batch.len(), refused), (1, Refused { records: 1, why: Some(Fault::Data(13)) }));
+    assert_eq!((batch.len(), refused), (1, Refused { records: 1, why: Some(Fault::Data(13)), told: None }));
 }
 
 #[test]
@@ -265,8 +265,9 @@ fn what_is_copied_out_or_stored_reads_the_same() {
 
 /// The records of a request in JSON, written.
 fn of_json(signal: Signal, text: &str) -> String {
-    let request = read_json(signal, text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
-    let (batch, refused) = batch(signal, &request);
+    let read = read_json(signal, text.as_bytes(), 1 << 20).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!(read.bad, None, "{text}");
+    let (batch, refused) = batch(signal, &read.message);
     assert_eq!(refused, Refused::default(), "{text}");
     lines(&batch)
 }
@@ -322,7 +323,7 @@ fn a_span_in_json_has_names_and_ids() {
     let rest = r#""kind":"server","status":{"code":"error"},"links":[{"span_id":"00f067aa0ba902b7"}]}"#;
     assert!(written.ends_with(rest), "{written}");
     let bad = request.replacen("00f067aa0ba902b7", "not hexadecimal", 1);
-    let (spans, refused) = batch(Signal::Traces, &read_json(Signal::Traces, bad.as_bytes()).unwrap());
+    let (spans, refused) = batch(Signal::Traces, &read_json(Signal::Traces, bad.as_bytes(), 1 << 20).unwrap().message);
     assert_eq!((spans.len(), refused.records), (0, 1), "an id that is none is the fault of its record alone");
 }
 
@@ -337,12 +338,37 @@ fn what_no_field_can_have_is_told_with_its_place() {
         (r#"{"severityText":{}}"#, "`severity_text` cannot be `an object`"),
         (r#"{"attributes":{}}"#, "expected a list for `attributes`"),
         (r#"{"body":[]}"#, "expected a value for `body`"),
-        (r#"{"body":"#, "expected value"),
     ] {
-        let request = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}"#);
-        let error = read_json(Signal::Logs, request.as_bytes()).unwrap_err().to_string();
-        assert!(error.contains(why), "{record}: {error}");
+        let others = r#"{"severityNumber":9}"#;
+        let request =
+            format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{others},{record},{others}]}}]}}]}}"#);
+        let read = read_json(Signal::Logs, request.as_bytes(), 1 << 20).unwrap();
+        let (batch, refused) = batch(Signal::Logs, &read.message);
+        assert!(read.bad.as_ref().unwrap().contains(why), "{record}: {:?}", read.bad);
+        assert_eq!((batch.len(), refused.records, refused.why), (2, 1, Some(Fault::Unreadable)), "{record}");
     }
+    for (request, why) in [
+        (r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":"#, "EOF while parsing"),
+        (r#"{"resourceLogs":[{"schemaUrl":7}]}"#, "`schema_url` cannot be `7`"),
+    ] {
+        let error = read_json(Signal::Logs, request.as_bytes(), 1 << 20).unwrap_err().to_string();
+        assert!(error.contains(why), "{request}: {error}");
+    }
+    let long = format!(r#"{{"resourceLogs":[{{"resource":{{"droppedAttributesCount":"{}"}}}}]}}"#, "x".repeat(1_000));
+    assert!(read_json(Signal::Logs, long.as_bytes(), 1 << 20).unwrap_err().to_string().len() < 150);
+}
+
+#[test]
+fn numbers_of_a_list_are_packed_and_bounded() {
+    let zeros = vec!["0"; 1_000].join(",");
+    let request = format!(
+        r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"histogram":{{"dataPoints":[{{"bucketCounts":[{zeros}]}}]}}}}]}}]}}]}}"#
+    );
+    let read = read_json(Signal::Metrics, request.as_bytes(), 8_100).unwrap();
+    assert!((8_000..8_050).contains(&read.message.len()), "{}", read.message.len());
+    let (batch, _) = batch(Signal::Metrics, &read.message);
+    assert!(json(batch.get(0)).contains(&format!("\"bucket_counts\":[{zeros}]")));
+    assert!(matches!(read_json(Signal::Metrics, request.as_bytes(), 8_000), Err(Unread::TooLarge)));
 }
 
 proptest! {

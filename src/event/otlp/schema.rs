@@ -86,7 +86,7 @@ pub enum Kind {
 
 impl Kind {
     /// The wire type of one value.
-    pub(super) const fn wire_type(self) -> u8 {
+    pub(crate) const fn wire_type(self) -> u8 {
         match self {
             Self::Uint | Self::Int | Self::Sint | Self::Bool | Self::Enum(_) => 0,
             Self::Fixed64 | Self::Sfixed64 | Self::Double => 1,
@@ -96,7 +96,7 @@ impl Kind {
     }
 
     /// Can many of them be packed into one field?
-    pub(super) const fn is_number(self) -> bool {
+    pub(crate) const fn is_number(self) -> bool {
         self.wire_type() != 2
     }
 }

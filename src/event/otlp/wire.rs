@@ -32,6 +32,9 @@ pub enum Fault {
     /// A message that may be there once is there twice.
     #[error("{0} is there twice")]
     Twice(&'static str),
+    /// A record in JSON had a value of a type that its field cannot have.
+    #[error("a value is none that its field can have")]
+    Unreadable,
     /// The data of a metric is in a field that is not known.
     #[error("field {0} of a metric is no known kind of data")]
     Data(u32),

@@ -14,6 +14,9 @@ use crate::component::size::show_size;
 /// Seconds after which a sender may come again.
 const RETRY_AFTER: u64 = 1;
 
+/// Characters of what an answer says is wrong with a request.
+const MOST_WORDS: usize = 512;
+
 /// Why a request is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -47,7 +50,8 @@ impl Refusal {
     }
 
     pub(super) fn malformed(why: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, Code::InvalidArgument, why)
+        // A parser's error may repeat what it found.
+        Self::new(StatusCode::BAD_REQUEST, Code::InvalidArgument, why.chars().take(MOST_WORDS).collect::<String>())
     }
 
     pub(super) fn too_large(limit: usize) -> Self {

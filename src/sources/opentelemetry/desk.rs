@@ -8,11 +8,12 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use tokio::sync::oneshot;
 
 use super::answer::Refusal;
 use super::body::{Encoding, Fault, Reader};
-use crate::codecs::otlp::{Form, Refused, Signal, read_json, split};
+use crate::codecs::otlp::{Form, Refused, Signal, Unread, read_json, split};
 use crate::component::clock;
 use crate::component::outlet::{Held, Lane, Offer, Outlet};
 use crate::component::row::Context;
@@ -112,20 +113,24 @@ impl Desk {
         let receipt =
             if self.manner.waits_for_arrival { Receipt::new(resolve, 0) } else { Receipt::until_queued(resolve, 0) };
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let (meters, budget) = (self.context.meters.clone(), self.context.budget.clone());
+        let (meters, budget, limit) = (self.context.meters.clone(), self.context.budget.clone(), self.manner.max_bytes);
         let offer = move || {
-            let block = match block(signal, form, (body, &budget)) {
+            let (block, told) = match block(signal, form, (body, &budget, limit)) {
                 Ok(block) => block,
                 Err(refusal) => return (track, Err(refusal)),
             };
-            track.offer((signal, block, receipt), &waker, |records| meters.received(records, bytes))
+            let (track, offered) =
+                track.offer((signal, block, receipt), &waker, |records| meters.received(records, bytes));
+            (track, offered.map(|(offer, refused)| (offer, Refused { told, ..refused })))
         };
         let (track, offered) = if bytes <= INLINE {
             offer()
         } else {
             tokio::task::spawn_blocking(offer).await.map_err(|_| self.internal())?
         };
-        let (offer, refused) = offered.inspect_err(|_| self.error("malformed"))?;
+        let (offer, refused) = offered.inspect_err(|refusal| {
+            self.error(if refusal.http == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "malformed" });
+        })?;
         self.context.meters.errors("invalid_record", refused.records);
         let settled = match offer {
             Offer::Taken => Ok(()),
@@ -222,13 +227,21 @@ impl Track {
     }
 }
 
-/// A request as protobuf. What JSON becomes is smaller than the text; both are there for a moment.
-fn block(signal: Signal, form: Form, (body, budget): (Bytes, &Budget)) -> Result<Bytes, Refusal> {
+/// A request as protobuf, with what is wrong with the first record that could not be read. What JSON becomes is smaller than
+/// the text but for lists of short numbers, and is within the limit; both are there for a moment.
+fn block(
+    signal: Signal,
+    form: Form,
+    (body, budget, limit): (Bytes, &Budget, usize),
+) -> Result<(Bytes, Option<String>), Refusal> {
     if form == Form::Protobuf {
-        return Ok(body);
+        return Ok((body, None));
     }
-    let message = read_json(signal, &body).map_err(|error| Refusal::malformed(&error.to_string()))?;
-    Ok(budget.charge(message.len()).keep(message))
+    let read = read_json(signal, &body, limit).map_err(|why| match why {
+        Unread::TooLarge => Refusal::too_large(limit),
+        Unread::Malformed(error) => Refusal::malformed(&error.to_string()),
+    })?;
+    Ok((budget.charge(read.message.len()).keep(read.message), read.bad))
 }
 
 /// Tells the task that waits how the receipt resolved.

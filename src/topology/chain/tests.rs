@@ -8,7 +8,7 @@ mod world;
 use proptest::prelude::*;
 
 use model::{Case, Fate, Layout, Trouble};
-use world::World;
+use world::{ONCE, World};
 
 fn case() -> impl Strategy<Value = Case> {
     let layout = (0..4_u8, 1..4_usize, any::<bool>()).prop_map(|(steps, sinks, is_ordered)| Layout {
@@ -54,5 +54,18 @@ proptest! {
         if case.layout.is_ordered {
             prop_assert_eq!(world.overtaken(), None);
         }
+    }
+}
+
+#[test]
+fn a_record_that_panics_leaves_a_batch_that_comes_once_at_once() {
+    let layout = Layout { steps: 1, sinks: 1, is_ordered: true };
+    for (stream, failures) in [(ONCE, 0), (0, 1)] {
+        let batches = vec![(stream, b".p.".to_vec())];
+        let case = Case { layout, batches, troubles: Vec::new(), max_events: 4, max_size: 4_000 };
+        let world = World::run(&case);
+        let found: Vec<_> = case.records().into_iter().map(|row| (world.stored(0, row), world.letters(row))).collect();
+        assert_eq!(found, [(1, 0), (0, 1), (1, 0)]);
+        assert_eq!((world.failures(), world.unresolved()), (failures, 0));
     }
 }

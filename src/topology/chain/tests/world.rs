@@ -30,6 +30,9 @@ const PATIENCE: usize = 72_000;
 /// Batches that may fail in a case: each destination can lose a few requests, each batch can panic once.
 const MOST_FAILURES: usize = 500;
 
+/// The stream whose batches are offered as those that come once.
+pub(super) const ONCE: u8 = 2;
+
 /// What there is when all is done.
 pub(super) struct World {
     stores: Vec<Arc<Store>>,
@@ -306,7 +309,12 @@ impl Source {
         let batch = batch_of(u128::from(stream.number), *position, &lines, self.ledger.receipt());
         stream.under_way.push((self.tokens, stream.next));
         (self.tokens, stream.next) = (self.tokens + 1, stream.next + 1);
-        stream.held = waits(self.lane.offer(batch, Waker::noop()));
+        // One of the streams is of a source that knows no positions.
+        let offered = match stream.number {
+            ONCE => self.lane.offer_once(batch, Waker::noop()),
+            _ => self.lane.offer(batch, Waker::noop()),
+        };
+        stream.held = waits(offered);
         true
     }
 }
