@@ -77,9 +77,9 @@ impl Discovery {
         let is_relative = |entry: &Entry| entry.path == file.path || file.is_of(entry);
         let family = self.job.positions.entries(|entry, _| is_relative(entry));
         let known = family.iter().map(|(_, entry)| entry.modified);
-        let start = (!self.is_first).then_some(self.started - CLOCK_NANOS);
-        // What is as old may be younger, since clocks are coarse.
-        known.chain(start).min().is_some_and(|first| file.seen.modified >= first)
+        // What is as old may be younger, since clocks are coarse. The first look judges as all later ones do: what was
+        // written and rotated between the start and that look is read at once.
+        known.chain([self.started - CLOCK_NANOS]).min().is_some_and(|first| file.seen.modified >= first)
     }
 
     /// A file without an entry: it is new, unless it is a copy, or was there before its path was followed.
