@@ -29,6 +29,12 @@ pub trait Lane: Send {
     /// stream it came from waits with it, the lane goes on with others. `waker` is called when there is room.
     fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer;
 
+    /// The same for a batch that nobody offers again as it is: its sender knows no positions. A record that makes a step panic
+    /// is found at once, and the others pass.
+    fn offer_once(&mut self, batch: Batch, waker: &Waker) -> Offer {
+        self.offer(batch, waker)
+    }
+
     /// The source has read all there ever will be, and waits for its receipts: steps that hold records need not wait
     /// for more of its.
     fn rest(&mut self) {}

@@ -13,13 +13,24 @@ use super::tables::{Edit, Span, Tables, Target};
 const SPARSE: usize = 4;
 
 impl Batch {
-    /// Are less than a quarter of its blocks' bytes those of its records?
+    /// Are less than a quarter of its blocks' bytes those of its records, and of what these share?
     pub fn is_sparse(&self) -> bool {
         let total: usize = self.tables.blocks.iter().map(Bytes::len).sum();
         let mut alive = 0;
+        let mut shared = [Range::default(), Range::default()];
         // Most batches are whole: a quarter of their records tells.
         for record in self.records.iter().filter(|record| record.block != IN_ARENA) {
             alive += record.len as usize;
+            if record.form.is_otlp() {
+                let head = &self.tables.heads[record.members as usize];
+                // Records of one resource stand together.
+                for (known, new) in shared.iter_mut().zip([head.resource, head.scope]) {
+                    if *known != new {
+                        alive += (new.end - new.start) as usize;
+                        *known = new;
+                    }
+                }
+            }
             if alive * SPARSE >= total {
                 return false;
             }

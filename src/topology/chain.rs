@@ -171,7 +171,24 @@ struct ChainLane {
 type Outputs = Vec<(Arc<dyn Inlet>, Batch)>;
 
 impl Lane for ChainLane {
-    fn offer(&mut self, mut batch: Batch, waker: &Waker) -> Offer {
+    fn offer(&mut self, batch: Batch, waker: &Waker) -> Offer {
+        self.run(batch, waker, false)
+    }
+
+    fn offer_once(&mut self, batch: Batch, waker: &Waker) -> Offer {
+        self.run(batch, waker, true)
+    }
+
+    fn rest(&mut self) {
+        if let Some(reader) = &self.reader {
+            reader.rest();
+        }
+    }
+}
+
+impl ChainLane {
+    /// Runs `batch`; one that comes once is run record by record there and then if a step panics.
+    fn run(&mut self, mut batch: Batch, waker: &Waker, comes_once: bool) -> Offer {
         let chain = self.current.load_full();
         if !std::ptr::eq(self.known.as_ptr(), &raw const *chain) {
             self.follow(&chain);
@@ -185,7 +202,7 @@ impl Lane for ChainLane {
             chain.show((&chain.source, port), Side::Out, &batch);
         }
         let mut run = Run { chain: &chain, gate: self.gate, steps: &mut self.steps, outputs: Outputs::new() };
-        if chain.front == Front::Held {
+        if comes_once || chain.front == Front::Held {
             run.at_once(batch);
         } else if self.suspects.has(&batch) {
             run.each(&batch);
@@ -203,14 +220,6 @@ impl Lane for ChainLane {
         Offer::make(run.outputs, waker)
     }
 
-    fn rest(&mut self) {
-        if let Some(reader) = &self.reader {
-            reader.rest();
-        }
-    }
-}
-
-impl ChainLane {
     /// Takes copies of what a new chain is made of.
     fn follow(&mut self, chain: &Arc<Chain>) {
         self.known = Arc::downgrade(chain);

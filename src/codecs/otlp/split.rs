@@ -20,6 +20,11 @@ mod number {
     pub(super) const POINTS: u32 = 1;
 }
 
+/// Records, scopes and metrics that any request may have.
+const FEW: usize = 4_096;
+/// Bytes of the request for each one beyond these: a point of a time and a value has 20.
+const LEAST: usize = 16;
+
 /// Records that were left out of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refused {
@@ -40,9 +45,12 @@ impl Refused {
 /// for those that tell none.
 ///
 /// # Errors
-/// If the bytes are no such request. The batch then has some of its records, and is to be thrown away.
+/// If the bytes are no such request, or have more records and heads than [`FEW`] and one for each [`LEAST`] bytes: what is
+/// kept for each is many times as large as an empty one. The batch then has some of its records, and is to be thrown away.
 pub fn split(signal: Signal, block: &[u8], batch: &mut Batch, seen: Seen) -> Result<Refused, Fault> {
-    let mut walk = Walk { signal, block, batch, seen, refused: Refused::default(), metric: Vec::new() };
+    let most = FEW + block.len() / LEAST;
+    let mut walk =
+        Walk { signal, block, batch, seen, refused: Refused::default(), metric: Vec::new(), most, left: most };
     for field in parts(block, 0..block.len()) {
         if let (number::RESOURCES, at) = field? {
             walk.resource(at)?;
@@ -60,6 +68,10 @@ struct Walk<'a> {
     refused: Refused,
     /// A metric without its points.
     metric: Vec<u8>,
+    /// Records and heads that the request may have.
+    most: usize,
+    /// How many of them are left.
+    left: usize,
 }
 
 /// The fields of a message at `within` of `block` that are messages or strings, with where they stand in it. Those of
@@ -97,13 +109,13 @@ impl Walk<'_> {
         let shares = Shares { scope, scope_schema_url, ..of_resource.clone() };
         let number = match self.signal {
             Signal::Metrics => None,
-            Signal::Traces | Signal::Logs => Some(self.batch.fill().shares(&shares)),
+            Signal::Traces | Signal::Logs => Some(self.shares(&shares)?),
         };
         for part in parts(self.block, within) {
             let (number::ITEMS, at) = part? else { continue };
             match number {
-                Some(number) => self.record(number, at),
-                None => self.metric(at, &shares),
+                Some(number) => self.record(number, at)?,
+                None => self.metric(at, &shares)?,
             }
         }
         Ok(())
@@ -124,50 +136,71 @@ impl Walk<'_> {
         Ok((head, schema_url))
     }
 
-    fn record(&mut self, shares: u32, at: Range<usize>) {
+    fn shares(&mut self, shares: &Shares<'_>) -> Result<u32, Fault> {
+        self.room()?;
+        Ok(self.batch.fill().shares(shares))
+    }
+
+    /// Takes the room of one more record or head.
+    fn room(&mut self) -> Result<(), Fault> {
+        self.left = self.left.checked_sub(1).ok_or(Fault::Many(self.most))?;
+        Ok(())
+    }
+
+    fn record(&mut self, shares: u32, at: Range<usize>) -> Result<(), Fault> {
         let bytes = &self.block[at.clone()];
         let (form, checked) = match self.signal {
             Signal::Traces => (Form::Span, check_span(bytes)),
             _ => (Form::LogRecord, LOG_RECORD.check(bytes)),
         };
         match checked {
-            Ok(()) => self.add(form, shares, at),
+            Ok(()) => self.add(form, shares, at)?,
             Err(why) => self.refused.note(why),
         }
+        Ok(())
     }
 
-    fn add(&mut self, form: Form, shares: u32, at: Range<usize>) {
+    fn add(&mut self, form: Form, shares: u32, at: Range<usize>) -> Result<(), Fault> {
+        self.room()?;
         self.batch.fill().otlp((form, shares), at, self.seen);
         self.seen.position += 1;
+        Ok(())
     }
 
     /// The points of a metric. A metric that cannot be read as such is refused as one record.
-    fn metric(&mut self, at: Range<usize>, of_scope: &Shares<'_>) {
+    fn metric(&mut self, at: Range<usize>, of_scope: &Shares<'_>) -> Result<(), Fault> {
         let found = match self.points(at) {
             Ok(found) => found,
-            Err(why) => return self.refused.note(why),
+            Err(why) => {
+                self.refused.note(why);
+                None
+            }
         };
-        let Some((message, data)) = found else { return };
+        let Some((message, data)) = found else { return Ok(()) };
         let metric = std::mem::take(&mut self.metric);
-        let shares = self.batch.fill().shares(&Shares { metric: Some(&metric), ..of_scope.clone() });
+        let shares = self.shares(&Shares { metric: Some(&metric), ..of_scope.clone() })?;
         self.metric = metric;
         for part in parts(self.block, data).flatten() {
             let (number::POINTS, at) = part else { continue };
             match message.check(&self.block[at.clone()]) {
-                Ok(()) => self.add(Form::Point, shares, at),
+                Ok(()) => self.add(Form::Point, shares, at)?,
                 Err(why) => self.refused.note(why),
             }
         }
+        Ok(())
     }
 
-    /// Writes the metric at `within` without its points to `self.metric`, and finds the message that holds these.
+    /// Writes the metric at `within` without its points to `self.metric`, and finds the message that holds these. One
+    /// whose only data is of a kind that came later has points that cannot be read.
     fn points(&mut self, within: Range<usize>) -> Result<Option<(&'static Message, Range<usize>)>, Fault> {
         self.metric.clear();
-        let (bytes, mut found) = (&self.block[within.clone()], None);
+        let (bytes, mut found, mut unknown) = (&self.block[within.clone()], None, None);
         for field in Fields::of(bytes) {
             let field = field?;
             let Some(message) = points(field.number) else {
                 self.metric.extend_from_slice(&bytes[field.start..field.end]);
+                let is_known = METRIC.numbered(field.number).is_some() || !matches!(field.value, Value::Bytes(_));
+                unknown = unknown.or((!is_known).then_some(field.number));
                 continue;
             };
             let Value::Bytes(data) = field.value else { return Err(Fault::WrongType(METRIC.name, field.number)) };
@@ -180,7 +213,10 @@ impl Walk<'_> {
             found = Some((message, within.start + at.start..within.start + at.end));
         }
         METRIC.check(&self.metric)?;
-        Ok(found)
+        match unknown {
+            Some(number) if found.is_none() => Err(Fault::Data(number)),
+            _ => Ok(found),
+        }
     }
 }
 

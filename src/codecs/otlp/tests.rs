@@ -132,6 +132,56 @@ fn a_record_at_fault_is_refused_alone() {
 }
 
 #[test]
+fn a_request_of_empty_records_is_refused() {
+    let empty: &[u8] = &[];
+    assert_eq!(batch(Signal::Logs, &request(&vec![empty; 4_096])).0.len(), 4_096);
+    let bomb = request(&vec![empty; 6_000]);
+    let most = 4_096 + bomb.len() / 16;
+    assert!(matches!(try_batch(Signal::Logs, &bomb), Err(Fault::Many(told)) if told == most));
+    // Empty scopes cost as much.
+    let (mut resource, mut scopes) = (Vec::new(), Vec::new());
+    for _ in 0..6_000 {
+        put_bytes(2, &[], &mut resource);
+    }
+    put_bytes(1, &resource, &mut scopes);
+    assert!(matches!(try_batch(Signal::Traces, &scopes), Err(Fault::Many(_))));
+}
+
+#[test]
+fn a_metric_of_an_unknown_kind_is_refused() {
+    let (mut gauge, mut later) = (Vec::new(), Vec::new());
+    put_bytes(1, b"a", &mut later);
+    put_bytes(13, b"", &mut later);
+    put_bytes(5, &[0x0a, 0], &mut gauge);
+    let (batch, refused) = batch(Signal::Metrics, &request(&[&later, &gauge, b"\x0a\x01n"]));
+    assert_eq!((batch.len(), refused), (1, Refused { records: 1, why: Some(Fault::Data(13)) }));
+}
+
+#[test]
+fn a_packed_list_without_numbers_is_not_there() {
+    // A histogram whose point has a count and empty bounds.
+    let mut metric = Vec::new();
+    put_bytes(9, &[0x0a, 4, 0x3a, 0, 0x50, 1], &mut metric);
+    let (mut batch, _) = batch(Signal::Metrics, &request(&[&metric]));
+    let path = |text: &str| Path::parse(text).unwrap();
+    batch.edit().rename(0, &path(".explicit_bounds"), &path(".bounds"));
+    assert_eq!(json(batch.get(0)), r#"{"type":"histogram","flags":1}"#);
+}
+
+#[test]
+fn what_records_share_is_alive_with_them() {
+    let (mut head, mut resource, mut scope, mut request) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // A field of a resource that nobody knows.
+    put_bytes(15, &[b'r'; 2_000], &mut head);
+    put_bytes(1, &head, &mut resource);
+    put_bytes(2, b"\x1a\x01x", &mut scope);
+    put_bytes(2, &scope, &mut resource);
+    put_bytes(1, &resource, &mut request);
+    let (batch, _) = batch(Signal::Logs, &request);
+    assert!(batch.len() == 1 && !batch.is_sparse());
+}
+
+#[test]
 fn what_cannot_be_read_is_no_request() {
     let traces = fixture("traces.pb");
     for bytes in [&traces[..traces.len() - 1], b"\x0a\xff", b"hello", b"\x08\x01", b"\x0a\x02\x10\x01"] {

@@ -8,7 +8,7 @@ use super::wire::{Fault, Field as Found, Fields, Value, varint};
 
 /// How deep messages may be nested, from the record on: each level of an attribute's value takes two. What
 /// implementations of protocol buffers allow by default.
-pub const MAX_DEPTH: u32 = 100;
+pub(super) const MAX_DEPTH: u32 = 100;
 
 /// What follows a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

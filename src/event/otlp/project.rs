@@ -57,6 +57,8 @@ pub(crate) fn has(field: &Field, bytes: &[u8]) -> bool {
     let mut found = Fields::checked(bytes).filter(|found| found.number == field.number);
     match field.presence {
         Presence::Implicit => found.last().is_some_and(|found| !is_default(field.kind, found.value)),
+        // They may be packed, and a packed field without any is nothing.
+        Presence::Many if field.kind.is_number() => found.any(|found| found.value != Value::Bytes(&[])),
         Presence::Explicit | Presence::Many => found.next().is_some(),
     }
 }

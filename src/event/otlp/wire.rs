@@ -32,6 +32,13 @@ pub enum Fault {
     /// A message that may be there once is there twice.
     #[error("{0} is there twice")]
     Twice(&'static str),
+    /// The data of a metric is in a field that is not known.
+    #[error("field {0} of a metric is no known kind of data")]
+    Data(u32),
+    /// Records and what they share are more than a request of this length needs: their tables would be many times as
+    /// large as the request.
+    #[error("more than {0} records, scopes and metrics, most of them empty")]
+    Many(usize),
 }
 
 /// The value of a field.

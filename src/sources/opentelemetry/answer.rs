@@ -56,7 +56,8 @@ impl Refusal {
     }
 
     pub(super) fn slow() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded, "the request did not arrive in time")
+        // Not 408: OTLP/HTTP has senders come again after 429, 502, 503 and 504 alone.
+        Self { code: Code::DeadlineExceeded, ..Self::later("the request did not arrive in time") }
     }
 
     pub(super) fn internal() -> Self {

@@ -7,15 +7,18 @@ use bytes::{Buf, Bytes};
 use flate2::write::{MultiGzDecoder, ZlibDecoder};
 use http_body_util::BodyExt;
 use hyper::body::Body;
+use tokio::time::Instant;
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder};
 use zstd::stream::zio;
 
 use crate::event::{Budget, Permit};
 
-/// How long a client may take from one piece of a body to the next.
+/// How long a client may take from one piece of a body to the next, and for all of it besides what its bytes take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Memory asked for where nobody says how long a body is.
-const UNTOLD: usize = 64 << 10;
+/// Bytes that have to arrive in each second beyond these.
+const SLOWEST: u64 = 64 << 10;
+/// Memory asked for before there is a byte: a length that is told costs its sender nothing.
+const FIRST: usize = 64 << 10;
 /// Compressed bytes after which other work gets its turn.
 const TURN: usize = 16 << 10;
 /// Largest window of a zstd frame, as a power of two: 8 MiB, the most that HTTP allows (RFC 9659).
@@ -70,17 +73,20 @@ struct Plain {
     permit: Permit,
     /// What the permit is for.
     charged: usize,
+    /// How long the sender says that it is.
+    told: usize,
     limit: usize,
     fault: Option<Fault>,
 }
 
 impl Plain {
-    /// For about `expected` bytes.
-    fn new(budget: &Budget, expected: usize, limit: usize) -> Result<Self, Fault> {
-        let permit = budget.take(expected, std::task::Waker::noop()).ok_or(Fault::NoRoom)?;
-        let mut buffer = budget.buffer(expected);
+    /// For about `told` bytes.
+    fn new(budget: &Budget, told: usize, limit: usize) -> Result<Self, Fault> {
+        let charged = told.min(FIRST);
+        let permit = budget.take(charged, std::task::Waker::noop()).ok_or(Fault::NoRoom)?;
+        let mut buffer = budget.buffer(charged);
         buffer.clear();
-        Ok(Self { buffer, permit, charged: expected, limit, fault: None })
+        Ok(Self { buffer, permit, charged, told, limit, fault: None })
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
@@ -89,7 +95,9 @@ impl Plain {
             return Err(Fault::TooLarge);
         }
         if len > self.charged {
-            let more = len.max(self.charged * 2).min(self.limit) - self.charged;
+            let twice = self.charged * 2;
+            let wanted = if len <= self.told { twice.min(self.told) } else { twice };
+            let more = len.max(wanted).min(self.limit) - self.charged;
             if !self.permit.grow(more) {
                 return Err(Fault::NoRoom);
             }
@@ -165,7 +173,7 @@ impl Inflater {
             Self::Identity(_) => Ok(()),
             Self::Gzip(gzip) => gzip.try_finish(),
             Self::Zstd(zstd) => zstd.finish(),
-            Self::Deflate(deflate) => deflate.try_finish(),
+            Self::Deflate(deflate) => deflate.try_finish().and_then(|()| at_end(deflate)),
         };
         finished.map_err(|error| self.fault(&error))?;
         let plain = match self {
@@ -183,6 +191,14 @@ impl Inflater {
     }
 }
 
+/// Has the stream ended? The decoder takes one that is cut short for a whole one, but takes bytes only before its end.
+fn at_end(deflate: &mut ZlibDecoder<Plain>) -> io::Result<()> {
+    match deflate.write(&[0])? {
+        0 => Ok(()),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
 /// What bodies are read with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
@@ -195,9 +211,10 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     /// Reads a whole body.
     pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(self, mut body: B) -> Result<Bytes, Fault> {
-        let told = usize::try_from(body.size_hint().exact().unwrap_or(UNTOLD as u64)).unwrap_or(usize::MAX);
+        let told = usize::try_from(body.size_hint().exact().unwrap_or(FIRST as u64)).unwrap_or(usize::MAX);
         let mut inflater = self.inflater(told, self.encoding)?;
-        while let Some(data) = piece(&mut body).await? {
+        let mut clock = Clock::start();
+        while let Some(data) = clock.piece(&mut body).await? {
             inflate(&mut inflater, &data).await?;
         }
         inflater.finish()
@@ -213,11 +230,12 @@ impl Reader<'_> {
 
     /// Reads the one message of a gRPC request: a byte that tells whether it is compressed, its length, its bytes.
     pub(super) async fn read_message<B: Body<Data = Bytes> + Unpin>(self, mut body: B) -> Result<Bytes, Fault> {
-        let (mut prefix, mut known) = ([0; 5], 0);
+        let (mut prefix, mut known, mut clock) = ([0; 5], 0, Clock::start());
         let mut rest = Bytes::new();
         while known < prefix.len() {
             if rest.is_empty() {
-                rest = piece(&mut body).await?.ok_or_else(|| Fault::Malformed("there is no message".to_owned()))?;
+                rest =
+                    clock.piece(&mut body).await?.ok_or_else(|| Fault::Malformed("there is no message".to_owned()))?;
             }
             let len = rest.len().min(prefix.len() - known);
             rest.copy_to_slice(&mut prefix[known..known + len]);
@@ -235,7 +253,7 @@ impl Reader<'_> {
             left =
                 left.checked_sub(rest.len()).ok_or_else(|| Fault::Malformed("there is a second message".to_owned()))?;
             inflate(&mut inflater, &rest).await?;
-            match piece(&mut body).await? {
+            match clock.piece(&mut body).await? {
                 Some(data) => rest = data,
                 None if left == 0 => return inflater.finish(),
                 None => return Err(Fault::Malformed("the message is cut short".to_owned())),
@@ -258,19 +276,106 @@ async fn inflate(inflater: &mut Inflater, data: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The next bytes of a body; none at its end.
-async fn piece<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> Result<Option<Bytes>, Fault> {
-    loop {
-        match tokio::time::timeout(PATIENCE, body.frame()).await {
-            Err(_) => return Err(Fault::Slow),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(_))) => return Err(Fault::Cut),
-            // Trailers are not data.
-            Ok(Some(Ok(frame))) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+/// The time that a body may take.
+struct Clock {
+    started: Instant,
+    /// Bytes that came.
+    received: u64,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { started: Instant::now(), received: 0 }
+    }
+
+    /// When the next piece has to be there: a client is neither silent for long, nor does it take for ever with a byte
+    /// now and then.
+    fn deadline(&self) -> Instant {
+        let whole = self.started + PATIENCE + Duration::from_secs(self.received / SLOWEST);
+        whole.min(Instant::now() + PATIENCE)
+    }
+
+    /// The next bytes of a body; none at its end.
+    async fn piece<B: Body<Data = Bytes> + Unpin>(&mut self, body: &mut B) -> Result<Option<Bytes>, Fault> {
+        loop {
+            match tokio::time::timeout_at(self.deadline(), body.frame()).await {
+                Err(_) => return Err(Fault::Slow),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => return Err(Fault::Cut),
+                // Trailers are not data.
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.received += data.len() as u64;
+                        return Ok(Some(data));
+                    }
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+    use tokio::time::Sleep;
+
+    use super::*;
+
+    #[test]
+    fn a_length_that_is_told_takes_no_memory_before_there_are_bytes() {
+        let budget = Budget::new(8 << 20);
+        let mut plain = Plain::new(&budget, 300_000, 1 << 20).unwrap();
+        assert_eq!(budget.used(), FIRST);
+        for piece in vec![7; 300_000].chunks(1_000) {
+            plain.put(piece).unwrap();
+        }
+        assert_eq!((budget.used(), plain.buffer.len()), (300_000, 300_000));
+        plain.put(&[7]).unwrap();
+        assert_eq!(plain.put(&vec![7; 1 << 20]), Err(Fault::TooLarge));
+    }
+
+    /// A body of `pieces` of `len` bytes that come 20 seconds apart.
+    struct Slow {
+        pieces: usize,
+        len: usize,
+        pause: Pin<Box<Sleep>>,
+    }
+
+    impl Body for Slow {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            std::task::ready!(self.pause.as_mut().poll(cx));
+            if self.pieces == 0 {
+                return Poll::Ready(None);
+            }
+            self.pieces -= 1;
+            self.pause = pause();
+            Poll::Ready(Some(Ok(Frame::data(vec![0; self.len].into()))))
+        }
+    }
+
+    fn pause() -> Pin<Box<Sleep>> {
+        Box::pin(tokio::time::sleep(Duration::from_secs(20)))
+    }
+
+    async fn slowly(pieces: usize, len: usize) -> Result<usize, Fault> {
+        let budget = Budget::new(64 << 20);
+        let reader = Reader { budget: &budget, limit: 64 << 20, encoding: Encoding::Identity };
+        reader.read(Slow { pieces, len, pause: pause() }).await.map(|body| body.len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_given_up() {
+        assert_eq!(slowly(10, 1).await, Err(Fault::Slow));
+        assert_eq!(slowly(10, 2 << 20).await, Ok(20 << 20));
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Desk {
     context: Context,
     outlet: Arc<dyn Outlet>,
     manner: Manner,
-    /// Lanes that nobody uses now, by signal. There are as many as there ever were requests at once.
+    /// Lanes that nobody uses now, by signal: at most [`MOST_WAITING`] of each.
     lanes: [Mutex<Vec<Track>>; Signal::ALL.len()],
     waiting: AtomicUsize,
     bound: Mutex<Vec<SocketAddr>>,
@@ -131,7 +131,7 @@ impl Desk {
             Offer::Taken => Ok(()),
             Offer::Waits(held) => self.wait(held).await,
         };
-        lock(&self.lanes[signal as usize]).push(track);
+        self.keep(signal, track);
         settled?;
         match tokio::time::timeout(LONGEST, resolved).await {
             // A disk buffer on a full disk, a destination that is away: the sender is better off to come again.
@@ -161,10 +161,22 @@ impl Desk {
         })
     }
 
+    /// Keeps a lane for the next request. After a burst, those beyond what may wait go.
+    fn keep(&self, signal: Signal, track: Track) {
+        let mut idle = lock(&self.lanes[signal as usize]);
+        if idle.len() < MOST_WAITING {
+            idle.push(track);
+        }
+    }
+
     /// Waits for room in the queues. Those that had room have the records already: a sender that comes again because of
     /// another queue sends them twice.
     async fn wait(&self, held: Held) -> Result<(), Refusal> {
-        let _place = Place::take(&self.waiting);
+        // More requests may have found that there is a place than there are places.
+        let Some(_place) = Place::take(&self.waiting) else {
+            self.error("overloaded");
+            return Err(Refusal::overloaded());
+        };
         let mut held = Some(held);
         let taken = poll_fn(|cx| {
             let Some(waiting) = held.take() else { return Poll::Ready(()) };
@@ -205,7 +217,7 @@ impl Track {
             batch.close();
             return (self, Ok((Offer::Taken, refused)));
         }
-        let offer = self.lane.offer(batch, waker);
+        let offer = self.lane.offer_once(batch, waker);
         (self, Ok((offer, refused)))
     }
 }
@@ -235,9 +247,11 @@ impl Resolve for Sender {
 struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Self {
-        waiting.fetch_add(1, Ordering::Relaxed);
-        Self(waiting)
+    /// A place, if there is one.
+    fn take(waiting: &'a AtomicUsize) -> Option<Self> {
+        let one_more = |taken: usize| (taken < MOST_WAITING).then_some(taken + 1);
+        waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Self(waiting))
     }
 }
 

@@ -16,12 +16,15 @@ use tracing::Instrument;
 
 use super::desk::Desk;
 use super::http;
+use super::opening::Opening;
 use crate::component::signal::Stop;
 
 /// Connections of one listener served at once; more wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 10_000;
 /// How long a client may take for the head of a request, and so how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a client may take for the first bytes of its connection.
+const OPENING: Duration = Duration::from_secs(30);
 /// How often a silent HTTP/2 client is asked whether it is there, and how long it has to answer.
 const PING: (Duration, Duration) = (Duration::from_mins(1), Duration::from_secs(20));
 /// Bytes of one request that an HTTP/2 client may send ahead, and of all requests of a connection.
@@ -117,7 +120,7 @@ fn serve(stream: TcpStream, desk: Arc<Desk>, graceful: &GracefulShutdown) -> imp
             let desk = desk.clone();
             async move { Ok::<_, Infallible>(http::answer(request, &desk).await) }
         });
-        let connection = builder().serve_connection(TokioIo::new(stream), answer).into_owned();
+        let connection = builder().serve_connection(TokioIo::new(Opening::new(stream, OPENING)), answer).into_owned();
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
         }

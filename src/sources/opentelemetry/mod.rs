@@ -29,6 +29,7 @@ mod desk;
 mod grpc;
 mod http;
 mod listen;
+mod opening;
 #[cfg(test)]
 mod tests;
 

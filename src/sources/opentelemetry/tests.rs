@@ -179,6 +179,8 @@ async fn answers_are_those_of_the_specification() {
     let cut = &cut[..cut.len() - 9];
     let mut zstd_cut = compressed("zstd", &traces);
     zstd_cut.pop();
+    let mut deflate_cut = compressed("deflate", &traces);
+    deflate_cut.pop();
     for (path, headers, body, status, says) in [
         ("/v1/spans", PROTOBUF, &traces[..], 404, "/v1/traces"),
         ("/v1/traces", "Content-Type: text/plain\r\n", &traces, 415, "application/x-protobuf"),
@@ -197,6 +199,7 @@ async fn answers_are_those_of_the_specification() {
         ),
         ("/v1/traces", gzip, &bomb, 413, "larger than 2000"),
         ("/v1/traces", gzip, cut, 400, "cannot be decompressed"),
+        ("/v1/traces", &gzip.replace("gzip", "deflate"), &deflate_cut, 400, "cannot be decompressed"),
         ("/v1/traces", gzip, &traces, 400, "cannot be decompressed"),
         ("/v1/traces", &gzip.replace("gzip", "zstd"), &zstd_cut, 400, "cannot be decompressed"),
     ] {
@@ -206,7 +209,9 @@ async fn answers_are_those_of_the_specification() {
     }
     let answer = world.raw(b"GET /v1/traces HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_vec()).await;
     assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("allow: POST"), "{answer}");
-    assert_eq!((world.errors("too_large"), world.errors("malformed"), world.end.caught().len()), (2, 5, 0));
+    assert_eq!((world.errors("too_large"), world.errors("malformed"), world.end.caught().len()), (2, 6, 0));
+    let slow = answer::Refusal::slow();
+    assert_eq!((slow.http.as_u16(), slow.retry_after), (503, Some(1)));
     world.end().await;
 }
 
