@@ -64,7 +64,7 @@ fn a_log_that_is_rotated_faster_than_anyone_looks_is_read_whole() {
     outlet.wait_for(1);
     let (rotations, lines) = (60, 50);
     for rotation in 0..rotations {
-        let line = |line: u32| format!("{:06} of a log whose lines are long enough to tell files apart\n", line);
+        let line = |line: u32| format!("{line:06} of a log whose lines are long enough to tell files apart\n");
         let text: String = (rotation * lines..(rotation + 1) * lines).map(line).collect();
         bench.append("a.log", text);
         fs::rename(bench.path("a.log"), bench.path(&format!("a.log.20261121-{rotation:06}"))).unwrap();
