@@ -39,7 +39,7 @@ impl Discovery {
         beside: &HashSet<PathBuf>,
         faults: &mut Vec<(PathBuf, io::Error)>,
     ) {
-        found.sort_by_key(|found| found.seen.modified);
+        found.sort_by_key(age);
         let mut enlisted = Vec::new();
         for by in By::BY_CONTENT {
             for mut file in std::mem::take(&mut found) {
@@ -66,7 +66,7 @@ impl Discovery {
                 Err(error) => faults.push((file.path, error)),
             }
         }
-        enlisted.sort_by_key(|(_, file, _)| file.seen.modified);
+        enlisted.sort_by_key(|(_, file, _)| age(file));
         for (id, file, entry) in enlisted {
             self.await_save(id, file, entry);
         }
@@ -77,9 +77,9 @@ impl Discovery {
         let is_relative = |entry: &Entry| entry.path == file.path || file.is_of(entry);
         let family = self.job.positions.entries(|entry, _| is_relative(entry));
         let known = family.iter().map(|(_, entry)| entry.modified);
-        let start = (!self.is_first).then_some(self.started - CLOCK_NANOS);
-        // What is as old may be younger, since clocks are coarse.
-        known.chain(start).min().is_some_and(|first| file.seen.modified >= first)
+        // What is as old may be younger, since clocks are coarse. The first look judges as all later ones do: what was
+        // written and rotated between the start and that look is read at once.
+        known.chain([self.started - CLOCK_NANOS]).min().is_some_and(|first| file.seen.modified >= first)
     }
 
     /// A file without an entry: it is new, unless it is a copy, or was there before its path was followed.
@@ -180,4 +180,9 @@ impl Discovery {
     pub(super) fn has_left_place(&self, path: &std::path::Path) -> bool {
         self.families.is_rotated(path) || path.extension().is_some_and(|end| end == "gz")
     }
+}
+
+/// The order in which files were written. Of files written to in one tick of the clock, what was rotated away is older.
+fn age(file: &Found) -> (i64, bool) {
+    (file.seen.modified, !file.is_rotated())
 }

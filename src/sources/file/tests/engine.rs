@@ -76,7 +76,10 @@ impl Engine {
     /// All that will not be written to any more is read and closed; positions are kept.
     pub(super) fn stop(mut self) {
         let mut letters = Vec::new();
-        self.readers.iter_mut().for_each(|reader| reader.attend(&mut letters));
+        // Once more, as the drain does: what waited for room is offered, and what comes of that is read.
+        for _ in 0..2 {
+            self.readers.iter_mut().for_each(|reader| reader.attend(&mut letters));
+        }
         self.job.positions.save().unwrap();
     }
 }

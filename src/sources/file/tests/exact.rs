@@ -94,6 +94,20 @@ fn what_was_rotated_before_the_path_was_followed_is_left() {
 }
 
 #[test]
+fn what_was_rotated_after_the_start_and_before_the_first_look_is_read_at_once() {
+    let (bench, outlet) = named("");
+    let mut engine = Engine::start(&bench, &outlet);
+    bench.append("app.log", "first\n");
+    fs::rename(bench.path("app.log"), bench.path("app.log.1")).unwrap();
+    bench.append("app.log", "second\n");
+    engine.look();
+    for _ in 0..12 {
+        engine.turn();
+    }
+    assert_eq!(outlet.lines(), ["first", "second"], "after one look");
+}
+
+#[test]
 fn the_kubelets_rotation_is_followed_and_its_compressed_files_are_known() {
     let (bench, outlet) = (Bench::with("include = [\"LOGS0.log*\"]"), Catcher::default());
     let mut engine = Engine::start(&bench, &outlet);

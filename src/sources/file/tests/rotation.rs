@@ -54,6 +54,30 @@ fn a_renamed_file_is_read_to_its_end_with_its_last_line() {
     assert_eq!(outlet.lines().len(), 4);
 }
 
+/// Nobody waits for the source: of most files it sees nothing before they are rotated, or are three rotations behind.
+#[test]
+fn a_log_that_is_rotated_faster_than_anyone_looks_is_read_whole() {
+    let bench = Bench::new();
+    let outlet = Catcher::default();
+    bench.append("a.log", "the first\n");
+    let running = bench.start(&outlet);
+    outlet.wait_for(1);
+    let (rotations, lines) = (60, 50);
+    for rotation in 0..rotations {
+        let line = |line: u32| format!("{line:06} of a log whose lines are long enough to tell files apart\n");
+        let text: String = (rotation * lines..(rotation + 1) * lines).map(line).collect();
+        bench.append("a.log", text);
+        fs::rename(bench.path("a.log"), bench.path(&format!("a.log.20261121-{rotation:06}"))).unwrap();
+    }
+    outlet.wait_for((rotations * lines) as usize + 1);
+    running.stop();
+    let came = outlet.lines();
+    let mut whole = came.clone();
+    whole.sort_unstable();
+    whole.dedup();
+    assert_eq!((came.len(), whole.len()), ((rotations * lines) as usize + 1, came.len()), "once each");
+}
+
 #[test]
 fn a_rotation_that_is_undone_repeats_nothing() {
     let bench = Bench::new();
