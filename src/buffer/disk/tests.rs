@@ -3,6 +3,7 @@ mod kit;
 mod model;
 mod scenarios;
 mod simulation;
+mod turns;
 mod windows;
 
 use crate::component::meters::{Families, Meters};

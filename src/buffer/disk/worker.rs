@@ -194,12 +194,12 @@ impl Worker {
 
     /// Waits for work and does it; false at the end.
     fn turn(&mut self, log: &mut Log) -> bool {
-        let (phase, is_rung) = self.wait();
+        let (phase, mut is_rung) = self.wait();
         let now = Instant::now();
         let is_due = |timer: Option<Instant>| timer.is_some_and(|due| due <= now);
         if phase == Phase::Open && !self.is_inside {
             self.made_of.queue.enter();
-            self.is_inside = true;
+            (self.is_inside, is_rung) = (true, true);
         }
         if !self.waiting.is_empty() && (self.timers.store.is_none() || is_due(self.timers.store) || self.may_free(log))
         {

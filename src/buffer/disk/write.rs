@@ -330,6 +330,8 @@ impl Log {
             // What is offered next may be of another stream.
             queue.give_up(&batch);
             batch.close();
+            // It left the queue's line: reading it back puts it there again, and nothing else need happen before.
+            self.tools.bell.wake_by_ref();
         }
     }
 
