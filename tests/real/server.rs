@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{LazyLock, Mutex};
 
 use tempfile::TempDir;
@@ -168,11 +169,15 @@ fn open_to_all(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A port that is free, and the next one too: that is where nodes talk to each other.
+/// A port that is free, and the next one too: that is where nodes talk to each other. Below those that the kernel gives
+/// to connections (32768 and up by default), or one of them would take it before the server does.
 fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let pair = || {
-        let first = TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
-        TcpListener::bind(("127.0.0.1", first.checked_add(1)?)).ok().map(|_| first)
+        let turn = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id() as u16);
+        let first = 20_000 + turn % 6_000 * 2;
+        (is_free(first) && is_free(first + 1)).then_some(first)
     };
     wait_for("two free ports", pair, String::new)
 }

@@ -1,6 +1,6 @@
 //! Numbered lines, and what became of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -40,7 +40,8 @@ impl Tally {
     pub(super) fn assert_is(&self, streams: &[(&str, u64)]) {
         for (stream, written) in streams {
             let seen = self.0.get(*stream).map_or(&[][..], Vec::as_slice);
-            let missing: Vec<u64> = (0..*written).filter(|seq| !seen.contains(seq)).take(5).collect();
+            let known: HashSet<&u64> = seen.iter().collect();
+            let missing: Vec<u64> = (0..*written).filter(|seq| !known.contains(seq)).take(5).collect();
             assert!(missing.is_empty(), "{stream}: of {written} lines the first missing are {missing:?}");
             assert_eq!(seen.len() as u64, *written, "{stream}: lines were read twice");
         }
