@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 
 use super::detector::Kind;
 use super::keyword::{Near, is_near};
-use super::numbers::{Number, Run, groups, stands_alone};
+use super::numbers::{Number, Run, groups, leading_digits, stands_alone};
 
 const SSN_WORDS: &[&str] = &["ssn", "social security", "social_security*", "socialsecurity*"];
 const SNILS_WORDS: &[&str] = &["снилс*", "snils", "страхов*", "pension*", "пфр"];
@@ -26,7 +26,7 @@ pub(super) fn at_run(kind: Kind, text: (&[u8], &Run), near: Near<'_>, found: &mu
     let (text, run) = text;
     let mut floor = run.span.start;
     for start in groups(text, run.span.clone()) {
-        if start < floor {
+        if start < floor || !begins(kind, leading_digits(&text[start..run.span.end])) {
             continue;
         }
         let number = Number::read(text, start, run.span.end);
@@ -37,6 +37,18 @@ pub(super) fn at_run(kind: Kind, text: (&[u8], &Run), near: Near<'_>, found: &mu
             found.push(span);
         }
     }
+}
+
+/// Does a number of this kind begin with a group of so many digits?
+fn begins(kind: Kind, digits: usize) -> bool {
+    matches!(
+        (kind, digits),
+        (Kind::Ssn, 3 | 9)
+            | (Kind::Snils, 3 | 11)
+            | (Kind::Inn, 10 | 12)
+            | (Kind::Ogrn, 13 | 15)
+            | (Kind::PassportRu, 2 | 4 | 10)
+    )
 }
 
 /// The group that ends the number, and the words one of which must stand near by.

@@ -13,9 +13,11 @@ const HEADER: usize = 512;
 
 static BEGIN: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"eyJ"));
 
-/// Appends the spans of all tokens in `text`, in order and without overlap.
-pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
-    let mut from = 0;
+static NAMES: LazyLock<[memmem::Finder<'static>; 3]> =
+    LazyLock::new(|| ["\"alg\"", "\"typ\"", "\"enc\""].map(memmem::Finder::new));
+
+/// Appends the spans of all tokens in `text` from `from` on, in order and without overlap.
+pub(super) fn find(text: &[u8], mut from: usize, found: &mut Vec<Range<usize>>) {
     while let Some(start) = BEGIN.find(&text[from..]).map(|offset| from + offset) {
         let run = text[start..].iter().take_while(|&&byte| is_part(byte)).count();
         from = start + run;
@@ -35,9 +37,10 @@ fn is_part(byte: u8) -> bool {
 fn is_header(text: &[u8]) -> bool {
     // Four characters are three bytes: a prefix of whole groups decodes by itself.
     let text = &text[..text.len().min(HEADER)];
-    let Ok(header) = URL_SAFE_NO_PAD.decode(text) else { return false };
-    let names = |name: &[u8]| memmem::find(&header, name).is_some();
-    header.starts_with(b"{") && (names(b"\"alg\"") || names(b"\"typ\"") || names(b"\"enc\""))
+    let mut room = [0; HEADER];
+    let Ok(length) = URL_SAFE_NO_PAD.decode_slice(text, &mut room) else { return false };
+    let header = &room[..length];
+    header.starts_with(b"{") && NAMES.iter().any(|name| name.find(header).is_some())
 }
 
 #[cfg(test)]
@@ -48,7 +51,7 @@ mod tests {
     fn only_headers_that_decode_count() {
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         let mut found = Vec::new();
-        find(format!("t={token}. eyJhYmMiOjF9.a.b eyJ eyJhbGciOiJIUzI1NiJ9").as_bytes(), &mut found);
+        find(format!("t={token}. eyJhYmMiOjF9.a.b eyJ eyJhbGciOiJIUzI1NiJ9").as_bytes(), 0, &mut found);
         assert_eq!(found, vec![2..2 + token.len()]);
     }
 }

@@ -63,11 +63,12 @@ impl Run {
         let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b'-';
         let start = self.span.start - text[..self.span.start].iter().rev().take(UUID).take_while(is_part).count();
         let Some(uuid) = text.get(start..start + UUID) else { return false };
-        let is_placed = |(place, byte): (usize, &u8)| (*byte == b'-') == matches!(place, 8 | 13 | 18 | 23);
+        let has_groups = [8, 13, 18, 23].into_iter().all(|place| uuid[place] == b'-')
+            && uuid.iter().filter(|byte| **byte == b'-').count() == 4;
         let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
         self.span.end <= start + UUID
+            && has_groups
             && uuid.iter().all(|byte| is_part(&byte))
-            && uuid.iter().enumerate().all(is_placed)
             && !matches!(text[..start].last(), Some(b'+' | b'('))
             && !is_word(text[..start].last())
             && !is_word(text.get(start + UUID))
@@ -131,6 +132,11 @@ pub(super) fn groups(text: &[u8], span: Range<usize>) -> impl Iterator<Item = us
     let is_start =
         move |at: &usize| text[*at].is_ascii_digit() && (*at == span.start || !text[at - 1].is_ascii_digit());
     (span.start..span.end).filter(is_start)
+}
+
+/// How many digits `text` begins with.
+pub(super) fn leading_digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// The first digits of a number, with where its groups end.

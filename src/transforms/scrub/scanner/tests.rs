@@ -2,7 +2,7 @@ use std::{fmt::Write, ops::Range, sync::LazyLock};
 
 use proptest::prelude::*;
 
-use super::{Found, Match, Near, Scanner, Signals, fold, gate, unite};
+use super::{Found, Match, Near, Scanner, Signals, Signs, fold, gate, numbers, unite};
 use crate::transforms::scrub::{Detector, Kind, Pattern, Profile, Replacement, Shape};
 
 fn pattern(expression: &str) -> Detector {
@@ -213,9 +213,18 @@ proptest! {
             let (mut found, mut all) = (Found::default(), Found::default());
             scanner.scan(text.as_bytes(), &mut found);
             let signals = if fold::is_needed(text.as_bytes()) { Signals::MAX } else { Signals::MAX & !gate::ODD };
-            scanner.look_with(signals, (text.as_bytes(), Near::default()), &mut all);
+            scanner.look_with(&Signs::everywhere(signals), (text.as_bytes(), Near::default()), &mut all);
             unite(&mut all.matches, scanner.detectors());
             prop_assert_eq!(&found.matches, &all.matches, "{}", profile.name());
+            let mut from = 0;
+            while let Some(run) = numbers::next_run(text.as_bytes(), from) {
+                from = run.span.end;
+                let first = all.matches.len();
+                if run.is_idle(text.as_bytes()) {
+                    scanner.ask((text.as_bytes(), Near::default()), &run, &mut all);
+                    prop_assert_eq!(all.matches.len(), first, "a run of no interest has a match: {}", text);
+                }
+            }
             let raw = format!("{{\"a\" :[\"{}\"]}}", text.replace(['"', '\\', '\n'], "~"));
             let inside = &raw[7..raw.len() - 3];
             if scanner.next_sign(raw.as_bytes(), 0).is_none() {
