@@ -147,15 +147,16 @@ impl Cover {
         tally: &mut Tally,
         (out, place): (&mut Vec<u8>, impl Fn(Range<usize>) -> Range<usize>),
     ) -> bool {
-        let mut found = std::mem::take(&mut tally.found);
+        let count = self.scanner.scan_near(text, source.near, &mut tally.found).len();
         let mut from = None;
-        for found in self.scanner.scan_near(text, source.near, &mut found) {
+        for number in 0..count {
+            let found = tally.found.matches()[number].clone();
             if self.is_left(text, &found.span) {
                 continue;
             }
             let mut plain = tally.buffers.take();
             plain.clear();
-            if self.stand_in((text, found), &mut plain, tally) {
+            if self.stand_in((text, &found), &mut plain, tally) {
                 let raw = place(found.span.clone());
                 out.extend_from_slice(&source.bytes[from.unwrap_or(0)..raw.start]);
                 match source.form {
@@ -166,7 +167,6 @@ impl Cover {
             }
             tally.buffers.put(plain);
         }
-        tally.found = found;
         let Some(from) = from else { return false };
         out.extend_from_slice(&source.bytes[from..]);
         true

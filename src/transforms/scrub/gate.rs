@@ -98,7 +98,7 @@ impl Signs {
 /// Bytes that one step looks at: as many as a mask has bits.
 const STEP: usize = 64;
 /// Stands behind a text that is shorter than a step: no letter, no digit, no mark, and not tight.
-const FILL: u8 = b';';
+const FILL: u8 = b'~';
 /// Digits of the shortest number that is looked for.
 const FEWEST_DIGITS: usize = 9;
 /// A key of a cloud goes on at least so long: all of them have more.
@@ -210,7 +210,7 @@ fn last_step<'a>(text: &'a [u8], at: usize, room: &'a mut [u8; STEP]) -> (&'a [u
 /// A bit for each byte of a step.
 #[derive(Clone, Copy, Debug, Default)]
 struct Masks {
-    /// `@`, `=`, `:`, `J` and, of raw JSON, backslashes.
+    /// From `:` over `=` to `@`, `J` and, of raw JSON, backslashes.
     marks: u64,
     /// First, second and third letters of `bea` and `bas`, and what only looks like them.
     letters: [u64; 3],
@@ -230,7 +230,7 @@ impl Masks {
             let lanes = L::of(&step[place..]);
             let small = lanes.or(L::all(0x20));
             let (a, e, s) = (small.equal(b'a'), small.equal(b'e'), small.equal(b's'));
-            let mut marks = lanes.equal(b'@').or(lanes.equal(b'J')).or(lanes.equal(b'=')).or(lanes.equal(b':'));
+            let mut marks = lanes.minus(b':').at_most(b'@' - b':').or(lanes.equal(b'J'));
             if RAW {
                 marks = marks.or(lanes.equal(b'\\'));
             }

@@ -42,8 +42,8 @@ pub struct Scanner {
     detectors: Vec<Detector>,
     /// What is looked for before any detector looks.
     gate: Box<Gate>,
-    /// Those that look for themselves.
-    single: Vec<usize>,
+    /// Those that look for themselves, with the signals that they need.
+    single: Vec<(usize, Signals)>,
     /// Those that share one search for runs of digits.
     numbers: Vec<(usize, Kind)>,
     /// Where the passports are, which may also have a mark between their digits.
@@ -78,12 +78,12 @@ impl Scanner {
             match detector.kind() {
                 Some(kind) if kind.is_number() => numbers.push((index, kind)),
                 Some(Kind::KeyValue | Kind::QuerySecret) => {}
-                _ => single.push(index),
+                _ => single.push((index, detector.needs())),
             }
         }
         // Cards alone have a quicker search of their own.
         if let [(index, Kind::PaymentCard)] = numbers[..] {
-            single.push(index);
+            single.push((index, gate::DIGITS));
             single.sort_unstable();
             numbers.clear();
         }
@@ -133,7 +133,7 @@ impl Scanner {
             self.look_for_all(text, near, found);
         } else {
             // A few detectors have gates of their own, and one look for all is dearer than these.
-            for &index in &self.single {
+            for &(index, _) in &self.single {
                 self.look_for(index, (text, near, None), found);
             }
             if !text.is_ascii() && fold::is_needed(text) {
@@ -158,6 +158,7 @@ impl Scanner {
         }
     }
 
+    #[inline]
     fn look_for_all(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
         let signs = self.gate.signs(text);
         if !signs.is_empty() || self.is_blind {
@@ -165,12 +166,12 @@ impl Scanner {
         }
     }
 
+    #[inline(never)]
     fn look_with(&self, signs: &Signs, (text, near): (&[u8], Near<'_>), found: &mut Found) {
         if signs.has(gate::ODD) {
             self.look_folded(text, near, found);
         }
-        for &index in &self.single {
-            let needs = self.detectors[index].needs();
+        for &(index, needs) in &self.single {
             if needs == Signals::MAX {
                 self.look_for(index, (text, near, None), found);
             } else if signs.has(needs) {
@@ -200,7 +201,7 @@ impl Scanner {
         if self.is_open {
             self.look_for_all(&folded.text, near, found);
         } else {
-            self.single.iter().for_each(|&index| self.look_for(index, (&folded.text, near, None), found));
+            self.single.iter().for_each(|&(index, _)| self.look_for(index, (&folded.text, near, None), found));
         }
         for found in &mut found.matches[first..] {
             *found = Match { span: folded.place(&found.span), shape: Shape::Opaque, ..*found };
