@@ -113,7 +113,7 @@ impl Assigned {
                 continue;
             }
             let Some(name) = self.name_before(text, at) else { continue };
-            if let Some(span) = self.value(text, &name, at) {
+            if let Some(span) = value_of(text, &name, at) {
                 floor = span.end;
                 each(span, name.form);
             }
@@ -158,29 +158,6 @@ impl Assigned {
         self.names.place(word).map_or(0, |place| self.roles[place])
     }
 
-    /// The value behind the sign at `at`.
-    fn value(&self, text: &[u8], name: &Name, at: usize) -> Option<Range<usize>> {
-        let word = &text[name.span.clone()];
-        if WHOLE_LINE.iter().any(|line| line.eq_ignore_ascii_case(word)) {
-            return rest_of_line(text, at + 1);
-        }
-        let Value { span, has_quotes } = value_behind(text, at + 1, name.form)?;
-        if !has_quotes
-            && name.is_header
-            && let Some(span) = credentials(text, &span)
-        {
-            return Some(span);
-        }
-        let value = &text[span.clone()];
-        let is_bare = text[at] == b':' && !name.is_quoted;
-        let is_plain = !has_quotes
-            && (SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(value))
-                || matches!(value, b"null" | b"true" | b"false" | b"nil" | b"None"));
-        let is_taken =
-            if is_bare && !has_quotes { looks_secret(value) } else { name.is_whole || value.len() >= FEWEST };
-        (is_taken && !is_plain).then_some(span)
-    }
-
     /// Where the name of the flag whose dashes are at `at` ends, if it tells and no sign follows.
     fn flag(&self, text: &[u8], at: usize) -> Option<usize> {
         let start = at + 2;
@@ -206,6 +183,28 @@ impl Assigned {
             }
         })
     }
+}
+
+/// The value behind the sign at `at`.
+fn value_of(text: &[u8], name: &Name, at: usize) -> Option<Range<usize>> {
+    let word = &text[name.span.clone()];
+    if WHOLE_LINE.iter().any(|line| line.eq_ignore_ascii_case(word)) {
+        return rest_of_line(text, at + 1);
+    }
+    let Value { span, has_quotes } = value_behind(text, at + 1, name.form)?;
+    if !has_quotes
+        && name.is_header
+        && let Some(span) = credentials(text, &span)
+    {
+        return Some(span);
+    }
+    let value = &text[span.clone()];
+    let is_bare = text[at] == b':' && !name.is_quoted;
+    let is_plain = !has_quotes
+        && (SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(value))
+            || matches!(value, b"null" | b"true" | b"false" | b"nil" | b"None"));
+    let is_taken = if is_bare && !has_quotes { looks_secret(value) } else { name.is_whole || value.len() >= FEWEST };
+    (is_taken && !is_plain).then_some(span)
 }
 
 /// What stands behind the last dot.

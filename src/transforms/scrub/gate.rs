@@ -163,7 +163,7 @@ impl<const RAW: bool> Work for Look<'_, '_, RAW> {
                 break;
             }
         }
-        if at < text.len() && !(RAW && !watch.signs.is_empty()) {
+        if at < text.len() && (!RAW || watch.signs.is_empty()) {
             let mut room = [FILL; STEP];
             let (step, known) = last_step(text, at, &mut room);
             let events = Masks::of::<L, RAW>(step, &mut high).behind(known).events(&mut edge);

@@ -44,13 +44,13 @@ pub(super) fn at_run(text: &[u8], run: &Run, found: &mut Vec<Range<usize>>) {
 
 /// Has the run the form of a number with nothing but digits behind its country? It is one with a slip, and no card.
 pub(super) fn is_form(text: &[u8], run: &Run) -> bool {
-    let Some(country) = text[..run.span.start].last_chunk() else { return false };
+    let Some(&country) = text[..run.span.start].last_chunk() else { return false };
     length_in(country) == Some(run.digits + 2)
 }
 
 /// How long the numbers of a country are.
-fn length_in(country: &[u8; 2]) -> Option<usize> {
-    let place = COUNTRIES.binary_search_by_key(&country, |(known, _)| known).ok()?;
+fn length_in(country: [u8; 2]) -> Option<usize> {
+    let place = COUNTRIES.binary_search_by_key(&country, |(known, _)| **known).ok()?;
     Some(COUNTRIES[place].1)
 }
 
@@ -61,7 +61,7 @@ fn number_at(text: &[u8], start: usize) -> Option<usize> {
     if !begins || !digit.is_ascii_digit() || text[..start].last().is_some_and(u8::is_ascii_alphanumeric) {
         return None;
     }
-    let length = length_in(&[first, second])?;
+    let length = length_in([first, second])?;
     let (mut value, mut place, mut at) = ([0; 34], 0, start);
     while place < length {
         let byte = *text.get(at)?;

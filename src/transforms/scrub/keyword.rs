@@ -80,7 +80,7 @@ impl Folded {
     fn has(&self, words: &[&str]) -> Option<usize> {
         let (bytes, mut end, mut is_inside) = (self.bytes(), None, false);
         for (at, byte) in bytes.iter().enumerate() {
-            let is_start = !std::mem::replace(&mut is_inside, is_letter(byte)) && is_inside;
+            let is_start = !std::mem::replace(&mut is_inside, is_letter(*byte)) && is_inside;
             if is_start {
                 let here = words.iter().filter_map(|word| word_end(&bytes[at..], word.as_bytes())).max();
                 end = end.max(here.map(|length| at + length));
@@ -94,7 +94,7 @@ impl Folded {
     }
 }
 
-fn is_letter(byte: &u8) -> bool {
+fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || !byte.is_ascii()
 }
 
@@ -105,7 +105,7 @@ fn word_end(text: &[u8], word: &[u8]) -> Option<usize> {
         return None;
     }
     let (stem, goes_on) = word.strip_suffix(b"*").map_or((word, false), |stem| (stem, true));
-    let is_whole = text.starts_with(stem) && (goes_on || !text.get(stem.len()).is_some_and(is_letter));
+    let is_whole = text.starts_with(stem) && (goes_on || !text.get(stem.len()).copied().is_some_and(is_letter));
     is_whole.then_some(stem.len())
 }
 

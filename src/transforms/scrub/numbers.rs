@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr_iter;
+
 use super::card;
 
 /// Digits of the shortest number that is looked for: a social security number.
@@ -63,8 +65,8 @@ impl Run {
         let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b'-';
         let start = self.span.start - text[..self.span.start].iter().rev().take(UUID).take_while(is_part).count();
         let Some(uuid) = text.get(start..start + UUID) else { return false };
-        let has_groups = [8, 13, 18, 23].into_iter().all(|place| uuid[place] == b'-')
-            && uuid.iter().filter(|byte| **byte == b'-').count() == 4;
+        let has_groups =
+            [8, 13, 18, 23].into_iter().all(|place| uuid[place] == b'-') && memchr_iter(b'-', uuid).count() == 4;
         let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
         self.span.end <= start + UUID
             && has_groups

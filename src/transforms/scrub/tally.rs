@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::scanner::Found;
 use crate::component::meters::Meters;
+use crate::event::SharedParts;
 use crate::event::json::Decoded;
 
 /// Buffers that are used again.
@@ -78,6 +79,10 @@ pub(super) struct Tally {
     keys: Vec<Vec<u8>>,
     /// Top-level keys with their new names, both decoded.
     pub(super) renames: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What became of the resources and scopes of the batch in hand.
+    pub(super) parts: SharedParts,
+    /// Has the record in hand bytes that are written as base64?
+    pub(super) holds_bytes: bool,
     /// How many strings that hold JSON are around.
     pub(super) depth: usize,
     /// Where the string, number or key in hand begins.
