@@ -38,7 +38,7 @@ pub(super) const PEM: Signals = 1 << 5;
 pub(super) const DIGITS: Signals = 1 << 6;
 /// A key of a cloud.
 pub(super) const KEY: Signals = 1 << 7;
-/// A character that people do not see, or take for another one.
+/// A character that people do not see, or take for another one, or HTML's name of one.
 pub(super) const ODD: Signals = 1 << 8;
 /// Of raw JSON: a key with a telling name.
 const NAME: Signals = 1 << 9;
@@ -66,6 +66,11 @@ impl Signs {
     #[inline]
     pub(super) fn has(&self, signals: Signals) -> bool {
         self.seen & signals != 0
+    }
+
+    /// All of them but some.
+    pub(super) fn without(self, signals: Signals) -> Self {
+        Self { seen: self.seen & !signals, ..self }
     }
 
     /// Is none there?
@@ -210,7 +215,7 @@ fn last_step<'a>(text: &'a [u8], at: usize, room: &'a mut [u8; STEP]) -> (&'a [u
 /// A bit for each byte of a step.
 #[derive(Clone, Copy, Debug, Default)]
 struct Masks {
-    /// From `:` over `=` to `@`, `J` and, of raw JSON, backslashes.
+    /// From `:` over `;` and `=` to `@`, `J` and, of raw JSON, backslashes.
     marks: u64,
     /// First, second and third letters of `bea` and `bas`, and what only looks like them.
     letters: [u64; 3],

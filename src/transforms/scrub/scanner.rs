@@ -136,7 +136,7 @@ impl Scanner {
             for &(index, _) in &self.single {
                 self.look_for(index, (text, near, None), found);
             }
-            if !text.is_ascii() && fold::is_needed(text) {
+            if fold::is_needed(text) {
                 self.look_folded(text, near, found);
             }
         }
@@ -199,7 +199,8 @@ impl Scanner {
         folded.fold(text);
         let first = found.matches.len();
         if self.is_open {
-            self.look_for_all(&folded.text, near, found);
+            // What reads like one of these characters only now is no such character.
+            self.look_with(&self.gate.signs(&folded.text).without(gate::ODD), (&folded.text, near), found);
         } else {
             self.single.iter().for_each(|&(index, _)| self.look_for(index, (&folded.text, near, None), found));
         }

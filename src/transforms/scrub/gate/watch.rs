@@ -91,6 +91,11 @@ impl<'a> Watch<'a> {
             b'@' => self.see(AT, at),
             b'J' if self.text[..at].ends_with(b"ey") => self.see(TOKEN, at - 2),
             b'\\' => self.see(ESCAPE, at),
+            b';' => {
+                if let Some(start) = fold::name_before(self.text, at) {
+                    self.see(ODD, start);
+                }
+            }
             _ => {}
         }
     }

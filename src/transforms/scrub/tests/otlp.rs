@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::codecs::otlp::{Signal, read_json, split};
-use crate::event::{Batch, Seen, StreamKey};
+use crate::event::{Batch, Origin, Seen, StreamKey};
 use crate::transforms::test_kit::receipt;
 
 /// A request of log records with these bodies, in OTLP/JSON, from a resource with this attribute.
