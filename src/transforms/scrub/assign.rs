@@ -15,6 +15,7 @@ use memchr::memchr2_iter;
 use memchr::memmem::Finder;
 
 use super::keys::{GLUED_ENDINGS, HEADER_NAMES, KeyNames, QUERY_NAMES, STRONG_ENDINGS, Tails};
+use super::word::is_word;
 use value::{Value, credentials, flag_value, rest_of_line, value_behind};
 
 /// Bytes of the longest name that is looked at.
@@ -213,7 +214,7 @@ fn tail(word: &[u8]) -> &[u8] {
 }
 
 fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || !byte.is_ascii()
+    is_word(byte) || !byte.is_ascii()
 }
 
 /// Long enough, and no word?

@@ -12,6 +12,7 @@ use memchr::memmem::Finder;
 use memchr::{memchr_iter, memchr2};
 
 use super::span;
+use super::word::is_word;
 
 const SCHEME: &[u8] = b"bearer";
 static JWT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"eyJ"));
@@ -189,7 +190,7 @@ fn is_token_byte(byte: u8) -> bool {
 /// Three parts or more, or two of which the second begins as JSON too: a token cut short still carries claims.
 fn find_jwts(text: &[u8], mut from: usize, found: &mut Vec<Range<usize>>) {
     while let Some(start) = JWT.find(&text[from..]).map(|offset| from + offset) {
-        let run = text[start..].iter().take_while(|&&byte| is_jwt_byte(byte)).count();
+        let run = text[start..].iter().take_while(|&&byte| is_word(byte)).count();
         let token = &text[start..start + run];
         // A later `eyJ` of the same run has no more dots behind it, so the whole run is done with.
         from = start + run;
@@ -202,10 +203,6 @@ fn find_jwts(text: &[u8], mut from: usize, found: &mut Vec<Range<usize>>) {
         let end = if padding > 0 { from + padding } else { from - trailing };
         found.push(start..end);
     }
-}
-
-fn is_jwt_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 
 use rules::{Alphabet, RULES, Rule};
 
+use super::word::is_word;
+
 /// Characters of the shortest word that can hold a key.
 const FEWEST: usize = 15;
 /// A word of `FEWEST` holds one such block, wherever blocks begin.
@@ -92,10 +94,6 @@ fn has_break(block: &[u8]) -> bool {
     const EACH: u64 = u64::from_le_bytes([1; BLOCK]);
     let bytes = u64::from_le_bytes(block.try_into().expect("a block has eight bytes"));
     bytes.wrapping_sub(EACH * u64::from(LOWEST)) & !bytes & (EACH * 0x80) != 0
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
 /// Looks at each part of the word at `word`; gives where to go on.

@@ -105,8 +105,7 @@ impl Cover {
         // What stands in the place of a number is a text.
         let near = Near { is_number: false, ..source.near };
         for _ in 1..ROUNDS {
-            let mut next = tally.buffers.take();
-            next.clear();
+            let mut next = tally.buffers.empty();
             let again = self.round(Source { bytes: &out[start..], near, ..source }, tally, &mut next);
             if again {
                 out.truncate(start);
@@ -154,8 +153,7 @@ impl Cover {
             if self.is_left(text, &found.span) {
                 continue;
             }
-            let mut plain = tally.buffers.take();
-            plain.clear();
+            let mut plain = tally.buffers.empty();
             if self.stand_in((text, &found), &mut plain, tally) {
                 let raw = place(found.span.clone());
                 out.extend_from_slice(&source.bytes[from.unwrap_or(0)..raw.start]);

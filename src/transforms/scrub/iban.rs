@@ -89,15 +89,10 @@ fn is_valid(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transforms::scrub::numbers::next_run;
+    use crate::transforms::scrub::numbers::in_runs;
 
     fn all(text: &str) -> Vec<&str> {
-        let (mut from, mut found) = (0, Vec::new());
-        while let Some(run) = next_run(text.as_bytes(), from) {
-            from = run.span.end;
-            at_run(text.as_bytes(), &run, &mut found);
-        }
-        found.into_iter().map(|span| &text[span]).collect()
+        in_runs(text, |run, found| at_run(text.as_bytes(), run, found))
     }
 
     #[test]

@@ -8,6 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::{memchr, memmem};
 
+use super::word::is_word;
+
 /// Bytes of a header that are decoded; the algorithm stands near the front.
 const HEADER: usize = 512;
 
@@ -19,7 +21,7 @@ static NAMES: LazyLock<[memmem::Finder<'static>; 3]> =
 /// Appends the spans of all tokens in `text` from `from` on, in order and without overlap.
 pub(super) fn find(text: &[u8], mut from: usize, found: &mut Vec<Range<usize>>) {
     while let Some(start) = BEGIN.find(&text[from..]).map(|offset| from + offset) {
-        let run = text[start..].iter().take_while(|&&byte| is_part(byte)).count();
+        let run = text[start..].iter().take_while(|&&byte| is_word(byte)).count();
         from = start + run;
         let token = &text[start..from];
         let Some(dot) = memchr(b'.', token) else { continue };
@@ -28,10 +30,6 @@ pub(super) fn find(text: &[u8], mut from: usize, found: &mut Vec<Range<usize>>) 
             found.push(start..from - stops);
         }
     }
-}
-
-fn is_part(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 fn is_header(text: &[u8]) -> bool {

@@ -247,8 +247,7 @@ impl Rules {
 
     fn cover_raw_line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) -> bool {
         let Some(line) = records.get(index).untouched_line() else { return false };
-        let mut new = tally.buffers.take();
-        new.clear();
+        let mut new = tally.buffers.empty();
         let changed = self.raw_message(line, tally, &mut new);
         if changed {
             records.set_member(index, b"message", |out| out.extend_from_slice(&new));
@@ -266,8 +265,7 @@ impl Rules {
             json::quote(line, &mut quoted);
             return self.cover.member((b"message", &quoted), out, tally);
         }
-        let mut plain = tally.buffers.take();
-        plain.clear();
+        let mut plain = tally.buffers.empty();
         let near = Near { key: Some(b"message"), is_number: false };
         let changed = self.cover.text((line, near), tally, &mut plain);
         if changed {

@@ -27,6 +27,15 @@ impl<T: Default> Pool<T> {
     }
 }
 
+impl Pool<Vec<u8>> {
+    /// One with nothing in it.
+    pub(super) fn empty(&mut self) -> Vec<u8> {
+        let mut buffer = self.take();
+        buffer.clear();
+        buffer
+    }
+}
+
 /// Raw bytes of a value to be written over by a range of the texts.
 #[derive(Debug)]
 struct Cut {
@@ -145,8 +154,7 @@ impl Tally {
 
     /// Puts what `write` appends in the place of the raw bytes at `raw`, unless it says that there is nothing to do.
     pub(super) fn cut(&mut self, raw: Range<usize>, write: impl FnOnce(&mut Self, &mut Vec<u8>) -> bool) {
-        let mut text = self.buffers.take();
-        text.clear();
+        let mut text = self.buffers.empty();
         if write(self, &mut text) {
             let start = self.texts.len();
             self.texts.extend_from_slice(&text);

@@ -57,8 +57,7 @@ impl Cover {
             decoded.decode(raw);
             let mut is_document = false;
             tally.cut(at.clone(), |tally, out| {
-                let mut plain = tally.buffers.take();
-                plain.clear();
+                let mut plain = tally.buffers.empty();
                 let changed = self.document(&decoded.text, tally, &mut plain);
                 is_document = changed.is_some();
                 if changed == Some(true) {
@@ -81,8 +80,7 @@ impl Cover {
         if text.is_empty() || std::str::from_utf8(&text).is_err() {
             return false;
         }
-        let mut covered = tally.buffers.take();
-        covered.clear();
+        let mut covered = tally.buffers.empty();
         let is_found = self.text((&text, near), tally, &mut covered);
         tally.buffers.put(covered);
         if is_found {
@@ -157,8 +155,7 @@ impl Cover {
         if memchr(b'\\', raw).is_none() {
             return self.names.matches(raw);
         }
-        let mut key = tally.buffers.take();
-        key.clear();
+        let mut key = tally.buffers.empty();
         json::unescape(raw, &mut key);
         let is_telling = self.names.matches(&key);
         tally.buffers.put(key);
@@ -169,8 +166,7 @@ impl Cover {
     pub(super) fn whole(&self, (value, act, rule): (&[u8], &Act, Rule), tally: &mut Tally, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         let is_blind = matches!(act, Act::Cover(_) | Act::Remove) && self.allow.is_empty();
-        let mut plain = tally.buffers.take();
-        plain.clear();
+        let mut plain = tally.buffers.empty();
         if !is_blind {
             match value {
                 [b'"', content @ .., b'"'] => json::unescape(content, &mut plain),
