@@ -108,6 +108,8 @@ pub(super) struct Mail {
     /// Streams that found no room.
     line: Line,
     pub(super) ahead: Ahead,
+    /// Can nothing be stored now? Then what comes waits outside, where its sender can be told.
+    is_full: bool,
     pub(super) options: Options,
     /// How many can write to it.
     doors: usize,
@@ -144,6 +146,7 @@ impl DiskBuffer {
             bytes: 0,
             line: Line::default(),
             ahead: Ahead::default(),
+            is_full: false,
             options,
             doors: 0,
             phase: Phase::Open,
@@ -259,8 +262,7 @@ impl DiskBuffer {
             drop(mail);
             return Ok(());
         }
-        let fits = mail.bytes == 0 || mail.bytes + weight <= mail.most();
-        if !(fits && mail.line.is_next(stream)) {
+        if !(mail.has_room(weight) && mail.line.is_next(stream)) {
             mail.line.join(stream, waker);
             return Err(batch);
         }
@@ -277,6 +279,10 @@ impl DiskBuffer {
             }
             self.queue.give_up(&parcel.batch);
             mail.ahead.close(&self.queue);
+            if !mail.has_room(weight) {
+                mail.line.join(stream, waker);
+                return Err(parcel.batch);
+            }
         }
         mail.ahead.came(&runs);
         mail.line.leave(stream);
@@ -300,6 +306,18 @@ impl Mail {
     /// Bytes that may wait.
     fn most(&self) -> usize {
         (PENDING as u64).min(self.options.max_size) as usize
+    }
+
+    fn has_room(&self, weight: usize) -> bool {
+        let fits = self.bytes == 0 || self.bytes + weight <= self.most();
+        fits && (!self.is_full || self.ahead.is_open())
+    }
+
+    /// Something can be stored again, or nothing can.
+    pub(super) fn set_full(&mut self, is_full: bool) {
+        if std::mem::replace(&mut self.is_full, is_full) && !is_full {
+            self.line.first().into_iter().for_each(Waker::wake);
+        }
     }
 
     fn is_enough(&self) -> bool {

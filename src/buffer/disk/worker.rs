@@ -241,6 +241,7 @@ impl Worker {
         }
         if self.waiting.is_empty() {
             (self.obstacle, self.timers.store) = (None, None);
+            self.shared.lock().set_full(false);
         }
     }
 
@@ -348,6 +349,7 @@ impl Worker {
         };
         self.obstacle = obstacle.filter(|_| !self.waiting.is_empty());
         self.timers.store = self.obstacle.map(|_| now + pause);
+        self.shared.lock().set_full(matches!(self.obstacle, Some(Obstacle::Full | Obstacle::Failing)));
         log.show();
     }
 

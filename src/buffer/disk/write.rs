@@ -241,7 +241,12 @@ impl Log {
     }
 
     /// Takes a frame that was drafted into the group.
-    pub(super) fn push(&mut self, parcel: Parcel, (len, runs): (u64, &[Run]), now: u32) -> Result<Put, (Parcel, io::Error)> {
+    pub(super) fn push(
+        &mut self,
+        parcel: Parcel,
+        (len, runs): (u64, &[Run]),
+        now: u32,
+    ) -> Result<Put, (Parcel, io::Error)> {
         let Some(segment) = self.segments.back() else { return Ok(Put::Waits(parcel, Stuck::Full)) };
         let offset = segment.len + self.writer.unsynced() - len;
         let records = parcel.batch.len() as u32;
