@@ -36,6 +36,11 @@ impl Parcel {
         self.told().is_some_and(|told| told.worst != Outcome::Failed)
     }
 
+    /// Did they go ahead, and the sink has not failed on them?
+    pub(super) fn is_ahead(&self) -> bool {
+        self.has_passed() || self.is_out()
+    }
+
     /// Did they go ahead, and have no outcome yet?
     pub(super) fn is_out(&self) -> bool {
         self.passing.as_ref().is_some_and(|passing| passing.outcome().is_none())

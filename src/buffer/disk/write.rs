@@ -118,15 +118,17 @@ impl Log {
         }
         if self.options.when_full != WhenFull::Block && !matches!(stuck, Stuck::Passes) {
             // What the sink has already gets its outcome there.
-            let (out, others): (VecDeque<_>, VecDeque<_>) = waiting.drain(..).partition(Parcel::is_out);
-            others.into_iter().for_each(|parcel| self.drop(parcel));
-            *waiting = out;
+            let (ahead, others): (VecDeque<_>, VecDeque<_>) = waiting.drain(..).partition(Parcel::is_ahead);
+            for parcel in others {
+                self.drop(parcel);
+            }
+            *waiting = ahead;
         }
         Err(stuck)
     }
 
     fn may_drop(&self, parcel: &Parcel) -> bool {
-        self.options.when_full != WhenFull::Block && !parcel.is_out()
+        self.options.when_full != WhenFull::Block && !parcel.is_ahead()
     }
 
     fn drop(&self, parcel: Parcel) {
