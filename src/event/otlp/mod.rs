@@ -3,15 +3,19 @@
 //! - [`wire`]: the protobuf wire format, read field by field; the only code here that sees bytes nobody has checked;
 //! - [`schema`]: the messages of OTLP as tables, from which bytes are checked and projected;
 //! - [`project`]: a message, or one field of it, as JSON text;
-//! - [`members`]: which top-level members a record of each form reads as.
+//! - [`members`]: which top-level members a record of each form reads as;
+//! - [`facts`]: what sampling asks of a record, in one walk over it;
+//! - [`stamp`]: fields put into a message by bytes.
 //!
 //! A record is the bytes of its own message. What it shares with others of its request (resource, scope, and for a
 //! point what its metric says of itself) stands in a [`Head`]. Nothing is decoded before somebody reads it.
 
 mod check;
+pub mod facts;
 pub(crate) mod members;
 pub(crate) mod project;
 pub mod schema;
+pub mod stamp;
 pub mod wire;
 
 use super::tables::Span;
