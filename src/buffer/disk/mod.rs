@@ -10,8 +10,9 @@
 //! - A sync that failed is never asked again: what was not durable is written anew, into a new file.
 //!
 //! In reading order: `storage` (the file system), `bytes`, `payload` and `frame` (the format), `segment`, `positions` and
-//! `ledger` (what stands around frames), `scan`, `acks` and `windows`, then `parcel`, `passing` and `ahead`, and `log` with `recover`, `write`, `unwritten` and `read`; last `worker` (the
-//! thread), `buffer` (its face), and `inspect` (for verbs).
+//! `ledger` (what stands around frames), `scan`, `acks` and `windows`, then `parcel`, `passing` and `ahead`, and `log` with
+//! `recover`, `write`, `unwritten` and `read`; last `mail` (what waits), `worker` (the thread), `buffer` (its face), and
+//! `inspect` (for verbs).
 
 mod acks;
 mod ahead;
@@ -21,6 +22,7 @@ mod frame;
 pub mod inspect;
 mod ledger;
 mod log;
+mod mail;
 mod parcel;
 mod passing;
 mod payload;

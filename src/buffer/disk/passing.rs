@@ -1,10 +1,16 @@
 //! Records on their way to the sink beside the log: of the log nothing is known there, and of them nothing here, until
 //! they have an outcome.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::acks::Acks;
+use super::log::Log;
+use super::parcel::Parcel;
+use super::write::{Put, Stuck};
+use crate::buffer::Queue;
+use crate::component::outlet::Inlet;
 use crate::event::{Batch, Outcome, Receipt, Resolution, Resolve};
 
 /// Learns what becomes of records, and tells the frames that they became meanwhile.
@@ -61,6 +67,44 @@ impl Resolve for Passing {
         for (acks, sequence) in frames {
             acks.resolved(sequence, resolution);
         }
+    }
+}
+
+impl Log {
+    /// Nothing waits any more.
+    pub(crate) fn forget_passing(&mut self) {
+        self.passing = None;
+    }
+
+    /// Is no record on its way to the sink beside the log? The first that waits is; one that the sink failed on goes again.
+    pub(super) fn has_passed(&mut self, waiting: &mut VecDeque<Parcel>) -> bool {
+        let Some(passing) = &self.passing else { return true };
+        let Some(told) = passing.outcome() else { return false };
+        self.passing = None;
+        if told.worst != Outcome::Failed
+            && let Some(parcel) = waiting.pop_front()
+        {
+            tell(parcel.batch, told);
+        }
+        true
+    }
+
+    /// A record that is larger than the log may be goes to the sink directly, when all before it has. It stays the first
+    /// that waits until it has an outcome.
+    pub(super) fn pass_by(&mut self, mut parcel: Parcel, queue: &Queue) -> Put {
+        if parcel.is_out() || !self.is_caught_up() {
+            return Put::Waits(parcel, Stuck::Passes);
+        }
+        // It failed, if it went ahead.
+        parcel.passing = None;
+        parcel.settle_rereads();
+        parcel.rereads = 0;
+        let (own, passing) = Passing::of(&parcel.batch, &self.tools.bell);
+        match queue.offer(own, &self.tools.bell) {
+            Ok(()) => self.passing = Some(passing),
+            Err(own) => own.close(),
+        }
+        Put::Waits(parcel, Stuck::Passes)
     }
 }
 

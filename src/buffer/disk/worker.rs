@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::buffer::{Ingredients, Phase, Shared};
+use super::buffer::{Ingredients, Shared};
 use super::log::{Log, Tools};
+use super::mail::Phase;
 use super::parcel::Parcel;
 use super::recover::Report;
 use super::storage::Folder;

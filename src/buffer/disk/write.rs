@@ -7,7 +7,6 @@ use super::acks::Place;
 use super::frame::{Draft, MAX_BODY, Run, runs};
 use super::log::{Log, Segment};
 use super::parcel::{End, Parcel};
-use super::passing::{self, Passing};
 use super::segment;
 use super::storage::{Create, Handle, write_all};
 use crate::buffer::{Queue, WhenFull};
@@ -266,42 +265,6 @@ impl Log {
             return Err((parcel, error));
         }
         Ok(Put::Done)
-    }
-
-    /// Nothing waits any more.
-    pub(crate) fn forget_passing(&mut self) {
-        self.passing = None;
-    }
-
-    /// Is no record on its way to the sink beside the log? The first that waits is; one that the sink failed on goes again.
-    fn has_passed(&mut self, waiting: &mut VecDeque<Parcel>) -> bool {
-        let Some(passing) = &self.passing else { return true };
-        let Some(told) = passing.outcome() else { return false };
-        self.passing = None;
-        if told.worst != Outcome::Failed
-            && let Some(parcel) = waiting.pop_front()
-        {
-            passing::tell(parcel.batch, told);
-        }
-        true
-    }
-
-    /// A record that is larger than the log may be goes to the sink directly, when all before it has. It stays the first
-    /// that waits until it has an outcome.
-    fn pass_by(&mut self, mut parcel: Parcel, queue: &Queue) -> Put {
-        if parcel.is_out() || !self.is_caught_up() {
-            return Put::Waits(parcel, Stuck::Passes);
-        }
-        // It failed, if it went ahead.
-        parcel.passing = None;
-        parcel.settle_rereads();
-        parcel.rereads = 0;
-        let (own, passing) = Passing::of(&parcel.batch, &self.tools.bell);
-        match queue.offer(own, &self.tools.bell) {
-            Ok(()) => self.passing = Some(passing),
-            Err(own) => own.close(),
-        }
-        Put::Waits(parcel, Stuck::Passes)
     }
 
     fn write(&mut self) -> io::Result<()> {
