@@ -1,6 +1,7 @@
 //! The shelf of transforms: one row each.
 
 mod condition;
+mod consistent;
 mod dedupe;
 mod enrich;
 mod filter;

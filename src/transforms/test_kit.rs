@@ -1,5 +1,7 @@
 //! For the tests of transforms: batches of lines, and what comes out.
 
+pub(super) mod otlp;
+
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -63,7 +65,8 @@ pub(super) fn text(lines: &[&str]) -> Batch {
     batch
 }
 
-fn receipt() -> Receipt {
+/// A receipt that nobody looks at.
+pub(super) fn receipt() -> Receipt {
     Receipt::new(Arc::new(Ledger::default()), 0)
 }
 

@@ -6,6 +6,7 @@
 mod answer;
 mod json;
 mod number;
+pub mod probe;
 mod said;
 mod split;
 #[cfg(test)]

@@ -6,17 +6,21 @@
 //! - [`encode`]: JSON text as a message, the other way;
 //! - [`write`]: a record with its overlay, as the messages it now is;
 //! - [`log`]: a line or a JSON object as a log record;
-//! - [`members`]: which top-level members a record of each form reads as.
+//! - [`members`]: which top-level members a record of each form reads as;
+//! - [`facts`]: what sampling asks of a record, in one walk over it;
+//! - [`stamp`]: fields put into a message by bytes.
 //!
 //! A record is the bytes of its own message. What it shares with others of its request (resource, scope, and for a
 //! point what its metric says of itself) stands in a [`Head`]. Nothing is decoded before somebody reads it.
 
 mod check;
-pub(crate) mod encode;
+mod encode;
+pub mod facts;
 mod log;
 pub(crate) mod members;
 pub(crate) mod project;
 pub mod schema;
+pub mod stamp;
 pub mod wire;
 mod write;
 

@@ -213,6 +213,9 @@ static LINK: Message = Message::new(
     ],
 );
 
+/// `STATUS_CODE_ERROR`.
+pub(crate) const STATUS_CODE_ERROR: u64 = 2;
+
 static STATUS: Message =
     Message::new("a status", &[one(3, "code", Enum(&["", "ok", "error"])), one(2, "message", Text)]);
 

@@ -155,6 +155,7 @@ fn is_of_system(error: &io::Error) -> bool {
 mod tests {
     use std::io::Write;
 
+    use super::super::probe::probe;
     use super::*;
     use proptest::prelude::*;
 
@@ -191,6 +192,21 @@ mod tests {
                 let from = offset.min(plain.len());
                 prop_assert_eq!(&buffer[..got], &plain[from..(from + len).min(plain.len())]);
             }
+        }
+
+        /// Whatever becomes of a byte, and wherever it is cut.
+        #[test]
+        fn nothing_that_comes_is_a_panic(
+            parts in proptest::collection::vec(proptest::collection::vec(0..4u8, 0..3000), 1..4),
+            (at, byte, cut) in (any::<prop::sample::Index>(), any::<u8>(), any::<prop::sample::Index>()),
+        ) {
+            let members: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            let mut bytes = packed(&members);
+            probe(&bytes);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            probe(&bytes);
+            probe(&bytes[..cut.index(bytes.len())]);
         }
     }
 

@@ -44,6 +44,7 @@ mod mailbox;
 mod named;
 mod packed;
 mod positions;
+pub mod probe;
 mod read;
 mod rotated;
 mod schedule;
