@@ -145,7 +145,7 @@ impl TailSample {
         let held = if seen.is_span { held } else { held.of_log() };
         let trace = u128::from_be_bytes(seen.trace);
         match self.cache.get(trace).filter(|_| !self.traces.has(trace)) {
-            Some(verdict) => self.follow(verdict, held, &seen, now),
+            Some(verdict) => self.follow(verdict, (held, &seen), now),
             None => self.hold(held, &seen, now),
         }
     }
@@ -169,7 +169,7 @@ impl TailSample {
     }
 
     /// A record of a trace that was decided about. What it meets alone may stand before the rule that dropped the trace.
-    fn follow(&mut self, verdict: Verdict, held: Held, seen: &Seen<'_>, now: Instant) {
+    fn follow(&mut self, verdict: Verdict, (held, seen): (Held, &Seen<'_>), now: Instant) {
         let common = self.common.clone();
         if verdict.fate == Fate::Kept {
             common.sampling.late("kept", 1);
