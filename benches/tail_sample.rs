@@ -60,16 +60,19 @@ fn main() {
             let batch = batch((second, request, requests), spans / REQUESTS / PARTS);
             offered += batch.len() as u64;
             let from = Instant::now();
-            if step.due().is_some_and(|due| due <= now) {
+            while step.due().is_some_and(|due| due <= now) {
                 step.wake(now, &mut ports);
+                kept += deliver(&mut ports);
             }
             step.apply(batch, now, &mut ports);
             worked += from.elapsed();
             kept += deliver(&mut ports);
         }
     }
-    step.finish(&mut ports);
-    kept += deliver(&mut ports);
+    while step.due().is_some() {
+        step.finish(&mut ports);
+        kept += deliver(&mut ports);
+    }
     let dropped = meters.discarded_events(Reason::Sampled) + meters.discarded_events(Reason::Throttled);
     let (memory, sampling) = (peak() - before, meters.of_sampling());
     std::fs::remove_dir_all(&folder).unwrap_or_default();

@@ -21,6 +21,7 @@ mod rules;
 mod settings;
 mod spill;
 mod stamp;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -37,6 +38,7 @@ use self::record::{Places, Seen};
 use self::rules::{Fate, Limit, Rules, Summary, Verdict};
 use self::spill::Spill;
 use self::stamp::Mark;
+use self::tally::{Late, Tally};
 use self::traces::{Traces, Trigger};
 use super::condition::Judge;
 use super::notice::Notice;
@@ -45,8 +47,8 @@ use crate::component::reason::Reason;
 use crate::component::transform::{Ports, Stateful};
 use crate::event::{Batch, View};
 
-/// Traces that are decided about early before it is looked whether the others fit.
-const EARLY: usize = 64;
+/// Bytes of the traces that are decided about at once, about: what is kept of them is copied.
+const ENOUGH: usize = 1 << 20;
 
 struct Common {
     rules: Rules,
@@ -84,6 +86,7 @@ struct TailSample {
     limits: Vec<Option<Limit>>,
     /// What is to leave.
     acts: Vec<(Held, Act)>,
+    tally: Tally,
 }
 
 impl Stateful for TailSample {
@@ -104,18 +107,16 @@ impl Stateful for TailSample {
     }
 
     fn wake(&mut self, now: Instant, ports: &mut Ports) {
-        while let Some((trace, trigger)) = self.traces.due_at(now) {
-            self.decide(trace, trigger, now);
-        }
+        // What is left is due, so that this is called again when what came of it has found room.
+        self.decide_some(now, |traces| traces.due_at(now));
         self.release(ports);
+        self.make_room(now, ports);
         self.tell();
     }
 
     fn finish(&mut self, ports: &mut Ports) {
         let now = Instant::now();
-        while let Some(trace) = self.traces.oldest() {
-            self.decide(trace, Trigger::Stop, now);
-        }
+        self.decide_some(now, |traces| Some((traces.oldest()?, Trigger::Stop)));
         self.release(ports);
         self.tell();
     }
@@ -134,6 +135,7 @@ impl TailSample {
             cache: Cache::new(common.cache_bytes),
             limits: common.rules.limits(Instant::now()),
             acts: Vec::new(),
+            tally: Tally::default(),
             common,
         }
     }
@@ -172,19 +174,18 @@ impl TailSample {
     fn follow(&mut self, verdict: Verdict, (held, seen): (Held, &Seen<'_>), now: Instant) {
         let common = self.common.clone();
         if verdict.fate == Fate::Kept {
-            common.sampling.late("kept", 1);
+            self.tally.late(Late::Kept);
             return self.keep_late(verdict, held);
         }
         let mut alone = common.rules.blank(&seen.trace);
         common.rules.add(&mut alone, seen, &mut self.judge);
-        let another = common.rules.first_before(&alone, verdict.rule);
-        let flipped = another.map(|_| common.rules.decide(&alone, &mut self.limits, now));
+        let flipped = common.rules.decide_late(&alone, verdict, (&mut self.limits, now));
         if let Some(flipped) = flipped.filter(|verdict| verdict.fate == Fate::Kept) {
-            common.sampling.late("flipped", 1);
+            self.tally.late(Late::Flipped);
             self.cache.put(u128::from_be_bytes(seen.trace), flipped);
             return self.keep_late(flipped, held);
         }
-        common.sampling.late("dropped", 1);
+        self.tally.late(Late::Dropped);
         self.acts.push((held, common.dropped(verdict, held, &alone)));
     }
 
@@ -192,18 +193,30 @@ impl TailSample {
         self.acts.push((held, Act::Keep(Mark { rule: verdict.rule, trigger: Trigger::Late })));
     }
 
-    fn decide(&mut self, trace: u128, trigger: Trigger, now: Instant) {
-        let common = self.common.clone();
-        let Some(summary) = self.traces.summary(trace) else { return };
-        let verdict = common.rules.decide(&summary, &mut self.limits, now);
-        self.settle(trace, verdict, trigger);
+    /// Decides about traces that `next` names, until what they hold is enough for once; gives how many.
+    fn decide_some(&mut self, now: Instant, mut next: impl FnMut(&mut Traces) -> Option<(u128, Trigger)>) -> usize {
+        let (mut traces, mut bytes) = (0, 0);
+        while bytes < ENOUGH
+            && let Some((trace, trigger)) = next(&mut self.traces)
+        {
+            bytes += self.decide(trace, trigger, now);
+            traces += 1;
+        }
+        traces
     }
 
-    fn settle(&mut self, id: u128, verdict: Verdict, trigger: Trigger) {
-        let Some(trace) = self.traces.take(id) else { return };
+    /// Decides about a trace; gives its bytes.
+    fn decide(&mut self, trace: u128, trigger: Trigger, now: Instant) -> usize {
+        let Some(summary) = self.traces.summary(trace) else { return 0 };
+        let verdict = self.common.rules.decide(&summary, (&mut self.limits, now));
+        self.settle(trace, verdict, trigger)
+    }
+
+    fn settle(&mut self, id: u128, verdict: Verdict, trigger: Trigger) -> usize {
+        let Some(trace) = self.traces.take(id) else { return 0 };
         self.cache.put(id, verdict);
         let is_kept = verdict.fate == Fate::Kept;
-        self.common.sampling.decided(if is_kept { "kept" } else { "dropped" }, trigger.name(), 1);
+        self.tally.decided(is_kept, trigger);
         for held in trace.records {
             let act = if is_kept {
                 Act::Keep(Mark { rule: verdict.rule, trigger })
@@ -212,6 +225,7 @@ impl TailSample {
             };
             self.acts.push((held, act));
         }
+        trace.bytes
     }
 
     /// Lets go of what is decided about, batch by batch.
@@ -257,29 +271,19 @@ impl TailSample {
                 Err(Stays::Failed) => common.spill_failed.count(&common.meters, 1),
                 Err(Stays::NoRoom) => {}
             }
-            if self.decide_oldest(now) == 0 {
+            let decided = self.decide_some(now, |traces| Some((traces.oldest()?, Trigger::Memory)));
+            if decided == 0 {
                 return;
             }
+            common.early.count(&common.meters, decided);
             self.release(ports);
         }
     }
 
-    /// Decides about some of the oldest traces; gives how many.
-    fn decide_oldest(&mut self, now: Instant) -> usize {
-        let mut decided = 0;
-        while decided < EARLY
-            && let Some(trace) = self.traces.oldest()
-        {
-            self.decide(trace, Trigger::Memory, now);
-            decided += 1;
-        }
-        self.common.early.count(&self.common.meters, decided);
-        decided
-    }
-
-    fn tell(&self) {
+    fn tell(&mut self) {
         let bytes = self.hold.bytes() + self.traces.bytes();
         self.common.sampling.holds(self.traces.len(), bytes, self.hold.spill.bytes());
+        self.tally.tell(&self.common.sampling);
     }
 }
 

@@ -85,6 +85,9 @@ enum Always {
     Drops,
 }
 
+/// The limits of all rules, by number, and the time.
+pub(super) type Limits<'a> = (&'a mut [Option<Limit>], Instant);
+
 /// All of them; the last is for traces that meet no other.
 pub(super) struct Rules(pub(super) Vec<Rule>);
 
@@ -120,9 +123,13 @@ impl Rules {
         self.0.iter().zip(0..).position(|(rule, at)| rule.is_met(summary, at)).unwrap_or(self.0.len() - 1)
     }
 
-    /// The rule that is for the trace, if it stands before another.
-    pub(super) fn first_before(&self, summary: &Summary, other: u16) -> Option<usize> {
-        Some(self.first(summary)).filter(|first| *first < usize::from(other))
+    /// Decides about a record that came after `verdict`, which dropped its trace: by the first rule before the one of the
+    /// verdict that this record meets alone. It does not tell how many spans the trace has.
+    pub(super) fn decide_late(&self, alone: &Summary, verdict: Verdict, (limits, now): Limits<'_>) -> Option<Verdict> {
+        let before = &self.0[..usize::from(verdict.rule)];
+        let is_it = |(rule, at): (&Rule, usize)| rule.of_trace.max_spans.is_none() && rule.is_met(alone, at);
+        let at = before.iter().zip(0..).position(is_it)?;
+        Some(self.decide_by(at, alone, (limits, now)))
     }
 
     /// Would the trace stay if it met no rule?
@@ -147,9 +154,12 @@ impl Rules {
         None
     }
 
-    /// Decides; `limits` are those of the rules, by number.
-    pub(super) fn decide(&self, summary: &Summary, limits: &mut [Option<Limit>], now: Instant) -> Verdict {
-        let at = self.first(summary);
+    /// Decides about a trace.
+    pub(super) fn decide(&self, summary: &Summary, limits: Limits<'_>) -> Verdict {
+        self.decide_by(self.first(summary), summary, limits)
+    }
+
+    fn decide_by(&self, at: usize, summary: &Summary, (limits, now): Limits<'_>) -> Verdict {
         let rule = &self.0[at];
         let fate = if !rule.keeps(summary) {
             Fate::Dropped

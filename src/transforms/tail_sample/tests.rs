@@ -69,11 +69,19 @@ impl Bench {
 
     fn after(&mut self, milliseconds: u64) -> Vec<Out> {
         self.now += Duration::from_millis(milliseconds);
-        self.run(|step, now, ports| step.wake(now, ports)).0
+        let mut out = self.run(|step, now, ports| step.wake(now, ports)).0;
+        while self.step.due().is_some_and(|due| due <= self.now) {
+            out.extend(self.run(|step, now, ports| step.wake(now, ports)).0);
+        }
+        out
     }
 
     fn finish(&mut self) -> Vec<Out> {
-        self.run(|step, _, ports| step.finish(ports)).0
+        let mut out = self.run(|step, _, ports| step.finish(ports)).0;
+        while self.step.due().is_some() {
+            out.extend(self.run(|step, _, ports| step.finish(ports)).0);
+        }
+        out
     }
 
     /// What comes out: spans, and other records as JSON.
@@ -237,6 +245,26 @@ rules = [
     let rules: Vec<(&str, &str)> = out.iter().map(|out| (out.rule.as_str(), out.state.as_str())).collect();
     let large = ("large", "ot=th:c");
     assert_eq!(rules, [("default", "ot=th:0"), ("pay", "ot=th:8"), large, large, large, ("small", "ot=th:e666")]);
+}
+
+#[test]
+fn a_late_record_does_not_tell_how_many_spans_there_are() {
+    let mut bench = Bench::new("ratio = 0.0\nrules = [{ name = 'few', max_spans = 1 }]");
+    let root = Span::of(trace("ffffffffffffff"));
+    assert_eq!((bench.apply(&[child(&root, 2), root.clone()]), bench.after(2_000)), (vec![], vec![]));
+    assert_eq!((bench.apply(&[child(&root, 3)]), bench.meters()), (vec![], (3, 0)));
+}
+
+#[test]
+fn what_is_decided_about_at_once_is_bounded() {
+    let mut bench = Bench::new("ratio = 0.5");
+    bench.apply(&heavy(1..401, 10_000));
+    let mut kept = bench.run(|step, now, ports| step.wake(now + Duration::from_secs(2), ports)).0.len() as u64;
+    assert!((100..120).contains(&(kept + bench.meters().0)), "{kept}");
+    kept += bench.run(|step, _, ports| step.finish(ports)).0.len() as u64;
+    assert!((200..240).contains(&(kept + bench.meters().0)) && bench.step.due().is_some(), "{kept}");
+    kept += bench.finish().len() as u64;
+    assert_eq!(kept + bench.meters().0, 400);
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) struct Trace {
 }
 
 /// What made a decision due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trigger {
     /// A rule that nothing which comes can change.
     Rule,
@@ -41,6 +41,10 @@ pub(super) enum Trigger {
 }
 
 impl Trigger {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 7] =
+        [Self::Rule, Self::Root, Self::Timeout, Self::TraceSize, Self::Memory, Self::Stop, Self::Late];
+
     /// The value of the attribute `sampling.trigger`, and of the label.
     pub(super) const fn name(self) -> &'static str {
         match self {
