@@ -38,6 +38,14 @@ impl<'a> View<'a> {
         (is_message && self.shared(TEXT_KEYS[0]).is_none()).then(|| self.text())
     }
 
+    /// Has an edit set or removed the member `key`?
+    pub fn is_edited(self, key: &[u8]) -> bool {
+        self.tables.edits(self.record).any(|edit| match edit.target {
+            Target::Own(number) => self.own_key(number) == key,
+            Target::New(name) => self.tables.span(name) == key,
+        })
+    }
+
     /// The bytes of an object, if all that the record itself brings still reads as them.
     pub fn untouched_json(self) -> Option<&'a [u8]> {
         (self.record.form == Form::Json && self.record.edits == NONE).then(|| self.text())
