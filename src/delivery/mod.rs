@@ -12,6 +12,7 @@ mod cutter;
 mod dead_letter;
 mod freezer;
 mod gate;
+pub mod grpc;
 pub mod http;
 mod in_hand;
 mod pump;
