@@ -201,6 +201,28 @@ async fn verbs_show_and_change_what_runs() {
     assert!(text(&alone).contains("no agent listens at"), "{}", text(&alone));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn buffers_are_listed_while_the_agent_runs_and_one_without_a_sink_is_told_of() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    let gone = "min_free = '0%'\n[sinks.gone]\ntype = 'http'\ninputs = ['app']\nuri = 'http://127.0.0.1:1/'\n\
+                encoding.codec = 'json'\nbuffer.type = 'disk'\n";
+    let (own, rest) = gone.split_once('\n').unwrap();
+    fs::write(site.path("conf/levada.toml"), format!("{own}\n{}{rest}", site.pipeline("one"))).unwrap();
+    site.write(r#"{"n":1}"#);
+    site.start(&[]);
+    site.until_it_listens().await;
+    let listed = || text(&site.verb(&["buffer", "ls"]));
+    wait::until("the record on the disk", || listed().starts_with("gone: 1 records, ")).await;
+    assert!(!listed().contains("orphan") && !text(&site.verb(&["status"])).contains("buffer ls"));
+    fs::write(site.path("conf/levada.toml"), site.pipeline("one")).unwrap();
+    let done = site.verb(&["reload"]);
+    assert!(done.status.success(), "{}", text(&done));
+    wait::until("the orphan", || listed().contains("an orphan: no sink has this name")).await;
+    wait::until("word of it", || text(&site.verb(&["status"])).contains("no sink has: 1 (`levada buffer ls`)")).await;
+    site.end();
+}
+
 /// How many reloads a log tells of: some of them as repetitions.
 fn reloads(log: &str) -> usize {
     let lines = log.lines().filter(|line| line.contains("what the reload changed"));

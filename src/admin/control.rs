@@ -2,8 +2,10 @@
 //! shows content or changes what runs writes a line into the log: who asked, and for what.
 //!
 //! It speaks HTTP/1.1: `GET /status`, `GET /config`, `GET /files`, `GET /positions`, `POST /reload`, `POST /tap`, `POST /why`,
-//! `POST /positions`, `POST /pause`, `POST /resume`, `GET /dead-letters`, `POST /dead-letters`, `POST /replay`. Bodies are JSON.
+//! `POST /positions`, `POST /pause`, `POST /resume`, `GET /dead-letters`, `POST /dead-letters`, `POST /replay`, `GET /buffers`.
+//! Bodies are JSON.
 
+mod buffers;
 mod files;
 mod letters;
 mod pause;
@@ -37,6 +39,7 @@ use crate::config::Input;
 use crate::delivery::DeadLetters;
 use crate::topology::{Pauses, Taps};
 
+pub use buffers::{BufferOf, buffers};
 pub use letters::LettersRequest;
 pub use pause::{PauseDone, PauseRequest};
 pub use status::{Status, StatusOf};
@@ -54,7 +57,7 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 const MOST_BYTES: usize = 64 << 10;
 
 /// What there is, for who asks for something else.
-const PAGES: &str = "there are GET /status, /config, /files, /positions, /dead-letters, POST /reload, /tap, /why, /positions, /pause, \
+const PAGES: &str = "there are GET /status, /config, /files, /positions, /dead-letters, /buffers, POST /reload, /tap, /why, /positions, /pause, \
      /resume, /dead-letters, /replay";
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -101,6 +104,8 @@ pub struct Controls {
     pub pauses: Pauses,
     /// Where refused records are kept.
     pub letters: Arc<DeadLetters>,
+    /// The state folder.
+    pub data_dir: PathBuf,
     /// To the agent.
     pub asks: mpsc::Sender<Ask>,
 }
@@ -189,6 +194,7 @@ async fn answer(request: Request<Incoming>, controls: &Controls, caller: Caller)
             Ok(request) => files::set(controls, request, caller).await,
             Err(refused) => *refused,
         },
+        (Method::GET, "/buffers") => buffers::list(controls).await,
         (Method::GET, "/dead-letters") => letters::list(controls).await,
         (Method::POST, "/dead-letters") => match read(&body) {
             Ok(request) => letters::show(controls, &request, caller),

@@ -1,4 +1,4 @@
-//! `levada buffer`: looks at the disk buffers of an agent that does not run, and moves what an orphan holds.
+//! `levada buffer`: looks at disk buffers, and moves what an orphan holds.
 
 mod drain;
 
@@ -6,16 +6,18 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::client::{Agent, Which, runtime};
 use super::files::Files;
 use super::screen::say;
 use super::{FAULTY, USAGE};
+use crate::admin::{BufferOf, buffers};
 use crate::buffer::inspect::{self, Contents};
 use crate::component::size::show_size;
 use crate::config::{Kind, Plan};
 use crate::event::Batch;
 use crate::topology::DataDir;
 
-/// Look at the disk buffers of an agent that does not run.
+/// Look at disk buffers; but for `ls`, of an agent that does not run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Buffer {
     #[command(subcommand)]
@@ -24,7 +26,8 @@ pub(super) struct Buffer {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// List the buffers, with what they hold; those that no sink of the configuration has are orphans.
+    /// List the buffers, with what they hold; those that no sink of the configuration has are orphans. An agent that runs
+    /// is asked.
     Ls(Place),
     /// Read all of a buffer, or of all, and tell what is damaged.
     Verify {
@@ -67,6 +70,7 @@ struct Place {
 
 /// The folder of buffers, that nobody else has open meanwhile.
 struct Found {
+    data_dir: PathBuf,
     folder: PathBuf,
     plan: Option<Plan>,
     _alone: DataDir,
@@ -74,7 +78,7 @@ struct Found {
 
 pub(super) fn buffer(arguments: &Buffer) -> ExitCode {
     let done = match &arguments.what {
-        What::Ls(place) => place.find().and_then(|found| ls(&found)),
+        What::Ls(place) => place.ls(),
         What::Verify { place, ids } => place.find().and_then(|found| verify(&found, ids)),
         What::Dump { place, id, limit } => place.find().and_then(|found| dump(&found, id, *limit)),
         What::Drain { place, orphan, to } => place.find().and_then(|found| drain(&found, orphan, to)),
@@ -92,6 +96,21 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
 }
 
 impl Place {
+    fn ls(&self) -> Result<ExitCode, Fault> {
+        let which = Which { files: self.files.clone(), data_dir: self.data_dir.clone() };
+        let running = which.agent().ok().filter(Agent::is_there);
+        let buffers = if let Some(agent) = running {
+            let asked = runtime().and_then(|runtime| runtime.block_on(agent.get("/buffers")));
+            asked.map_err(|why| (why, FAULTY))?
+        } else {
+            let found = self.find()?;
+            let is_orphan = |id: &str| found.is_orphan(id);
+            buffers(&found.data_dir, is_orphan).map_err(|error| unreadable(&found.folder, &error))?
+        };
+        show(&buffers);
+        Ok(ExitCode::SUCCESS)
+    }
+
     fn find(&self) -> Result<Found, Fault> {
         let loaded = self.files.load();
         let unknown = || ("where are the buffers? name `--data-dir`, or the configuration".to_owned(), USAGE);
@@ -101,7 +120,7 @@ impl Place {
         }
         let alone = DataDir::open(&data_dir)
             .map_err(|why| (format!("{why}; stop the agent to look at its buffers"), FAULTY))?;
-        Ok(Found { folder: data_dir.join("buffers"), plan: loaded.plan, _alone: alone })
+        Ok(Found { folder: data_dir.join(inspect::FOLDER), data_dir, plan: loaded.plan, _alone: alone })
     }
 }
 
@@ -123,15 +142,13 @@ impl Found {
     }
 }
 
-fn ls(found: &Found) -> Result<ExitCode, Fault> {
+fn show(buffers: &[BufferOf]) {
     let mut text = String::new();
-    for id in found.ids()? {
-        let path = found.folder.join(&id);
-        let summary = inspect::summary(&path).map_err(|error| unreadable(&path, &error))?;
+    for BufferOf { id, is_orphan, summary } in buffers {
         let (records, size) = (summary.records, show_size(summary.bytes));
         let _ = write!(text, "{id}: {records} records, {size} in {} files", summary.segments + summary.newer);
         let notes = [
-            (found.is_orphan(&id), "an orphan: no sink has this name".to_owned()),
+            (*is_orphan, "an orphan: no sink has this name".to_owned()),
             (summary.newer > 0, format!("{} files of a later version", summary.newer)),
             (summary.broken > 0, format!("{} damaged files", summary.broken)),
             (summary.has_lost_ledger, "no ledger".to_owned()),
@@ -141,7 +158,6 @@ fn ls(found: &Found) -> Result<ExitCode, Fault> {
         text.push('\n');
     }
     say(if text.is_empty() { "no disk buffers\n" } else { &text });
-    Ok(ExitCode::SUCCESS)
 }
 
 fn verify(found: &Found, ids: &[String]) -> Result<ExitCode, Fault> {
@@ -188,7 +204,7 @@ fn drain(found: &Found, orphan: &str, to: &str) -> Result<ExitCode, Fault> {
     if !found.is_orphan(orphan) {
         return Err((format!("`{orphan}` is no orphan: the sink of this name delivers what it holds"), USAGE));
     }
-    let runtime = super::client::runtime().map_err(|why| (why, FAULTY))?;
+    let runtime = runtime().map_err(|why| (why, FAULTY))?;
     let moved = runtime.block_on(drain::drain(&from, &found.folder.join(to)));
     let is_removed = drain::remove_empty(&from).map_err(|error| unreadable(&from, &error))?;
     let rest =

@@ -25,7 +25,7 @@ pub(super) struct Which {
     pub(super) files: Files,
     /// The state folder of the running agent; else the `data_dir` of its configuration.
     #[arg(long, value_name = "FOLDER")]
-    data_dir: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
 }
 
 /// A connection to the running agent.

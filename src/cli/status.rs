@@ -158,6 +158,13 @@ fn page(report: &Report) -> String {
     for team in &report.faulty_teams {
         let _ = writeln!(text, "the files of the team `{team}` have faults: what of it ran last runs, if anything did");
     }
+    if report.orphaned_buffers > 0 {
+        let _ = writeln!(
+            text,
+            "disk buffers with records that no sink has: {} (`levada buffer ls`)",
+            report.orphaned_buffers
+        );
+    }
     for component in &report.components {
         let StatusOf { id, kind, type_name, state, .. } = component;
         let why = component.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
@@ -189,6 +196,7 @@ mod tests {
             resident_bytes: 0,
             is_config_current: true,
             faulty_teams: Vec::new(),
+            orphaned_buffers: 0,
             components: vec![component],
         };
         assert_eq!(Rate::of(&at(50), &report(at(10)), 2).received_events_per_second, 20);

@@ -236,7 +236,7 @@ const IN_MEMORY: usize = 4 << 20;
 /// The default of a disk buffer, in bytes.
 const ON_DISK: usize = 1 << 30;
 /// What of a disk buffer may be in memory, in bytes: it goes to the sink from there.
-const OF_DISK: usize = 8 << 20;
+const OF_DISK: usize = 4 << 20;
 
 impl Default for QueueSettings {
     fn default() -> Self {

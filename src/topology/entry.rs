@@ -37,9 +37,6 @@ pub(super) struct Buffers {
     sizes: HashMap<String, u64>,
 }
 
-/// The folder of disk buffers in the data directory.
-const FOLDER: &str = "buffers";
-
 impl Entry {
     /// The way for what sources send, or the other one.
     pub(super) fn inlet(&self, is_counted: bool) -> Arc<dyn Inlet> {
@@ -160,5 +157,5 @@ pub(super) fn min_free(plan: &Plan) -> f64 {
 
 /// Where disk buffers are.
 pub(super) fn folder(ground: &Ground) -> PathBuf {
-    ground.data_dir.join(FOLDER)
+    ground.data_dir.join(inspect::FOLDER)
 }

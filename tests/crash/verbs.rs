@@ -31,6 +31,8 @@ async fn what_an_orphan_holds_is_moved_to_another_sink() {
     let stored = || levada::buffer::inspect::summary(&folder).map_or(0, |found| found.records);
     wait::until("the backlog", || stored() == 500).await;
     let (is_done, text) = buffer(&home, &["ls"]);
+    assert!(is_done && text.contains("out: 500 records") && !text.contains("an orphan"), "{text}");
+    let (is_done, text) = buffer(&home, &["verify"]);
     assert!(!is_done && text.contains("stop the agent"), "{text}");
     drop(agent);
     let (is_done, text) = buffer(&home, &["drain", "out", "--to", "other"]);

@@ -53,7 +53,7 @@ pub(super) async fn why_not(controls: &Controls, subject: Subject) -> Response<B
 }
 
 /// Files and lanes may take their time: not on a thread that carries sockets.
-async fn blocking(work: impl FnOnce() -> Response<Body> + Send + 'static) -> Response<Body> {
+pub(super) async fn blocking(work: impl FnOnce() -> Response<Body> + Send + 'static) -> Response<Body> {
     let done = spawn_blocking(work).await;
     done.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "an internal error, see the agent's log"))
 }

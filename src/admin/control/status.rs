@@ -21,6 +21,9 @@ pub struct Status {
     /// Teams whose files have faults.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faulty_teams: Vec<String>,
+    /// Disk buffers with records that no sink has.
+    #[serde(default)]
+    pub orphaned_buffers: u64,
     /// Sources, transforms, sinks, by name.
     pub components: Vec<StatusOf>,
 }
@@ -81,11 +84,13 @@ pub(super) fn status(shown: &Shown) -> Status {
         resident_bytes: 0,
         is_config_current: true,
         faulty_teams: Vec::new(),
+        orphaned_buffers: 0,
         components: Vec::new(),
     };
     for family in shown.families.registry().gather() {
         match family.name() {
             "process_resident_memory_bytes" => status.resident_bytes = first(&family) as u64,
+            "levada_orphaned_buffers" => status.orphaned_buffers = first(&family) as u64,
             "levada_config_last_reload_successful" => {
                 let stale = family.get_metric().iter().filter(|metric| value(metric) == 0.0);
                 let stale: Vec<_> = stale.filter_map(|metric| label(metric, "team")).map(str::to_owned).collect();

@@ -1,4 +1,5 @@
-//! Looking at disk buffers without opening them: nothing is made, changed or locked. For buffers that no agent has open.
+//! Looking at disk buffers without opening them: nothing is made, changed or locked. Of a buffer that is open a summary can
+//! be had, as it is at some moment of the look.
 
 use std::io;
 use std::path::Path;
@@ -12,8 +13,14 @@ use super::segment;
 use super::storage::{Create, Disk, Folder, Handle};
 use crate::event::Batch;
 
+/// The folder of all disk buffers in the state folder.
+pub const FOLDER: &str = "buffers";
+
+/// A buffer that is being written loses files while it is looked at; so often it is looked at once more.
+const LOOKS: usize = 5;
+
 /// What a buffer holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Summary {
     /// Bytes of all its files but the ledgers.
     pub bytes: u64,
@@ -67,8 +74,19 @@ pub fn list(folder: &Path) -> io::Result<Vec<String>> {
     Ok(ids)
 }
 
-/// What the buffer in `folder` holds, by the heads of its files and its last segment.
+/// What the buffer in `folder` holds, by the heads of its files and its last segment. An agent may have it open.
 pub fn summary(folder: &Path) -> io::Result<Summary> {
+    let mut look = summary_now(folder);
+    for _ in 1..LOOKS {
+        if !look.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            break;
+        }
+        look = summary_now(folder);
+    }
+    look
+}
+
+fn summary_now(folder: &Path) -> io::Result<Summary> {
     let disk = Untouched(Folder::look(folder));
     let survey = survey(&disk, u64::MAX)?;
     let last = last(&disk, &survey)?;

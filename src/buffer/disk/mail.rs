@@ -14,7 +14,7 @@ use crate::buffer::line::Line;
 use crate::component::outlet::Inlet;
 
 /// What waits for the disk at most; the group that is being written is as much again.
-const PENDING: usize = 16 << 20;
+const PENDING: usize = 8 << 20;
 /// A group goes when it has so many bytes,
 const ENOUGH: usize = 1 << 20;
 /// or when its first batch has waited so long: a sync for each batch would be most of the work under a light load.

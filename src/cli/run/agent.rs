@@ -92,7 +92,8 @@ impl Agent {
         let door = open_door(plan, &globals, &shown).await?;
         apply(&mut topology, plan, loaded)?;
         let (shown_too, taps, pauses) = (shown.clone(), topology.taps(), topology.pauses());
-        let controls = Controls { shown: shown_too, taps, pauses, letters: topology.dead_letters(), asks };
+        let (letters, folder) = (topology.dead_letters(), data_dir.path().to_owned());
+        let controls = Controls { shown: shown_too, taps, pauses, letters, data_dir: folder, asks };
         let control = open_control(&data_dir, controls);
         let settings = settings(plan);
         let agent = Self {
