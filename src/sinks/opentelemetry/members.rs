@@ -15,7 +15,7 @@ use crate::component::sink::{Answer, Place};
 use crate::event::otlp::facts::trace_id;
 use crate::event::{Form, View};
 
-use super::Targets;
+use super::target::Targets;
 
 /// How long a server is passed over before it is tried again.
 const AWAY: Duration = Duration::from_secs(30);

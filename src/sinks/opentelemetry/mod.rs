@@ -12,6 +12,7 @@ mod answer;
 mod encoder;
 mod members;
 mod request;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ use crate::delivery::{Delivery, DeliveryPlan, Drain, address, grpc, http};
 
 use encoder::RequestEncoder;
 use members::{Members, Route};
+use target::{Targets, method, server};
 
 /// Encoded bytes of a request: servers in Go take 4 MiB by gRPC unless they are told otherwise.
 const MAX_BYTES: usize = 3 << 20;
@@ -117,18 +119,6 @@ const fn default_patience() -> f64 {
 const fn default_compression() -> Compression {
     Compression::Gzip
 }
-
-/// The path of a signal's method.
-const fn method(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-    }
-}
-
-/// The address of each signal, in their order.
-type Targets = [Option<Uri>; Signal::ALL.len()];
 
 impl OpenTelemetrySettings {
     /// Where a signal goes, with the setting that says so; none if it goes nowhere.
@@ -222,21 +212,6 @@ impl OpenTelemetrySettings {
         problems
     }
 
-    /// A port that by convention is the other protocol's.
-    fn port_problem(&self) -> Option<Problem> {
-        let (port, meant, other) = match self.protocol {
-            Protocol::Grpc => (4318, "gRPC", "http"),
-            Protocol::Http => (4317, "HTTP", "grpc"),
-        };
-        let uri: Uri = self.endpoint.as_ref()?.parse().ok()?;
-        (uri.port_u16() == Some(port)).then(|| {
-            let message = format!("{port} is seldom the port of OTLP over {meant}");
-            let problem = Problem::new("endpoint", message);
-            let help = format!("if it is not, set `protocol = \"{other}\"`");
-            Problem { is_warning: true, ..problem.help(help) }
-        })
-    }
-
     fn sink(&self, context: &Context) -> Result<OpenTelemetry, Problem> {
         let tls = self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?;
         let wire = match self.protocol {
@@ -255,16 +230,6 @@ impl OpenTelemetrySettings {
             timeout: self.request.timeout(),
         })
     }
-}
-
-/// The address of a method of the server at `text`.
-fn server(setting: &str, text: &str, method: &str) -> Result<Uri, Problem> {
-    let base = address::address(setting, text)?;
-    if base.path() != "/" || base.query().is_some() {
-        let problem = Problem::new(setting, "holds a path: a gRPC server has none, expected `http://host:port`");
-        return Err(problem.help("where the path is one of OTLP/HTTP, set `protocol = \"http\"`"));
-    }
-    address::address(setting, &format!("{}{method}", text.trim_end_matches('/')))
 }
 
 impl Settings for OpenTelemetrySettings {
