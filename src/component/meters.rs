@@ -8,12 +8,15 @@ use tracing::{Span, error_span};
 
 mod buffer;
 mod requests;
+mod sampling;
 
 pub use buffer::BufferMeters;
 pub use requests::RequestMeters;
+pub use sampling::SamplingMeters;
 
 use buffer::BufferFamilies;
 use requests::RequestFamilies;
+use sampling::SamplingFamilies;
 
 use super::file_meters::{FileFamilies, FileMeters};
 use super::reason::Reason;
@@ -63,6 +66,7 @@ struct Inner {
     buffer_max_bytes: IntGaugeVec,
     buffers: BufferFamilies,
     requests: RequestFamilies,
+    sampling: SamplingFamilies,
     paused: IntGaugeVec,
     utilization: Utilization,
     files: FileFamilies,
@@ -113,6 +117,7 @@ impl Default for Families {
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
             buffers: BufferFamilies::new(&registry),
             requests: RequestFamilies::new(&registry),
+            sampling: SamplingFamilies::new(&registry),
             paused: gauge("levada_component_paused", "Whether a person has paused the source: 1 or 0."),
             utilization: Utilization::new(utilization),
             files: FileFamilies::new(&registry, &LABELS),
@@ -222,6 +227,11 @@ impl Meters {
     /// Figures of the requests that the component sends: from now on they are shown.
     pub fn of_requests(&self) -> RequestMeters {
         self.0.families.0.requests.of(&self.values())
+    }
+
+    /// Figures of a step that decides about traces: from now on they are shown.
+    pub fn of_sampling(&self) -> SamplingMeters {
+        self.0.families.0.sampling.of(self.values())
     }
 
     /// Records that share `key` went no further: counted besides [`discarded`](Self::discarded). Whoever calls it bounds

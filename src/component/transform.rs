@@ -33,7 +33,8 @@ pub trait Stateful: Send {
     /// Its time has come.
     fn wake(&mut self, now: Instant, ports: &mut Ports);
 
-    /// Gives out all that it holds: the process ends, or the step is replaced.
+    /// Gives out what it holds: the process ends, or the step is replaced. It is called again as long as there is
+    /// something [`due`](Self::due), so that much can leave in parts.
     fn finish(&mut self, ports: &mut Ports);
 
     /// One with the same settings that holds nothing, to go on with after a panic.

@@ -1,6 +1,7 @@
 //! Copying records out of their block, so that a few of them do not keep all of it alive.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -8,6 +9,7 @@ use super::batch::Batch;
 use super::otlp::{Head, Range};
 use super::record::{IN_ARENA, NONE, Record};
 use super::tables::{Edit, Span, Tables, Target};
+use super::view::View;
 
 /// Records are copied out of blocks of which they are less than one part in so many.
 const SPARSE: usize = 4;
@@ -38,13 +40,41 @@ impl Batch {
         total > 0
     }
 
+    /// Takes the bytes of its records out, if they are in one block: to be put elsewhere, and back with
+    /// [`put_block`](Self::put_block) before anybody looks at a record.
+    pub(crate) fn take_block(&mut self) -> Option<Bytes> {
+        let tables = Arc::make_mut(&mut self.tables);
+        match &mut tables.blocks[..] {
+            [block] => Some(std::mem::take(block)),
+            _ => None,
+        }
+    }
+
+    /// Puts back what [`take_block`](Self::take_block) has given.
+    pub(crate) fn put_block(&mut self, block: Bytes) {
+        Arc::make_mut(&mut self.tables).blocks = vec![block];
+    }
+
     /// The same records over tables and a block of their own, which hold nothing else.
     #[must_use]
-    pub fn compact(mut self) -> Self {
+    pub fn compact(self) -> Self {
+        self.rewritten(|_, record, out| out.extend_from_slice(record.text()))
+    }
+
+    /// The same records over tables and a block of their own; `write` appends the message that each OTLP record is then,
+    /// given its number. Other records keep their bytes.
+    #[must_use]
+    pub fn rewritten(mut self, mut write: impl FnMut(usize, View<'_>, &mut Vec<u8>)) -> Self {
         let mut records = Vec::with_capacity(self.records.len());
         let mut fresh = Fresh::default();
-        for record in &self.records {
-            records.push(fresh.adopt(record, &self.tables));
+        for (number, record) in self.records.iter().enumerate() {
+            let start = fresh.text.len();
+            if record.form.is_otlp() {
+                write(number, View { tables: &self.tables, record }, &mut fresh.text);
+            } else {
+                fresh.text.extend_from_slice(self.tables.text(record));
+            }
+            records.push(fresh.adopt(record, start, &self.tables));
         }
         let Fresh { mut tables, text, .. } = fresh;
         tables.blocks.push(Bytes::from(text));
@@ -65,9 +95,10 @@ struct Fresh {
 }
 
 impl Fresh {
-    fn adopt(&mut self, record: &Record, from: &Tables) -> Record {
-        let mut own = Record { block: 0, start: self.text.len() as u32, edits: NONE, ..*record };
-        self.text.extend_from_slice(from.text(record));
+    /// Takes a record over whose bytes have been written, from `start` on.
+    fn adopt(&mut self, record: &Record, start: usize, from: &Tables) -> Record {
+        let len = (self.text.len() - start) as u32;
+        let mut own = Record { block: 0, start: start as u32, len, edits: NONE, ..*record };
         if record.form.is_otlp() {
             own.members = self.head((record.members, record.block), from);
         } else {
@@ -117,8 +148,6 @@ impl Fresh {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;

@@ -110,10 +110,14 @@ impl AtWork {
                 () = changed(&mut self.keeper.reading) => continue,
                 _ = stop.requested() => Work::Finish,
             };
-            let is_last = matches!(work, Work::Finish) && quiet.take().is_none();
+            let finishes = matches!(work, Work::Finish);
+            let is_last = finishes && quiet.take().is_none();
             has_more = matches!(work, Work::Apply(_)) || (has_more && matches!(work, Work::Wake));
             quiet = quiet.filter(|_| !matches!(work, Work::Apply(_)));
             self.carry_out(work).await;
+            while finishes && self.worker.as_ref().is_some_and(|worker| worker.step.due().is_some()) {
+                self.carry_out(Work::Finish).await;
+            }
             if is_last || self.worker.is_none() {
                 return;
             }

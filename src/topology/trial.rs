@@ -113,6 +113,9 @@ fn keep(
     let mut step = step.lock().unwrap_or_else(PoisonError::into_inner);
     batches.for_each(|batch| step.apply(batch, now, &mut ports));
     step.finish(&mut ports);
+    while step.due().is_some() {
+        step.finish(&mut ports);
+    }
     emitted.take(component, outputs, &mut ports);
 }
 

@@ -14,6 +14,7 @@ mod remap;
 mod route;
 mod sample;
 pub mod scrub;
+mod tail_sample;
 #[cfg(test)]
 mod test_kit;
 mod throttle;
@@ -36,7 +37,8 @@ pub struct Keeping {
 }
 
 /// Every kind of transform that holds records between batches.
-pub const STATEFUL: &[Row<Keeping>] = &[Row::of::<reduce::ReduceSettings>()];
+pub const STATEFUL: &[Row<Keeping>] =
+    &[Row::of::<reduce::ReduceSettings>(), Row::of::<tail_sample::TailSampleSettings>()];
 
 /// Every other kind.
 pub const ROWS: &[Row<Box<dyn Transform>>] = &[
