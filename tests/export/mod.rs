@@ -195,6 +195,64 @@ async fn a_connection_that_goes_away_costs_nothing() {
     assert!(peer.look(|world| world.connections) > 1);
 }
 
+/// The trace of record `number`: five records have one.
+fn trace(number: u64) -> u64 {
+    number / 5
+}
+
+/// Appends records `numbers` with their traces to a log.
+fn write_traces(site: &Site, numbers: std::ops::Range<u64>) {
+    let line = |number: u64| {
+        let id = u128::from(trace(number) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+        format!("{{\"n\":{number},\"trace_id\":\"{id:032x}\"}}\n")
+    };
+    site.append("a.log", &numbers.map(line).collect::<String>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_meets_at_one_server_and_moves_where_that_fails() {
+    for Tongue { protocol, busy, .. } in tongues() {
+        let (site, peers) =
+            (Site::new(), [Collector::start().await, Collector::start().await, Collector::start().await]);
+        let urls: Vec<String> = peers.iter().map(|peer| format!("'{}'", peer.url())).collect();
+        let more = format!("endpoints = [{}]\nrouting_key = 'trace_id'\nrouting_patience_secs = 0.05", urls.join(", "));
+        let config =
+            source(&site, "app", "*.log") + &sink(protocol, "app", "gone", &more).replace("endpoint = 'gone'\n", "");
+        write_traces(&site, 0..500);
+        let agent = site.start(&config);
+        let taken = || -> Vec<Vec<u64>> {
+            peers.iter().map(|peer| peer.look(|world| world.taken.keys().copied().collect())).collect()
+        };
+        // Which server has a trace; each has one.
+        let homes = |taken: &[Vec<u64>]| {
+            let mut homes = std::collections::BTreeMap::new();
+            for (home, numbers) in taken.iter().enumerate() {
+                for number in numbers {
+                    assert_eq!(*homes.entry(trace(*number)).or_insert(home), home, "a trace at two servers");
+                }
+            }
+            homes
+        };
+        wait::until("all records", || taken().iter().map(Vec::len).sum::<usize>() == 500).await;
+        let before = homes(&taken());
+        assert!(
+            taken().iter().all(|numbers| numbers.len() > 50),
+            "{:?}",
+            taken().iter().map(Vec::len).collect::<Vec<_>>()
+        );
+        peers[0].script(move |_, _| busy.clone());
+        let known: Vec<usize> = taken().iter().map(Vec::len).collect();
+        write_traces(&site, 0..500);
+        let again = |at: usize| peers[at].look(|world| world.taken.values().sum::<usize>());
+        wait::until("the others to have them", || again(1) + again(2) == known[1] + known[2] + 500).await;
+        let moved = taken();
+        assert_eq!(moved[0].len(), known[0]);
+        let after = homes(&[Vec::new(), moved[1].clone(), moved[2].clone()]);
+        assert!(before.iter().all(|(trace, home)| *home == 0 || after[trace] == *home), "only its own move");
+        assert!(agent.figure("levada_component_errors_total", "out", Some(("error_type", "endpoint_away"))) > 0);
+    }
+}
+
 /// A port that nothing listens at.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

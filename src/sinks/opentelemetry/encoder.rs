@@ -1,26 +1,29 @@
 //! Records as they stand in requests.
 
+use std::sync::Arc;
+
 use crate::codecs::otlp::Signal;
 use crate::component::sink::{Encoder, Partition, Place, Refusal};
 use crate::event::otlp::Writer;
 use crate::event::{Form, View};
 
+use super::members::Members;
 use super::request;
 
-/// Where requests of each signal go, in their order; none where nothing takes them.
-pub(super) type Places = [Option<Place>; Signal::ALL.len()];
-
-/// Writes requests of one signal each.
+/// Writes requests of one signal and for one server each.
 pub(super) struct RequestEncoder {
-    places: Places,
+    members: Arc<Members>,
+    /// Which servers may be chosen.
+    up: Vec<bool>,
     writer: Writer,
     head: Vec<u8>,
     scratch: Vec<u8>,
 }
 
 impl RequestEncoder {
-    pub(super) fn new(places: Places) -> Self {
-        Self { places, writer: Writer::default(), head: Vec::new(), scratch: Vec::new() }
+    pub(super) fn new(members: Arc<Members>) -> Self {
+        let up = members.up();
+        Self { members, up, writer: Writer::default(), head: Vec::new(), scratch: Vec::new() }
     }
 }
 
@@ -36,7 +39,7 @@ fn signal(record: View<'_>) -> Signal {
 impl Encoder for RequestEncoder {
     fn place(&mut self, record: View<'_>) -> Result<Option<Place>, Refusal> {
         let signal = signal(record);
-        let Some(place) = &self.places[signal as usize] else {
+        let Some(place) = self.members.place(record, signal, &self.up) else {
             let why = format!("the sink has no endpoint for {}", signal.name());
             return Err(Refusal { code: "no_endpoint", why });
         };
@@ -52,6 +55,10 @@ impl Encoder for RequestEncoder {
         let shown = shown.map_err(|wrong| Refusal { code: "invalid_value", why: wrong.to_string() })?;
         request::push(&shown, &mut self.head, body);
         Ok(0)
+    }
+
+    fn look_again(&mut self) {
+        self.up = self.members.up();
     }
 
     fn end(&mut self, body: &mut Vec<u8>) {

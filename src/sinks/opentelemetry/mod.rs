@@ -5,12 +5,14 @@
 //! a server says it left out (`partial_success`) are never sent again, as the specification has it, and are counted as
 //! `refused_unnamed`: which ones they are is not told.
 //!
-//! Limits: one server for each signal. What holds records in a request is written anew: fields of `ResourceSpans` and
+//! Limits: the servers of `endpoints` are named one by one; a name that stands for several addresses is one server. What holds records in a request is written anew: fields of `ResourceSpans` and
 //! `ScopeSpans` that nobody knows do not stay; those of resources, scopes, metrics and records do.
 
 mod answer;
 mod encoder;
+mod members;
 mod request;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -29,12 +31,14 @@ use crate::codecs::otlp::{Said, Signal, read_status};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
 use crate::component::row::{Context, Problem, Settings};
-use crate::component::sink::{Answer, Encoder, Payload, Place, Probing, Sending, Sink};
+use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::settings::{Acknowledgements, BatchSettings, BufferSettings, RequestSettings};
 use crate::delivery::{Delivery, DeliveryPlan, Drain, address, grpc, http};
 
 use encoder::RequestEncoder;
+use members::{Members, Route};
+use target::{Targets, method, server};
 
 /// Encoded bytes of a request: servers in Go take 4 MiB by gRPC unless they are told otherwise.
 const MAX_BYTES: usize = 3 << 20;
@@ -57,6 +61,16 @@ pub(super) struct OpenTelemetrySettings {
     logs_endpoint: Option<String>,
     /// The server for metrics, in place of `endpoint`; over HTTP with its whole path.
     metrics_endpoint: Option<String>,
+    /// Servers of which each has the records that `routing_key` sends to it, in place of `endpoint`. Agents that spell them
+    /// alike, in whatever order, send the same trace to the same one.
+    #[serde(default)]
+    endpoints: Vec<String>,
+    /// By what the servers of `endpoints` are chosen.
+    routing_key: Option<RoutingKey>,
+    /// Seconds for which one of `endpoints` must fail before its records go to others.
+    #[serde(default = "default_patience")]
+    #[schemars(range(min = 0.01, max = 3_600.0))]
+    routing_patience_secs: f64,
     /// Credentials.
     auth: Option<Auth>,
     /// TLS for `https`.
@@ -90,21 +104,21 @@ enum Protocol {
     Http,
 }
 
+/// By what one of several servers is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum RoutingKey {
+    /// The trace: its spans and log records meet at one server. What has no trace goes by its service.
+    TraceId,
+}
+
+const fn default_patience() -> f64 {
+    10.0
+}
+
 const fn default_compression() -> Compression {
     Compression::Gzip
 }
-
-/// The path of a signal's method.
-const fn method(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-    }
-}
-
-/// The address of each signal, in their order.
-type Targets = [Option<Uri>; Signal::ALL.len()];
 
 impl OpenTelemetrySettings {
     /// Where a signal goes, with the setting that says so; none if it goes nowhere.
@@ -120,13 +134,55 @@ impl OpenTelemetrySettings {
                 Protocol::Grpc => server(setting, own, method(signal)),
             });
         }
-        let base = self.endpoint.as_ref()?;
-        Some(match self.protocol {
-            Protocol::Grpc => server("endpoint", base, method(signal)),
+        self.endpoint.as_ref().map(|base| self.address(signal, "endpoint", base))
+    }
+
+    /// Where a signal goes at a server that takes all of them.
+    fn address(&self, signal: Signal, setting: &str, base: &str) -> Result<Uri, Problem> {
+        match self.protocol {
+            Protocol::Grpc => server(setting, base, method(signal)),
             Protocol::Http => {
-                address::address("endpoint", &format!("{}/v1/{}", base.trim_end_matches('/'), signal.name()))
+                address::address(setting, &format!("{}/v1/{}", base.trim_end_matches('/'), signal.name()))
             }
-        })
+        }
+    }
+
+    /// All servers.
+    fn members(&self) -> Result<Vec<(String, Targets)>, Problem> {
+        if self.endpoints.is_empty() {
+            return Ok(vec![(String::new(), self.targets()?)]);
+        }
+        let member = |(at, endpoint): (usize, &String)| {
+            let [traces, logs, metrics] =
+                Signal::ALL.map(|signal| self.address(signal, &format!("endpoints[{at}]"), endpoint));
+            Ok((endpoint.clone(), [Some(traces?), Some(logs?), Some(metrics?)]))
+        };
+        self.endpoints.iter().enumerate().map(member).collect()
+    }
+
+    /// Faults of `endpoints` and what goes with them.
+    fn member_problems(&self) -> Vec<Problem> {
+        let named = [
+            ("endpoint", &self.endpoint),
+            ("traces_endpoint", &self.traces_endpoint),
+            ("logs_endpoint", &self.logs_endpoint),
+            ("metrics_endpoint", &self.metrics_endpoint),
+        ];
+        let both = named.iter().filter(|(_, set)| set.is_some());
+        let both = both.map(|(name, _)| Problem::new(*name, "is set beside `endpoints`: expected one of them"));
+        let faulty = self.endpoints.iter().enumerate().filter_map(|(at, endpoint)| {
+            let first =
+                self.endpoints.iter().position(|other| other.trim_end_matches('/') == endpoint.trim_end_matches('/'));
+            let twice = || Problem::new(format!("endpoints[{at}]"), format!("`{endpoint}` is there twice"));
+            let fault = self.address(Signal::Traces, &format!("endpoints[{at}]"), endpoint).err();
+            fault.or_else(|| (first != Some(at)).then(twice))
+        });
+        let mut problems: Vec<Problem> = both.chain(faulty).collect();
+        if self.routing_key.is_none() {
+            let problem = Problem::new("endpoints", "is set without `routing_key`: which server has which records?");
+            problems.push(problem.help("set `routing_key = \"trace_id\"`, or `endpoint` for one server"));
+        }
+        problems
     }
 
     fn targets(&self) -> Result<Targets, Problem> {
@@ -135,7 +191,14 @@ impl OpenTelemetrySettings {
     }
 
     fn target_problems(&self) -> Vec<Problem> {
+        if !self.endpoints.is_empty() {
+            return self.member_problems();
+        }
         let mut problems: Vec<Problem> = Vec::new();
+        if self.routing_key.is_some() {
+            let problem = Problem::new("routing_key", "is set without `endpoints`: there is nothing to choose");
+            problems.push(problem);
+        }
         for problem in Signal::ALL.into_iter().filter_map(|signal| self.target(signal)?.err()) {
             if !problems.iter().any(|known| known.setting == problem.setting) {
                 problems.push(problem);
@@ -149,46 +212,24 @@ impl OpenTelemetrySettings {
         problems
     }
 
-    /// A port that by convention is the other protocol's.
-    fn port_problem(&self) -> Option<Problem> {
-        let (port, meant, other) = match self.protocol {
-            Protocol::Grpc => (4318, "gRPC", "http"),
-            Protocol::Http => (4317, "HTTP", "grpc"),
-        };
-        let uri: Uri = self.endpoint.as_ref()?.parse().ok()?;
-        (uri.port_u16() == Some(port)).then(|| {
-            let message = format!("{port} is seldom the port of OTLP over {meant}");
-            let problem = Problem::new("endpoint", message);
-            let help = format!("if it is not, set `protocol = \"{other}\"`");
-            Problem { is_warning: true, ..problem.help(help) }
-        })
-    }
-
-    fn sink(&self, files: &Files) -> Result<OpenTelemetry, Problem> {
-        let tls = self.tls.client(files).map_err(|why| Problem::new("tls", why))?;
+    fn sink(&self, context: &Context) -> Result<OpenTelemetry, Problem> {
+        let tls = self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?;
         let wire = match self.protocol {
             Protocol::Grpc => Wire::Grpc(grpc::Client::new(&tls)),
             Protocol::Http => Wire::Http(Box::new(http::Client::new(tls))),
         };
         Ok(OpenTelemetry {
             wire,
-            targets: self.targets()?,
+            members: Arc::new(Members::new(
+                self.members()?,
+                Duration::from_secs_f64(self.routing_patience_secs),
+                context.meters.clone(),
+            )),
             headers: address::headers(&self.request.headers, self.auth.as_ref())?,
             encoding: self.compression.content_encoding(),
             timeout: self.request.timeout(),
-            places: Signal::ALL.map(Place::new),
         })
     }
-}
-
-/// The address of a method of the server at `text`.
-fn server(setting: &str, text: &str, method: &str) -> Result<Uri, Problem> {
-    let base = address::address(setting, text)?;
-    if base.path() != "/" || base.query().is_some() {
-        let problem = Problem::new(setting, "holds a path: a gRPC server has none, expected `http://host:port`");
-        return Err(problem.help("where the path is one of OTLP/HTTP, set `protocol = \"http\"`"));
-    }
-    address::address(setting, &format!("{}{method}", text.trim_end_matches('/')))
 }
 
 impl Settings for OpenTelemetrySettings {
@@ -223,7 +264,7 @@ endpoint = "http://jaeger:4317"
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let sink = self.sink(&context.files)?;
+        let sink = self.sink(&context)?;
         let plan = DeliveryPlan {
             compression: self.compression,
             request: self.request,
@@ -250,13 +291,11 @@ struct Message {
 
 struct OpenTelemetry {
     wire: Wire,
-    targets: Targets,
+    members: Arc<Members>,
     headers: HeaderMap,
     /// How messages are compressed, if they are.
     encoding: Option<&'static str>,
     timeout: Duration,
-    /// Of requests of each signal.
-    places: [Place; Signal::ALL.len()],
 }
 
 impl OpenTelemetry {
@@ -301,37 +340,44 @@ impl OpenTelemetry {
 
     /// Sends each server a request without records, which it is to take.
     async fn ask_all(&self) -> Result<String, String> {
-        let mut answers = Vec::new();
-        for (signal, uri) in Signal::ALL.iter().zip(&self.targets) {
-            let Some(uri) = uri else { continue };
-            let name = signal.name();
-            match self.export(uri, Message::default()).await {
-                Answer::Retry { why, .. } | Answer::Hold { why } | Answer::Rejected { why, .. } => {
-                    return Err(format!("{name}: {why}"));
-                }
-                _ => answers.push(format!("it takes {name}")),
+        let mut answers: Vec<String> = Vec::new();
+        for (signal, uri) in self.members.targets().flat_map(|targets| Signal::ALL.iter().zip(targets)) {
+            let (Some(uri), name) = (uri, signal.name()) else { continue };
+            if let Answer::Retry { why, .. } | Answer::Hold { why } | Answer::Rejected { why, .. } =
+                self.export(uri, Message::default()).await
+            {
+                let host = uri.authority().map_or("", |authority| authority.as_str());
+                return Err(format!("{host}, {name}: {why}"));
             }
+            answers.push(format!("it takes {name}"));
         }
+        answers.dedup();
         Ok(answers.join(", "))
+    }
+
+    async fn deliver(&self, payload: Payload) -> Answer {
+        let route = payload.place.as_ref().and_then(|place| place.get::<Route>());
+        let to = route
+            .and_then(|route| Some((route, self.members.targets_of(route.member)[route.signal as usize].as_ref()?)));
+        // The encoder makes no request that goes nowhere.
+        let Some((route, uri)) = to else {
+            return Answer::Rejected { code: "no_endpoint".to_owned(), why: "it has no server".to_owned() };
+        };
+        if self.members.is_passed_over(route.member) {
+            return Answer::Anew;
+        }
+        let answer = self.export(uri, Message { bytes: payload.body, encoding: self.encoding }).await;
+        self.members.told(route.member, answer)
     }
 }
 
 impl Sink for OpenTelemetry {
     fn encoder(&self) -> Box<dyn Encoder> {
-        let known = [0, 1, 2].map(|at| self.targets[at].is_some().then(|| self.places[at].clone()));
-        Box::new(RequestEncoder::new(known))
+        Box::new(RequestEncoder::new(self.members.clone()))
     }
 
     fn send(&self, payload: Payload) -> Sending<'_> {
-        Box::pin(async move {
-            let signal = payload.place.as_ref().and_then(|place| place.get::<Signal>().copied());
-            let uri = signal.and_then(|signal| self.targets[signal as usize].as_ref());
-            match uri {
-                Some(uri) => self.export(uri, Message { bytes: payload.body, encoding: self.encoding }).await,
-                // The encoder makes no such request.
-                None => Answer::Rejected { code: "no_endpoint".to_owned(), why: "it has no server".to_owned() },
-            }
-        })
+        Box::pin(self.deliver(payload))
     }
 
     fn probe(&self) -> Option<Probing<'_>> {

@@ -6,6 +6,7 @@ mod encoding;
 use std::sync::Arc;
 
 use super::*;
+use crate::component::test_kit::context;
 use crate::event::{Batch, Origin, Receipt, Resolution, Resolve, Seen, StreamKey, View};
 
 struct Nobody;
@@ -19,7 +20,8 @@ fn settings(text: &str) -> OpenTelemetrySettings {
 }
 
 fn sink(text: &str) -> OpenTelemetry {
-    settings(text).sink(&Files::default()).unwrap()
+    let folder = tempfile::tempdir().unwrap();
+    settings(text).sink(&context(folder.path(), 1 << 20).1).unwrap()
 }
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -42,7 +44,7 @@ fn encoded<'a>(records: impl Iterator<Item = View<'a>>) -> Vec<(Signal, Vec<u8>)
     let mut open: Vec<(Signal, Vec<u8>)> = Vec::new();
     for record in records {
         let place = encoder.place(record).unwrap().unwrap();
-        let signal = *place.get::<Signal>().unwrap();
+        let signal = place.get::<Route>().unwrap().signal;
         let at = open.iter().position(|(known, _)| *known == signal).unwrap_or_else(|| {
             let mut body = Vec::new();
             encoder.begin(&mut body);

@@ -132,6 +132,11 @@ fn faults_of_settings_are_told_at_their_place() {
         ("endpoint = 'http://h:4317'\nlogs_endpoint = 'http://{{ h }}'", "logs_endpoint", false),
         ("endpoint = 'http://h:4318'", "endpoint", true),
         ("endpoint = 'http://h:4317'\nprotocol = 'http'", "endpoint", true),
+        ("endpoints = ['http://a:1', 'http://a:1/']\nrouting_key = 'trace_id'", "endpoints[1]", false),
+        ("endpoints = ['http://a:1', 'b']\nrouting_key = 'trace_id'", "endpoints[1]", false),
+        ("endpoints = ['http://a:1']", "endpoints", false),
+        ("endpoints = ['http://a:1']\nendpoint = 'http://b'\nrouting_key = 'trace_id'", "endpoint", false),
+        ("endpoint = 'http://b'\nrouting_key = 'trace_id'", "routing_key", false),
         ("endpoint = 'http://h'\nrequest.headers.Host = 'x'", "request.headers.Host", false),
         ("endpoint = 'https://h'\ntls.key_file = 'k'", "tls.key_file", false),
     ] {
@@ -150,7 +155,7 @@ async fn a_request_over_http_carries_what_the_settings_say() {
     ));
     assert_eq!(sink.probe().unwrap().await.unwrap(), "it takes traces, it takes logs, it takes metrics");
     let body = Compression::Gzip.compress(&fixture("traces.pb"));
-    let place = Some(sink.places[0].clone());
+    let place = sink.encoder().place(records(Signal::Traces, &fixture("traces.pb")).get(0)).unwrap();
     let answer = sink.send(Payload { body: body.clone().into(), records: 3, place, ..Payload::default() }).await;
     assert_eq!(answer, Answer::Delivered);
     let came = peer.came().pop().unwrap();
