@@ -176,12 +176,11 @@ async fn converse<A: Answers>(
         _ = ending.changed() => None,
         () = tokio::time::sleep(age) => None,
     };
-    let ended = match early {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    let ended = if let Some(ended) = early {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        connection.await
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");

@@ -29,9 +29,9 @@ enum Name {
 }
 
 impl Name {
-    fn of(written: &String) -> Self {
+    fn of(written: &str) -> Self {
         let pattern = written.contains('*').then(|| Pattern::new(&literal(written)).ok()).flatten();
-        pattern.map_or_else(|| Self::Exact(written.clone()), Self::Like)
+        pattern.map_or_else(|| Self::Exact(written.to_owned()), Self::Like)
     }
 
     /// The key that a value of this name gets.
@@ -53,7 +53,7 @@ fn literal(written: &str) -> String {
 
 impl Names {
     pub(super) fn new(headers: &[String], parameters: &[String]) -> Self {
-        let names = |written: &[String]| written.iter().map(Name::of).collect();
+        let names = |written: &[String]| written.iter().map(|name| Name::of(name)).collect();
         Self { headers: names(headers), parameters: names(parameters) }
     }
 
