@@ -135,7 +135,7 @@ async fn log(path: &Path, blocks: &[Bytes]) -> (Duration, f64) {
     let meters = Families::default().meters(&label);
     // Nothing goes by memory: one batch is in the queue, and the others have to be read back.
     let queue = Arc::new(Queue::new(1, WhenFull::Block, Families::default().meters(&label)));
-    let options = DiskOptions { max_size: 4 << 30, when_full: WhenFull::Block, is_compressed: false, min_free: 0.0 };
+    let options = DiskOptions { max_size: 4 << 30, is_strict: true, ..DiskOptions::default() };
     let ingredients = Ingredients {
         folder: path.to_owned(),
         options,

@@ -13,6 +13,7 @@ mod demo;
 mod deploy;
 mod disk;
 mod examples;
+mod export;
 mod faults;
 mod files;
 mod functions;

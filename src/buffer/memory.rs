@@ -198,6 +198,17 @@ impl Queue {
         &self.meters.label().id
     }
 
+    /// Does a stream wait for room?
+    pub(super) fn has_line(&self) -> bool {
+        self.lock().line.first().is_some()
+    }
+
+    /// Calls all streams that wait for room: there is another way.
+    pub(super) fn call_all(&self) {
+        let waiting = self.lock().line.dissolve();
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
     /// Bytes queued now.
     pub fn bytes(&self) -> usize {
         self.lock().bytes

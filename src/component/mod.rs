@@ -23,5 +23,6 @@ pub mod task;
 #[cfg(test)]
 pub(crate) mod test_kit;
 pub mod tls;
+pub mod tls_server;
 pub mod transform;
 pub mod utilization;

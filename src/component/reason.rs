@@ -23,6 +23,8 @@ pub enum Reason {
     BufferFull,
     /// Refused for good; it is a dead letter.
     Rejected,
+    /// The destination refused some records of a request for good and did not say which.
+    RefusedUnnamed,
     /// Its sender had been told that it is queued; then the process ended, or its sink went, before it arrived.
     Abandoned,
     /// Dead letters reached their bound, or could not be written.
@@ -35,7 +37,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Filtered,
         Self::Sampled,
         Self::Throttled,
@@ -46,6 +48,7 @@ impl Reason {
         Self::Unrouted,
         Self::BufferFull,
         Self::Rejected,
+        Self::RefusedUnnamed,
         Self::Abandoned,
         Self::DeadLetterLost,
         Self::Unacknowledged,
@@ -65,6 +68,7 @@ impl Reason {
             Self::Unrouted => "unrouted",
             Self::BufferFull => "buffer_full",
             Self::Rejected => "rejected",
+            Self::RefusedUnnamed => "refused_unnamed",
             Self::Abandoned => "abandoned",
             Self::DeadLetterLost => "dead_letter_lost",
             Self::Unacknowledged => "unacknowledged",
@@ -74,6 +78,6 @@ impl Reason {
 
     /// Did the configuration ask for it?
     pub const fn is_intentional(self) -> bool {
-        !matches!(self, Self::ProgramFailed | Self::Rejected | Self::DeadLetterLost)
+        !matches!(self, Self::ProgramFailed | Self::Rejected | Self::RefusedUnnamed | Self::DeadLetterLost)
     }
 }

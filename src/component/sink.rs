@@ -140,6 +140,13 @@ pub enum Answer {
     Delivered,
     /// An earlier attempt of ours won.
     AlreadyThere,
+    /// Stored but for some records, which are refused for good; which ones is not told.
+    DeliveredInPart {
+        /// How many are refused.
+        refused: usize,
+        /// The destination's reason.
+        why: String,
+    },
     /// Not now, or the outcome is unknown: send the same again.
     Retry {
         /// What went wrong, without any record content.

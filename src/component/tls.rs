@@ -102,30 +102,36 @@ impl TlsSettings {
     }
 
     fn roots(&self, files: &Files) -> Result<RootCertStore, String> {
-        let mut roots = RootCertStore::empty();
-        let Some(path) = &self.ca_file else {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            return Ok(roots);
-        };
-        for certificate in certificates(path, files)? {
-            roots.add(certificate).map_err(|error| at(path, &error))?;
+        if let Some(path) = &self.ca_file {
+            return authorities(path, files);
         }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         Ok(roots)
     }
 }
 
-fn key(path: &Path, files: &Files) -> Result<PrivateKeyDer<'static>, String> {
+/// The authorities in a PEM file.
+pub(super) fn authorities(path: &Path, files: &Files) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path, files)? {
+        roots.add(certificate).map_err(|error| at(path, &error))?;
+    }
+    Ok(roots)
+}
+
+pub(super) fn key(path: &Path, files: &Files) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(&files.private(path)?).map_err(|error| at(path, &error))
 }
 
-fn certificates(path: &Path, files: &Files) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(super) fn certificates(path: &Path, files: &Files) -> Result<Vec<CertificateDer<'static>>, String> {
     let contents = files.read(path)?;
     let read = CertificateDer::pem_slice_iter(&contents).collect::<Result<Vec<_>, _>>();
     let found = read.map_err(|error| at(path, &error))?;
     if found.is_empty() { Err(format!("`{}` holds no certificate in PEM form", path.display())) } else { Ok(found) }
 }
 
-fn at(path: &Path, error: &dyn std::fmt::Display) -> String {
+pub(super) fn at(path: &Path, error: &dyn std::fmt::Display) -> String {
     format!("cannot use `{}`: {error}", path.display())
 }
 

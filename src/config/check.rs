@@ -162,6 +162,9 @@ impl Walk<'_> {
     }
 
     fn wrong_type<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
+        if self.tell_table(node) {
+            return None;
+        }
         let message = format!("wrong type of `{}` in {}", self.name(), self.subject);
         let label = format!("expected {expected}, found {}", found(node));
         self.fault(Diagnostic::new(Code::WrongType, message).at(&node.place, label))

@@ -17,6 +17,7 @@ use super::sorted::{Sorted, Told, Why};
 use crate::component::fail;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
+use crate::component::reason::Reason;
 use crate::component::sink::{Answer, KnownBy, Payload, Sink, Verdict};
 use crate::component::task::blocking;
 use crate::event::Outcome;
@@ -182,6 +183,10 @@ impl Courier {
                 trip.request.load.settle(Outcome::Delivered);
                 Next::Settled
             }
+            Answer::DeliveredInPart { refused, why } => {
+                self.leave_out(trip.request, refused, &why);
+                Next::Settled
+            }
             Answer::Retry { why, after } => self.retry(trip, &why, after).await,
             Answer::Hold { why } => self.wait_for_a_person(trip, &why).await,
             Answer::Split if trip.request.load.len() > 1 => {
@@ -201,6 +206,24 @@ impl Courier {
                 Next::Settled
             }
         }
+    }
+
+    /// All but so many records arrived, and nobody knows which: they can be counted and not kept.
+    fn leave_out(&self, Request { load, encoded, .. }: Request, refused: usize, why: &str) {
+        let (records, refused) = (load.len(), refused.min(load.len()));
+        tracing::warn!(
+            component_id = self.id(),
+            records,
+            refused,
+            why,
+            "the destination refused some records of a request"
+        );
+        self.fares_well();
+        self.meters.sent(records - refused, encoded / records.max(1) * (records - refused));
+        self.meters.discarded(Reason::RefusedUnnamed, refused);
+        let (stored, gone) = load.split_at(records - refused);
+        stored.settle(Outcome::Delivered);
+        gone.settle(Outcome::Dropped);
     }
 
     /// Something arrived. As long as some partition is held, not all is well.

@@ -128,8 +128,7 @@ mod tests {
     async fn a_known_window_of_which_frames_went_elsewhere_is_torn() {
         let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(Ledger::default()));
         let queue = Arc::new(Queue::new(1 << 20, WhenFull::Block, meters()));
-        let options =
-            DiskOptions { max_size: 1 << 20, when_full: WhenFull::Block, is_compressed: false, min_free: 0.0 };
+        let options = DiskOptions { max_size: 1 << 20, is_strict: true, ..DiskOptions::default() };
         let (dir, budget) = (folder.path().join("out"), Budget::new(1 << 30));
         let made_of = Ingredients { folder: dir, options, queue: queue.clone(), meters: meters(), budget };
         let disk = DiskBuffer::start(made_of);

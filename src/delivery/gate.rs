@@ -156,7 +156,9 @@ fn judge(answer: &Answer, took: Duration) -> Option<(Fared, Sign)> {
         Answer::Partial(verdicts) if verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Retry { .. })) => {
             (Fared::Well, Sign::PushedBack)
         }
-        Answer::Delivered | Answer::AlreadyThere | Answer::Partial(_) => (Fared::Well, Sign::Taken(took)),
+        Answer::Delivered | Answer::AlreadyThere | Answer::DeliveredInPart { .. } | Answer::Partial(_) => {
+            (Fared::Well, Sign::Taken(took))
+        }
         Answer::Split | Answer::Rejected { .. } => (Fared::Well, Sign::Neither),
         Answer::Anew => return None,
     })

@@ -32,7 +32,7 @@ pub struct Client(HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 /// Runs connections where the sink's requests run: what is logged for them is the sink's.
 #[derive(Clone)]
-struct Connections;
+pub(super) struct Connections;
 
 impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Connections {
     fn execute(&self, connection: F) {
@@ -59,15 +59,11 @@ impl Client {
 
     /// One that lets go of a connection which nothing used for so long: sooner than its server does.
     pub fn keeping_idle(tls: rustls::ClientConfig, idle: Duration) -> Self {
-        let mut http = HttpConnector::new();
-        http.set_nodelay(true);
-        http.enforce_http(false);
-        http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let https = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(http);
+            .wrap_connector(connector());
         let client =
             HyperClient::builder(Connections).pool_timer(TokioTimer::new()).pool_idle_timeout(idle).build(https);
         Self(client)
@@ -75,16 +71,30 @@ impl Client {
 
     /// Sends `request` and reads the whole reply. An error means that the outcome is unknown.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply, String> {
+        self.send_within(request, MAX_ANSWER).await
+    }
+
+    /// The same with a limit of one's own for the bytes of an answer.
+    pub async fn send_within(&self, request: Request<Full<Bytes>>, limit: usize) -> Result<Reply, String> {
         let response = self.0.request(request).await.map_err(|error| explain(&error))?;
         let (head, body) = response.into_parts();
         let body =
-            Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| format!("the answer broke off: {error}"))?;
+            Limited::new(body, limit).collect().await.map_err(|error| format!("the answer broke off: {error}"))?;
         Ok(Reply { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
 }
 
+/// What connections are made with, below TLS.
+pub(super) fn connector() -> HttpConnector {
+    let mut http = HttpConnector::new();
+    http.set_nodelay(true);
+    http.enforce_http(false);
+    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    http
+}
+
 /// The whole chain of causes: hyper's outermost message alone says "client error (Connect)".
-fn explain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn explain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -101,7 +111,7 @@ fn explain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// What to do about faults whose words do not tell: how rustls names them, and the next step.
-const HINTS: [(&str, &str); 2] = [
+const HINTS: [(&str, &str); 4] = [
     (
         "CaUsedAsEndEntity",
         "the server shows a certificate that is marked as an authority's (CA:TRUE), as `openssl req -x509` makes it: give \
@@ -111,6 +121,8 @@ const HINTS: [(&str, &str); 2] = [
         "UnknownIssuer",
         "nothing that is trusted here signed the server's certificate: name its authority in `tls.ca_file`",
     ),
+    ("invalid HTTP version parsed", "it does not speak HTTP/1.1: is this the port of another protocol, such as gRPC?"),
+    ("frame with invalid size", "it does not speak HTTP/2: is this the port of another protocol, such as HTTP/1.1?"),
 ];
 
 impl Reply {
@@ -147,16 +159,21 @@ impl Reply {
         format!("the destination answers {}: {quoted}", self.status)
     }
 
-    /// `Retry-After`, in seconds or as a date (RFC 9110, clause 10.2.3).
+    /// See [`retry_after`].
     pub fn retry_after(&self) -> Option<Duration> {
-        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        if let Ok(seconds) = text.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let at = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-        let now = Duration::from_nanos(crate::component::clock::now().unsigned_abs());
-        Some(at.saturating_sub(now))
+        retry_after(&self.headers)
     }
+}
+
+/// `Retry-After`, in seconds or as a date (RFC 9110, clause 10.2.3).
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let now = Duration::from_nanos(crate::component::clock::now().unsigned_abs());
+    Some(at.saturating_sub(now))
 }
 
 #[cfg(test)]

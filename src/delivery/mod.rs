@@ -12,6 +12,7 @@ mod cutter;
 mod dead_letter;
 mod freezer;
 mod gate;
+pub mod grpc;
 pub mod http;
 mod in_hand;
 mod pump;
@@ -38,7 +39,7 @@ use crate::codecs::Compression;
 use crate::component::health::Health;
 use crate::component::meters::Meters;
 use crate::component::signal::Stop;
-use crate::component::sink::{Encoder, Probing, Sink};
+use crate::component::sink::{Encoder, KnownBy, Probing, Sink};
 use crate::component::source::Running;
 use crate::event::Budget;
 
@@ -132,6 +133,11 @@ pub trait Drain: Send {
         true
     }
 
+    /// Does it have to know each record's frame in the disk buffer? Then it gets none that is not stored.
+    fn needs_frames(&self) -> bool {
+        false
+    }
+
     /// Asks the destination whether it is there; see [`Sink::probe`].
     fn probe(&self) -> Option<Probing<'_>> {
         None
@@ -158,6 +164,10 @@ impl Drain for Delivery {
 
     fn is_required(&self) -> bool {
         self.plan.is_required
+    }
+
+    fn needs_frames(&self) -> bool {
+        matches!(self.sink.identity(), KnownBy::Request { .. })
     }
 
     fn probe(&self) -> Option<Probing<'_>> {

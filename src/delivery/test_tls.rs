@@ -32,12 +32,14 @@ impl Pki {
         };
         let ((server, server_key), (client, client_key)) = (sign("localhost"), sign("client"));
         fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+        fs::write(folder.path().join("server.pem"), server.pem()).unwrap();
+        fs::write(folder.path().join("server.key"), server_key.serialize_pem()).unwrap();
         fs::write(folder.path().join("client.pem"), client.pem()).unwrap();
         fs::write(folder.path().join("client.key"), client_key.serialize_pem()).unwrap();
         Self { folder, authority: authority.der().clone(), server: (server.der().clone(), server_key.serialize_der()) }
     }
 
-    /// Path of a file: `ca.pem`, `client.pem`, `client.key`.
+    /// Path of a file: `ca.pem`, `server.pem`, `server.key`, `client.pem`, `client.key`.
     pub(crate) fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }

@@ -6,6 +6,7 @@ mod console;
 mod elasticsearch;
 mod file;
 mod http;
+mod opentelemetry;
 
 use crate::component::row::Row;
 use crate::delivery::Drain;
@@ -18,4 +19,5 @@ pub const ROWS: &[Row<Box<dyn Drain>>] = &[
     Row::of::<elasticsearch::ElasticsearchSettings>(),
     Row::of::<file::FileSettings>(),
     Row::of::<http::HttpSettings>(),
+    Row::of::<opentelemetry::OpenTelemetrySettings>(),
 ];

@@ -79,7 +79,7 @@ impl Buffers {
             return Entry { aside: door.clone(), door, disk: None };
         }
         let mut known = self.alive.get(id).and_then(Weak::upgrade).filter(|known| known.feeds(queue));
-        let options = self.options(buffer);
+        let options = DiskOptions { is_strict: drain.needs_frames(), ..self.options(buffer) };
         loop {
             let disk = known.take().unwrap_or_else(|| start(component, (options, queue), ground));
             disk.configure(options);
@@ -138,6 +138,7 @@ impl Buffers {
             when_full: buffer.when_full,
             is_compressed: buffer.compression == BufferCompression::Zstd,
             min_free: self.min_free,
+            is_strict: false,
         }
     }
 }

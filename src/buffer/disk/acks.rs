@@ -132,11 +132,15 @@ impl Acks {
 
     /// A receipt for a frame that is handed out.
     pub(crate) fn issue(self: &Arc<Self>, sequence: u64, place: Place) -> Receipt {
+        self.handed(sequence, place);
+        Receipt::new(self.clone(), sequence)
+    }
+
+    /// A frame is handed out, or was before it was one.
+    pub(crate) fn handed(&self, sequence: u64, place: Place) {
         let mut state = self.lock();
         state.fed = state.fed.max(sequence + 1);
         state.out.insert(sequence, place);
-        drop(state);
-        Receipt::new(self.clone(), sequence)
     }
 
     /// The next frame to be handed out found no room: it is as if it had not been tried.

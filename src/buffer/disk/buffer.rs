@@ -1,27 +1,26 @@
 //! The disk buffer in front of a sink: takes batches on any thread, stores them on a thread of its own, and feeds the
 //! sink's queue, which holds what of the log is in memory.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Wake, Waker};
+use std::thread::{Thread, park, park_timeout};
 use std::time::Instant;
 
 use super::acks::Acks;
+use super::frame::runs;
 use super::log::Options;
+use super::mail::{Mail, Phase, Posted};
 use super::parcel::Parcel;
 use super::windows::{Mark, Window};
 use super::worker::Worker;
 use crate::buffer::Queue;
-use crate::buffer::line::Line;
 use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
 use crate::component::signal::Waiters;
 use crate::event::{Batch, Budget, StreamKey};
-
-/// What waits for the disk at most; the group that is being written is as much again.
-const PENDING: usize = 16 << 20;
 
 /// What a disk buffer is made of.
 pub struct Ingredients {
@@ -41,6 +40,7 @@ pub struct Ingredients {
 #[derive(Debug)]
 pub struct DiskBuffer {
     shared: Arc<Shared>,
+    bell: Waker,
     queue: Arc<Queue>,
     meters: Meters,
 }
@@ -49,8 +49,9 @@ pub struct DiskBuffer {
 #[derive(Debug)]
 pub(super) struct Shared {
     mail: Mutex<Mail>,
-    /// Something came for the thread.
-    came: Condvar,
+    /// Is there something for the thread? No lock is needed to say so: outcomes come from anywhere.
+    is_rung: AtomicBool,
+    thread: OnceLock<Thread>,
     ended: Waiters,
     /// As soon as the folder is open.
     pub(super) acks: OnceLock<Arc<Acks>>,
@@ -87,53 +88,15 @@ impl Frames {
     }
 }
 
-/// What waits for the thread.
-#[derive(Debug)]
-pub(super) struct Mail {
-    pub(super) parcels: VecDeque<Parcel>,
-    pub(super) bytes: usize,
-    /// Streams that found no room.
-    pub(super) line: Line,
-    /// When the first of them came.
-    pub(super) since: Option<Instant>,
-    pub(super) options: Options,
-    /// Are there outcomes, or is there room in the queue?
-    pub(super) is_rung: bool,
-    /// How many can write to it.
-    doors: usize,
-    pub(super) phase: Phase,
-}
-
-/// Where its life stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Open,
-    /// Nobody writes to it any more; the sink still has some of it.
-    Closed,
-    /// The sink has ended, too.
-    Finishing,
-    /// Its thread is gone, and the folder is free.
-    Ended,
-}
-
 impl DiskBuffer {
     /// A buffer at work. What the folder holds goes to `queue` from now on; a folder that cannot be opened is tried
     /// again until it can.
     pub fn start(made_of: Ingredients) -> Arc<Self> {
         let Ingredients { options, ref meters, .. } = made_of;
-        let mail = Mail {
-            parcels: VecDeque::new(),
-            bytes: 0,
-            line: Line::default(),
-            since: None,
-            options,
-            is_rung: true,
-            doors: 0,
-            phase: Phase::Open,
-        };
         let shared = Arc::new(Shared {
-            mail: Mutex::new(mail),
-            came: Condvar::new(),
+            mail: Mutex::new(Mail::new(options)),
+            is_rung: AtomicBool::new(true),
+            thread: OnceLock::new(),
             ended: Waiters::default(),
             acks: OnceLock::new(),
         });
@@ -141,10 +104,16 @@ impl DiskBuffer {
         queue.enter();
         let worker = Worker::new(made_of, shared.clone());
         let spawned = std::thread::Builder::new().name("buffer".to_owned()).spawn(move || worker.run());
-        if let Err(error) = spawned {
-            tracing::error!(component_id = meters.label().id, %error, "cannot start the thread of the buffer");
+        match spawned {
+            // Set once: there is no other.
+            Ok(handle) => _ = shared.thread.set(handle.thread().clone()),
+            Err(error) => {
+                tracing::error!(component_id = meters.label().id, %error, "cannot start the thread of the buffer");
+            }
         }
-        Arc::new(Self { shared, queue, meters })
+        // It may have looked before it could be called.
+        shared.call();
+        Arc::new(Self { bell: Waker::from(shared.clone()), shared, queue, meters })
     }
 
     /// Is this the queue behind it?
@@ -161,9 +130,12 @@ impl DiskBuffer {
     pub fn configure(&self, options: Options) {
         let mut mail = self.shared.lock();
         mail.options = options;
+        if options.is_strict {
+            mail.ahead.close(&self.queue);
+        }
         let first = mail.line.first();
         drop(mail);
-        self.shared.came.notify_one();
+        self.shared.call();
         first.into_iter().for_each(Waker::wake);
     }
 
@@ -176,7 +148,7 @@ impl DiskBuffer {
         mail.doors += 1;
         mail.phase = Phase::Open;
         drop(mail);
-        self.shared.came.notify_one();
+        self.shared.call();
         true
     }
 
@@ -188,7 +160,7 @@ impl DiskBuffer {
             mail.phase = Phase::Closed;
         }
         drop(mail);
-        self.shared.came.notify_one();
+        self.shared.call();
     }
 
     /// The sink has ended: if nobody writes to it any more it writes down what is settled, and lets its folder go.
@@ -215,7 +187,7 @@ impl DiskBuffer {
             mail.phase = to;
         }
         drop(mail);
-        self.shared.came.notify_one();
+        self.shared.call();
     }
 
     fn offer(&self, batch: Batch, is_counted: bool, waker: &Waker) -> Result<(), Batch> {
@@ -224,33 +196,49 @@ impl DiskBuffer {
             return Ok(());
         }
         let batch = if batch.is_sparse() { batch.compact() } else { batch };
-        let stream = stream(&batch);
+        let (stream, weight, events) = (stream(&batch), batch.weight(), batch.len());
+        let runs = if is_counted { runs(&batch) } else { Vec::new() };
         let mut mail = self.shared.lock();
         if mail.phase == Phase::Ended {
             // Its receipts say failed.
             drop(mail);
             return Ok(());
         }
-        let (weight, events) = (batch.weight(), batch.len());
-        let most = (PENDING as u64).min(mail.options.max_size) as usize;
-        let fits = mail.bytes == 0 || mail.bytes + weight <= most;
-        if !(fits && mail.line.is_next(stream)) {
+        if !(mail.has_room(weight) && mail.line.is_next(stream)) {
             mail.line.join(stream, waker);
             return Err(batch);
         }
+        let mut parcel = Parcel::new(batch, is_counted);
+        parcel.is_new = mail.ahead.are_new(&runs);
+        if mail.ahead.is_open() && !(parcel.is_new && parcel.go_ahead(&self.queue, (&self.bell, waker))) {
+            // The sink is given its time; a re-read is for the log to tell.
+            if parcel.is_new && mail.is_enough() {
+                mail.line.leave(stream);
+                let next = mail.line.first();
+                drop(mail);
+                next.into_iter().for_each(Waker::wake);
+                return Err(parcel.batch);
+            }
+            self.queue.give_up(&parcel.batch);
+            mail.ahead.close(&self.queue);
+            if !mail.has_room(weight) {
+                mail.line.join(stream, waker);
+                return Err(parcel.batch);
+            }
+        }
+        mail.ahead.came(&runs);
         mail.line.leave(stream);
+        let (is_first, was_enough) = (mail.parcels.is_empty(), mail.is_enough());
         mail.bytes += weight;
-        mail.parcels.push_back(Parcel::new(batch, is_counted));
-        let is_first = mail.since.is_none();
-        mail.since.get_or_insert_with(Instant::now);
-        let is_enough = mail.bytes >= super::worker::ENOUGH && mail.bytes - weight < super::worker::ENOUGH;
+        mail.parcels.push_back(Posted { parcel, weight, since: Instant::now() });
+        let is_enough = mail.is_enough() && !was_enough;
         // There may be room for one more.
-        let next = mail.line.first().filter(|_| mail.bytes < most);
+        let next = mail.line.first().filter(|_| mail.bytes < mail.most());
         drop(mail);
         next.into_iter().for_each(Waker::wake);
         self.meters.received(events, 0);
         if is_first || is_enough {
-            self.shared.came.notify_one();
+            self.shared.call();
         }
         Ok(())
     }
@@ -263,7 +251,7 @@ impl Drop for DiskBuffer {
             mail.phase = Phase::Finishing;
         }
         drop(mail);
-        self.shared.came.notify_one();
+        self.shared.call();
     }
 }
 
@@ -273,10 +261,23 @@ impl Shared {
     }
 
     /// Waits for something to come, or until then.
-    pub(super) fn wait<'m>(&self, mail: MutexGuard<'m, Mail>, until: Option<Instant>) -> MutexGuard<'m, Mail> {
-        let Some(until) = until else { return self.came.wait(mail).unwrap_or_else(PoisonError::into_inner) };
-        let left = until.saturating_duration_since(Instant::now());
-        self.came.wait_timeout(mail, left).unwrap_or_else(PoisonError::into_inner).0
+    pub(super) fn wait<'m>(&'m self, mail: MutexGuard<'m, Mail>, until: Option<Instant>) -> MutexGuard<'m, Mail> {
+        drop(mail);
+        match until {
+            Some(until) => park_timeout(until.saturating_duration_since(Instant::now())),
+            None => park(),
+        }
+        self.lock()
+    }
+
+    /// Has the thread look.
+    fn call(&self) {
+        self.thread.get().into_iter().for_each(Thread::unpark);
+    }
+
+    /// Are there outcomes, or is there room in the queue, since this was last asked?
+    pub(super) fn was_rung(&self) -> bool {
+        self.is_rung.swap(false, Ordering::AcqRel)
     }
 
     /// The thread is gone. What is left was not stored: its receipts say failed.
@@ -301,8 +302,9 @@ impl Wake for Shared {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.lock().is_rung = true;
-        self.came.notify_one();
+        if !self.is_rung.swap(true, Ordering::AcqRel) {
+            self.call();
+        }
     }
 }
 
@@ -332,6 +334,7 @@ impl Inlet for Entrance {
         // It may have been the first, and called.
         let first = mail.line.first();
         drop(mail);
+        self.buffer.queue.give_up(batch);
         first.into_iter().for_each(Waker::wake);
     }
 }

@@ -13,6 +13,7 @@ use super::positions::{ENTRY, Positions};
 use super::read::Reader;
 use super::segment;
 use super::storage::Disk;
+use super::unwritten::Unwritten;
 use super::write::Writer;
 use crate::buffer::WhenFull;
 use crate::component::meters::{BufferMeters, Meters};
@@ -31,7 +32,7 @@ const QUARANTINE: u64 = 64 << 20;
 const EPOCH: u32 = 48;
 
 /// How a disk buffer behaves.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Options {
     /// Bytes of all its files.
     pub max_size: u64,
@@ -41,6 +42,8 @@ pub struct Options {
     pub is_compressed: bool,
     /// The share of the file system that others need, 0 to 1: with less than this free it is full.
     pub min_free: f64,
+    /// Does the sink get nothing but frames that are stored? Else what it takes at once is not written.
+    pub is_strict: bool,
 }
 
 /// What a log works with.
@@ -88,6 +91,8 @@ pub(crate) struct Log {
     pub(super) writer: Writer,
     /// What goes to the sink beside the log: the first of those that wait to be stored.
     pub(super) passing: Option<Arc<Passing>>,
+    /// What was settled without being written.
+    pub(super) unwritten: Unwritten,
     /// What the ledgers said at the start, and their generations.
     pub(super) ledgers: BTreeMap<u16, (Ledger, u64)>,
     /// Bytes of files that are no segments of ours.

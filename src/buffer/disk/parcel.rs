@@ -1,8 +1,11 @@
 //! Batches on their way to the disk, and what of them is stored already.
 
+use std::sync::Arc;
+
 use super::frame::Run;
+use super::passing::Passing;
 use super::positions::Positions;
-use crate::event::{Batch, Identity, Outcome, StreamKey, View};
+use crate::event::{Batch, Identity, Outcome, Resolution, StreamKey, View};
 
 /// A batch on its way to the disk.
 #[derive(Debug)]
@@ -12,11 +15,35 @@ pub(crate) struct Parcel {
     pub(crate) is_counted: bool,
     /// Records that were left out since they are stored.
     pub(crate) rereads: usize,
+    /// Are its records behind all of their streams that came before?
+    pub(super) is_new: bool,
+    /// What learns of its records, if the sink got them before they were stored.
+    pub(super) passing: Option<Arc<Passing>>,
 }
 
 impl Parcel {
     pub(crate) fn new(batch: Batch, is_counted: bool) -> Self {
-        Self { batch, is_counted, rereads: 0 }
+        Self { batch, is_counted, rereads: 0, is_new: false, passing: None }
+    }
+
+    /// What became of its records, if they went ahead.
+    pub(super) fn told(&self) -> Option<Resolution> {
+        self.passing.as_ref()?.outcome()
+    }
+
+    /// Did they go ahead, and are done with?
+    pub(super) fn has_passed(&self) -> bool {
+        self.told().is_some_and(|told| told.worst != Outcome::Failed)
+    }
+
+    /// Did they go ahead, and the sink has not failed on them?
+    pub(super) fn is_ahead(&self) -> bool {
+        self.has_passed() || self.is_out()
+    }
+
+    /// Did they go ahead, and have no outcome yet?
+    pub(super) fn is_out(&self) -> bool {
+        self.passing.as_ref().is_some_and(|passing| passing.outcome().is_none())
     }
 
     /// Says that the records that were left out are stored.
@@ -35,10 +62,11 @@ impl Parcel {
         let len = self.batch.len();
         let cuts = (len / 2..len).chain((1..len / 2).rev()).filter(|at| *at > 0);
         let Some(at) = cuts.into_iter().find(|at| place(*at - 1) != place(*at)) else { return Err(self) };
-        let Self { batch, is_counted, rereads } = self;
+        let Self { batch, is_counted, rereads, is_new, passing } = self;
         let (one, two) = (batch.select(|index| index < at), batch.select(|index| index >= at));
         batch.close();
-        Ok((Self { batch: one, is_counted, rereads }, Self { batch: two, is_counted, rereads: 0 }))
+        let one = Self { batch: one, is_counted, rereads, is_new, passing: passing.clone() };
+        Ok((one, Self { batch: two, is_counted, rereads: 0, is_new, passing }))
     }
 }
 

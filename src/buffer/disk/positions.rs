@@ -53,6 +53,11 @@ impl Positions {
         self.pending.clear();
     }
 
+    /// All that is durable: stream and way, position, and the `sub` of the last record there.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Key, u64, u32)> {
+        self.durable.iter().map(|(key, last)| (*key, last.position, last.sub))
+    }
+
     /// How many streams and ways.
     pub(crate) fn len(&self) -> usize {
         self.durable.len()

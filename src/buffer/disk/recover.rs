@@ -16,6 +16,7 @@ use super::read::Reader;
 use super::scan::{Found, Scanner};
 use super::segment::{self, Kind};
 use super::storage::{Create, Disk, Handle, QUARANTINE, write_all};
+use super::unwritten::Unwritten;
 use super::write::Writer;
 
 /// What the name of a segment ends with while it is written anew.
@@ -90,6 +91,7 @@ impl Log {
             reader: Reader::default(),
             writer: Writer::default(),
             passing: None,
+            unwritten: Unwritten::default(),
             ledgers: survey.ledgers,
             others: survey.others,
             quarantined: survey.quarantined,

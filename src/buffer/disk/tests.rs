@@ -1,3 +1,4 @@
+mod ahead;
 mod corpus;
 mod kit;
 mod model;

@@ -1,12 +1,13 @@
 //! The thread of a disk buffer: the only one that does its input and output.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::buffer::{Ingredients, Mail, Phase, Shared};
+use super::buffer::{Ingredients, Shared};
 use super::log::{Log, Tools};
+use super::mail::Phase;
 use super::parcel::Parcel;
 use super::recover::Report;
 use super::storage::Folder;
@@ -15,16 +16,14 @@ use crate::buffer::Queue;
 use crate::component::clock;
 use crate::component::outlet::Inlet;
 
-/// A group goes when it has so many bytes,
-pub(super) const ENOUGH: usize = 1 << 20;
-/// or when its first batch has waited so long: a sync for each batch would be most of the work under a light load.
-const GATHER: Duration = Duration::from_millis(20);
 /// The ledger is written at most so often.
 const LEDGER: Duration = Duration::from_secs(1);
 /// The first pause after a failure; it doubles up to the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// What the sink failed on is offered again after so long.
 const FAILED: Duration = Duration::from_secs(1);
+/// The queue and the sink call when a record may pass by the log, or has; a look now and then costs nothing.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) struct Worker {
     made_of: Ingredients,
@@ -33,10 +32,18 @@ pub(super) struct Worker {
     waiting: VecDeque<Parcel>,
     timers: Timers,
     pause: Duration,
-    is_full: bool,
+    obstacle: Option<Obstacle>,
     growth: Growth,
     /// Is the queue open for us?
     is_inside: bool,
+}
+
+/// Why what waits is not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Obstacle {
+    Full,
+    Failing,
+    Passes,
 }
 
 #[derive(Debug, Default)]
@@ -104,7 +111,7 @@ impl Worker {
             waiting: VecDeque::new(),
             timers: Timers::default(),
             pause: PAUSE.0,
-            is_full: false,
+            obstacle: None,
             growth: Growth::default(),
             is_inside: true,
         }
@@ -142,6 +149,7 @@ impl Worker {
             match opened {
                 Ok((log, report)) => {
                     self.tell(&log, &report);
+                    self.shared.lock().ahead.begin(&log.positions);
                     // Set once: the folder is opened once.
                     let _known = self.shared.acks.set(log.acks.clone());
                     self.pause = PAUSE.0;
@@ -201,8 +209,8 @@ impl Worker {
             self.made_of.queue.enter();
             (self.is_inside, is_rung) = (true, true);
         }
-        if !self.waiting.is_empty() && (self.timers.store.is_none() || is_due(self.timers.store) || self.may_free(log))
-        {
+        self.settle_passed(log);
+        if !self.waiting.is_empty() && (is_due(self.timers.store) || self.may_go(log, is_rung)) {
             self.store(log, now);
         }
         if phase != Phase::Open {
@@ -214,19 +222,48 @@ impl Worker {
         if is_due(self.timers.failed) {
             self.timers.failed = None;
             log.offer_failed();
+            // What comes waits behind it.
+            self.shared.lock().ahead.close(&self.made_of.queue);
         }
         if is_rung || log.is_offering() || is_due(self.timers.feed) {
             self.feed(log, now);
         }
+        self.look_ahead(log);
         self.note(log, now);
         true
+    }
+
+    /// Tells of what the sink was done with before it was written.
+    fn settle_passed(&mut self, log: &mut Log) {
+        if self.waiting.front().is_some_and(Parcel::has_passed)
+            && let Err(error) = log.settle_passed(&mut self.waiting, &self.made_of.queue, minute())
+        {
+            self.failed("buffer_write", &error);
+        }
+        if self.waiting.is_empty() {
+            (self.obstacle, self.timers.store) = (None, None);
+            self.shared.lock().set_full(false);
+        }
+    }
+
+    /// Lets what comes go to the sink right away, if that has all that is stored.
+    fn look_ahead(&mut self, log: &Log) {
+        if self.waiting.is_empty() && log.is_caught_up() && !log.is_offering() {
+            let bell = Waker::from(self.shared.clone());
+            let mut mail = self.shared.lock();
+            mail.open_ahead(&self.made_of.queue, &bell);
+            if mail.ahead.is_crowded() {
+                mail.forget_streams(&log.positions);
+            }
+        }
     }
 
     /// Nobody writes any more: what came is stored if it can be, else its sources offer it again. The rest stays where it
     /// is.
     fn close(&mut self, log: &mut Log, phase: Phase) -> bool {
-        while !self.waiting.is_empty() || !self.shared.lock().parcels.is_empty() {
-            self.take(&mut self.shared.clone().lock(), true);
+        self.shared.lock().ahead.close(&self.made_of.queue);
+        while !self.waiting.is_empty() || self.shared.lock().has_parcels() {
+            self.shared.lock().take(true, &mut self.waiting);
             self.store(log, Instant::now());
             // One may wait for room in the queue.
             self.waiting.drain(..).for_each(|parcel| self.made_of.queue.give_up(&parcel.batch));
@@ -244,7 +281,7 @@ impl Worker {
 
     /// Writes the ledger, if it is time.
     fn note(&mut self, log: &mut Log, now: Instant) {
-        if log.acks.has_changed() && self.timers.ledger.is_none() {
+        if (log.acks.has_changed() || log.has_unwritten()) && self.timers.ledger.is_none() {
             self.timers.ledger = Some(now + LEDGER);
         }
         let is_due = |timer: Option<Instant>| timer.is_some_and(|due| due <= now);
@@ -259,55 +296,61 @@ impl Worker {
         let shared = self.shared.clone();
         let mut mail = shared.lock();
         loop {
-            let now = Instant::now();
-            let gather = mail.since.map(|since| since + GATHER);
-            let is_group = mail.bytes >= ENOUGH || gather.is_some_and(|due| due <= now);
-            let may_take = self.waiting.is_empty() && !mail.parcels.is_empty();
+            let (is_rung, now) = (shared.was_rung(), Instant::now());
+            if mail.is_stalled(&self.made_of.queue) {
+                mail.fall_back(&self.made_of.queue);
+            }
+            let due = mail.due().filter(|_| self.waiting.is_empty());
             let timer = self.timers.next();
+            let is_due = |time: Option<Instant>| time.is_some_and(|due| due <= now);
             let has_to_close = mail.phase != Phase::Open && (self.is_inside || mail.phase == Phase::Finishing);
             let has_to_open = mail.phase == Phase::Open && !self.is_inside;
-            let is_due = timer.is_some_and(|due| due <= now);
-            if mail.is_rung || is_due || has_to_close || has_to_open || (may_take && is_group) {
-                return self.take(&mut mail, may_take && (is_group || has_to_close));
+            if is_due(due) || (has_to_close && due.is_some()) {
+                mail.fall_back(&self.made_of.queue);
+                mail.take(true, &mut self.waiting);
+                return (mail.phase, is_rung);
             }
-            let until = [timer, gather.filter(|_| may_take)].into_iter().flatten().min();
+            let has_passed = due.is_some() && mail.has_passed();
+            if has_passed {
+                mail.take(false, &mut self.waiting);
+            }
+            if is_rung || has_passed || is_due(timer) || has_to_close || has_to_open {
+                return (mail.phase, is_rung);
+            }
+            let until = [timer, due].into_iter().flatten().min();
             mail = shared.wait(mail, until);
         }
     }
 
-    fn take(&mut self, mail: &mut MutexGuard<'_, Mail>, is_group: bool) -> (Phase, bool) {
-        if is_group {
-            self.waiting.append(&mut mail.parcels);
-            (mail.bytes, mail.since) = (0, None);
-            // They find the lock free when this thread waits or stores.
-            mail.line.first().into_iter().for_each(Waker::wake);
+    /// Is it worth a try to store what waits?
+    fn may_go(&self, log: &Log, is_rung: bool) -> bool {
+        match self.obstacle {
+            None => true,
+            Some(Obstacle::Full) => log.may_free(),
+            Some(Obstacle::Passes) => is_rung,
+            Some(Obstacle::Failing) => false,
         }
-        (mail.phase, std::mem::take(&mut mail.is_rung))
-    }
-
-    /// Is there something to be let go of, so that what waits may fit?
-    fn may_free(&self, log: &Log) -> bool {
-        self.is_full && log.may_free()
     }
 
     fn store(&mut self, log: &mut Log, now: Instant) {
         log.configure(self.shared.lock().options);
         let stored = log.store(&mut self.waiting, &self.made_of.queue, minute());
-        self.is_full = matches!(stored, Err(Stuck::Full));
-        log.acks.await_each(self.is_full);
-        match stored {
-            Ok(()) => (self.timers.store, self.pause) = (None, PAUSE.0),
+        log.acks.await_each(matches!(stored, Err(Stuck::Full)));
+        let (obstacle, pause) = match stored {
+            Ok(()) => {
+                self.pause = PAUSE.0;
+                (None, Duration::ZERO)
+            }
             Err(Stuck::Failing(error)) => {
                 self.failed("buffer_write", &error);
-                self.timers.store = Some(now + self.pause);
+                (Some(Obstacle::Failing), self.pause)
             }
-            Err(Stuck::Full) => self.timers.store = Some(now + PAUSE.1),
-            // The queue wakes us when there is room; a look from time to time costs nothing.
-            Err(Stuck::Passes) => self.timers.store = Some(now + GATHER),
-        }
-        if self.waiting.is_empty() {
-            self.timers.store = None;
-        }
+            Err(Stuck::Full) => (Some(Obstacle::Full), PAUSE.1),
+            Err(Stuck::Passes) => (Some(Obstacle::Passes), LOOK),
+        };
+        self.obstacle = obstacle.filter(|_| !self.waiting.is_empty());
+        self.timers.store = self.obstacle.map(|_| now + pause);
+        self.shared.lock().set_full(matches!(self.obstacle, Some(Obstacle::Full | Obstacle::Failing)));
         log.show();
     }
 
@@ -321,7 +364,8 @@ impl Worker {
 
     fn save(&mut self, log: &mut Log, now: Instant) {
         (self.timers.ledger, self.timers.mark) = (None, None);
-        let saved = if log.is_settled() { log.rest(minute()) } else { log.save() };
+        let noted = log.note_passed(&self.made_of.queue, minute());
+        let saved = noted.and_then(|()| if log.is_settled() { log.rest(minute()) } else { log.save() });
         if let Err(error) = saved {
             self.failed("buffer_write", &error);
             self.timers.ledger = Some(now + self.pause.max(LEDGER));

@@ -7,7 +7,6 @@ use super::acks::Place;
 use super::frame::{Draft, MAX_BODY, Run, runs};
 use super::log::{Log, Segment};
 use super::parcel::{End, Parcel};
-use super::passing::{self, Passing};
 use super::segment;
 use super::storage::{Create, Handle, write_all};
 use crate::buffer::{Queue, WhenFull};
@@ -38,19 +37,19 @@ pub(crate) struct Writer {
     /// Bytes that are written behind the segment's end, and not durable.
     written: u64,
     /// What is not durable yet.
-    group: Vec<Unsynced>,
+    pub(super) group: Vec<Unsynced>,
     /// What to go back to if the group fails: the next sequence, and the records stored.
     before: (u64, u64),
 }
 
-struct Unsynced {
-    parcel: Parcel,
-    /// Its frame, unless all its records are stored already.
-    frame: Option<(u64, Place)>,
+pub(super) struct Unsynced {
+    pub(super) parcel: Parcel,
+    /// Its frame, unless all its records are stored already, or are done with.
+    pub(super) frame: Option<(u64, Place)>,
 }
 
 /// What became of a parcel.
-enum Put {
+pub(super) enum Put {
     Done,
     /// It is cut in two, which follow.
     Cut(Parcel, Parcel),
@@ -79,7 +78,7 @@ impl Log {
     pub(crate) fn store(&mut self, waiting: &mut VecDeque<Parcel>, queue: &Queue, now: u32) -> Result<(), Stuck> {
         let mut stuck = match self.has_passed(waiting) {
             false => Some(Stuck::Passes),
-            true if self.has_free(now) => None,
+            true if waiting.iter().all(Parcel::has_passed) || self.has_free(now) => None,
             true => Some(Stuck::Full),
         };
         while stuck.is_none()
@@ -91,7 +90,7 @@ impl Log {
                     waiting.push_front(two);
                     waiting.push_front(one);
                 }
-                Ok(Put::Waits(parcel, Stuck::Full)) if self.options.when_full != WhenFull::Block => self.drop(parcel),
+                Ok(Put::Waits(parcel, Stuck::Full)) if self.may_drop(&parcel) => self.drop(parcel),
                 Ok(Put::Waits(parcel, why)) => {
                     waiting.push_front(parcel);
                     stuck = Some(why);
@@ -117,9 +116,18 @@ impl Log {
             self.undo(waiting);
         }
         if self.options.when_full != WhenFull::Block && !matches!(stuck, Stuck::Passes) {
-            waiting.drain(..).for_each(|parcel| self.drop(parcel));
+            // What the sink has already gets its outcome there.
+            let (ahead, others): (VecDeque<_>, VecDeque<_>) = waiting.drain(..).partition(Parcel::is_ahead);
+            for parcel in others {
+                self.drop(parcel);
+            }
+            *waiting = ahead;
         }
         Err(stuck)
+    }
+
+    fn may_drop(&self, parcel: &Parcel) -> bool {
+        self.options.when_full != WhenFull::Block && !parcel.is_ahead()
     }
 
     fn drop(&self, parcel: Parcel) {
@@ -142,7 +150,11 @@ impl Log {
 
     /// Makes a frame of a parcel.
     fn put(&mut self, parcel: Parcel, queue: &Queue, now: u32) -> Result<Put, (Parcel, io::Error)> {
-        let parcel = self.without_rereads(parcel);
+        if parcel.has_passed() {
+            self.leave_out(parcel, now);
+            return Ok(Put::Done);
+        }
+        let parcel = if parcel.passing.is_some() { parcel } else { self.without_rereads(parcel) };
         if parcel.batch.is_empty() {
             self.writer.group.push(Unsynced { parcel, frame: None });
             return Ok(Put::Done);
@@ -188,7 +200,7 @@ impl Log {
     }
 
     /// Appends a frame to the buffer; gives its length.
-    fn draft(&mut self, parcel: &Parcel, runs: &[Run]) -> u64 {
+    pub(super) fn draft(&mut self, parcel: &Parcel, runs: &[Run]) -> u64 {
         let before = self.writer.buffer.len();
         let draft = Draft {
             batch: &parcel.batch,
@@ -201,13 +213,13 @@ impl Log {
         (self.writer.buffer.len() - before) as u64
     }
 
-    fn undraft(&mut self, len: u64) {
+    pub(super) fn undraft(&mut self, len: u64) {
         let rest = self.writer.buffer.len() - len as usize;
         self.writer.buffer.truncate(rest);
     }
 
     /// Can all that is in the buffer, and `more`, go into the segment that is being written?
-    fn has_place(&self, more: u64) -> bool {
+    pub(super) fn has_place(&self, more: u64) -> bool {
         let Some(segment) = self.segments.back() else { return false };
         let len = segment.len + self.writer.unsynced() + more;
         let is_first = segment.len == segment.body && self.writer.group.is_empty();
@@ -230,7 +242,12 @@ impl Log {
     }
 
     /// Takes a frame that was drafted into the group.
-    fn push(&mut self, parcel: Parcel, (len, runs): (u64, &[Run]), now: u32) -> Result<Put, (Parcel, io::Error)> {
+    pub(super) fn push(
+        &mut self,
+        parcel: Parcel,
+        (len, runs): (u64, &[Run]),
+        now: u32,
+    ) -> Result<Put, (Parcel, io::Error)> {
         let Some(segment) = self.segments.back() else { return Ok(Put::Waits(parcel, Stuck::Full)) };
         let offset = segment.len + self.writer.unsynced() - len;
         let records = parcel.batch.len() as u32;
@@ -250,40 +267,6 @@ impl Log {
         Ok(Put::Done)
     }
 
-    /// Nothing waits any more.
-    pub(crate) fn forget_passing(&mut self) {
-        self.passing = None;
-    }
-
-    /// Is no record on its way to the sink beside the log? The first that waits is; one that the sink failed on goes again.
-    fn has_passed(&mut self, waiting: &mut VecDeque<Parcel>) -> bool {
-        let Some(passing) = &self.passing else { return true };
-        let Some(told) = passing.outcome() else { return false };
-        self.passing = None;
-        if told.worst != Outcome::Failed
-            && let Some(parcel) = waiting.pop_front()
-        {
-            passing::tell(parcel.batch, told);
-        }
-        true
-    }
-
-    /// A record that is larger than the log may be goes to the sink directly, when all before it has. It stays the first
-    /// that waits until it has an outcome.
-    fn pass_by(&mut self, mut parcel: Parcel, queue: &Queue) -> Put {
-        if !self.is_caught_up() {
-            return Put::Waits(parcel, Stuck::Passes);
-        }
-        parcel.settle_rereads();
-        parcel.rereads = 0;
-        let (own, passing) = Passing::of(&parcel.batch, &self.tools.bell);
-        match queue.offer(own, &self.tools.bell) {
-            Ok(()) => self.passing = Some(passing),
-            Err(own) => own.close(),
-        }
-        Put::Waits(parcel, Stuck::Passes)
-    }
-
     fn write(&mut self) -> io::Result<()> {
         let (Some(file), Some(segment)) = (&self.writer.file, self.segments.back()) else { return Ok(()) };
         write_all(&**file, segment.len + self.writer.written, &self.writer.buffer)?;
@@ -293,7 +276,7 @@ impl Log {
     }
 
     /// Makes the group durable and tells its sources.
-    fn sync(&mut self, queue: &Queue) -> io::Result<()> {
+    pub(super) fn sync(&mut self, queue: &Queue) -> io::Result<()> {
         self.write()?;
         if let (Some(file), Some(segment)) = (&self.writer.file, self.segments.back_mut())
             && self.writer.written > 0
@@ -313,7 +296,12 @@ impl Log {
     /// Tells the sources of a batch that it is stored, and gives it to the sink if it is its turn and there is room.
     fn pass_on(&mut self, Unsynced { parcel, frame }: Unsynced, queue: &Queue) {
         parcel.settle_rereads();
-        let Some((sequence, place)) = frame else { return parcel.batch.close() };
+        let Some((sequence, place)) = frame else { return self.pass_unwritten(parcel) };
+        if let Some(passing) = &parcel.passing {
+            self.acks.handed(sequence, place);
+            passing.became(&self.acks, sequence);
+            return parcel.batch.settle(Outcome::Delivered);
+        }
         let mut batch = parcel.batch;
         if !self.is_next(sequence) {
             return batch.settle(Outcome::Delivered);
@@ -336,7 +324,7 @@ impl Log {
     }
 
     /// The group did not become durable: the segment is given up where it last was, and all of it waits again.
-    fn undo(&mut self, waiting: &mut VecDeque<Parcel>) {
+    pub(super) fn undo(&mut self, waiting: &mut VecDeque<Parcel>) {
         for unsynced in self.writer.group.drain(..).rev() {
             waiting.push_front(unsynced.parcel);
         }

@@ -30,8 +30,7 @@ impl Open {
         let meters = Families::default().meters(&Label { id, kind: "sink", type_name: "buffer" });
         let queue = Arc::new(Queue::new(in_memory, WhenFull::Block, meters.clone()));
         // The bound is the agent's: beyond it the buffer is full, and delivers.
-        let options =
-            DiskOptions { max_size: u64::MAX / 2, when_full: WhenFull::Block, is_compressed: false, min_free: 0.01 };
+        let options = DiskOptions { max_size: u64::MAX / 2, min_free: 0.01, is_strict: true, ..DiskOptions::default() };
         let (folder, budget) = (folder.to_owned(), Budget::new(8 * ON_THE_WAY));
         let buffer = DiskBuffer::start(Ingredients { folder, options, queue: queue.clone(), meters, budget });
         Self { buffer, queue }

@@ -24,6 +24,8 @@ pub enum Code {
     Internal = 13,
     /// Not now.
     Unavailable = 14,
+    /// The sender does not say who it is.
+    Unauthenticated = 16,
 }
 
 /// How an answer is written: as its request was.

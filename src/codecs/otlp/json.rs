@@ -374,7 +374,7 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// With or without padding, of either alphabet.
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub fn base64(text: &str) -> Option<Vec<u8>> {
     let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let decode = |alphabet| GeneralPurpose::new(alphabet, lenient).decode(text).ok();
     decode(&STANDARD).or_else(|| decode(&URL_SAFE))

@@ -7,12 +7,14 @@ mod answer;
 mod json;
 mod number;
 pub mod probe;
+mod said;
 mod split;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Code, Form, partial_success, status};
-pub use json::{Unread, read_json};
+pub use json::{Unread, base64 as unbase64, read_json};
+pub use said::{Partial, Said, read_partial_success, read_status};
 pub use split::{Refused, split};
 
 /// What an OTLP request carries.

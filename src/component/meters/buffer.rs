@@ -10,6 +10,7 @@ pub(super) struct BufferFamilies {
     discarded: IntCounterVec,
     events: IntGaugeVec,
     rereads: IntCounterVec,
+    passed: IntCounterVec,
     corrupted: IntCounterVec,
     lost: IntCounterVec,
     quarantined: IntGaugeVec,
@@ -23,6 +24,7 @@ pub(super) struct BufferFamilies {
 pub struct BufferMeters {
     events: IntGauge,
     rereads: IntCounter,
+    passed: IntCounter,
     corrupted: IntCounter,
     lost: IntCounter,
     quarantined: IntGauge,
@@ -54,6 +56,10 @@ impl BufferFamilies {
             discarded: counter("levada_buffer_discarded_events_total", "Records dropped because the buffer was full."),
             events: gauge("levada_buffer_events", "Records in the disk buffer that have no outcome."),
             rereads: counter("levada_buffer_reread_events_total", "Records read again that the disk buffer had."),
+            passed: counter(
+                "levada_buffer_passed_events_total",
+                "Records that the sink was done with before the disk buffer had to write them.",
+            ),
             corrupted: counter("levada_buffer_corrupted_bytes_total", "Bytes of the disk buffer that were damaged."),
             lost: counter("levada_buffer_lost_frames_total", "Frames of the disk buffer that were damaged or missing."),
             quarantined: gauge(
@@ -80,6 +86,7 @@ impl BufferFamilies {
         BufferMeters {
             events: self.events.with_label_values(labels),
             rereads: self.rereads.with_label_values(labels),
+            passed: self.passed.with_label_values(labels),
             corrupted: self.corrupted.with_label_values(labels),
             lost: self.lost.with_label_values(labels),
             quarantined: self.quarantined.with_label_values(labels),
@@ -98,6 +105,11 @@ impl BufferMeters {
     /// Records came again that are stored.
     pub fn rereads(&self, events: usize) {
         self.rereads.inc_by(events as u64);
+    }
+
+    /// The sink was done with records before they were written.
+    pub fn passed(&self, events: usize) {
+        self.passed.inc_by(events as u64);
     }
 
     /// Bytes are not what was written.
@@ -129,6 +141,12 @@ impl BufferMeters {
     #[cfg(test)]
     pub(crate) fn reread_events(&self) -> u64 {
         self.rereads.get()
+    }
+
+    /// How many records the sink was done with before they were written, so far.
+    #[cfg(test)]
+    pub(crate) fn passed_events(&self) -> u64 {
+        self.passed.get()
     }
 
     /// How many bytes were damaged, and how many frames are lost, so far.

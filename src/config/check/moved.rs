@@ -95,6 +95,18 @@ impl Walk<'_> {
         true
     }
 
+    /// The answers to the parts of a table that only Vector has in this place, if it is one.
+    pub(super) fn tell_table(&mut self, node: &Node) -> bool {
+        let (Some(owner), Value::Table(table)) = (self.subject.owner, &node.value) else { return false };
+        let is_its = !table.entries.is_empty() && is_known_below(owner, &self.name());
+        for entry in table.entries.iter().filter(|_| is_its) {
+            self.path.push(entry.key.clone());
+            self.is_left_out(entry, std::iter::empty());
+            self.path.pop();
+        }
+        is_its
+    }
+
     fn tell(&mut self, moved: &Moved, value: Option<&str>, place: &Place) {
         let (code, verdict, label) = match moved.verdict {
             Verdict::Kept => return,

@@ -4,7 +4,9 @@ use super::{Moved, Of, rows};
 use crate::config::Kind;
 
 pub(super) fn rows() -> impl Iterator<Item = &'static Moved> {
-    [ELASTICSEARCH, CLICKHOUSE, HTTP, FILE, BLACKHOLE, LINES, ENCODING, REQUEST, TLS, ALL].into_iter().flatten()
+    [ELASTICSEARCH, CLICKHOUSE, HTTP, OPENTELEMETRY, FILE, BLACKHOLE, LINES, ENCODING, REQUEST, TLS, ALL]
+        .into_iter()
+        .flatten()
 }
 
 const ELASTICSEARCH: &[Moved] = rows! { Of::Types(Kind::Sink, &["elasticsearch"]);
@@ -65,6 +67,19 @@ const HTTP: &[Moved] = rows! { Of::Types(Kind::Sink, &["http"]);
     Otherwise "dangerously_allow_unconfined_template_resolution" ["true"]
         "records do not choose where they are sent: write one sink for each address, behind a `route`"
     Otherwise "compression" ["snappy", "zlib"] "`gzip` or `zstd`"
+};
+
+const OPENTELEMETRY: &[Moved] = rows! { Of::Types(Kind::Sink, &["opentelemetry"]);
+    Otherwise "protocol.type" "`protocol = \"http\"` or `protocol = \"grpc\"`"
+    Otherwise "protocol.uri"
+        "`endpoint = \"http://host:4318\"`, or the whole address in `traces_endpoint`, `logs_endpoint` or `metrics_endpoint`"
+    Otherwise "protocol.method" "leave it out: it is `POST`"
+    Otherwise "protocol.encoding" "leave it out: records are sent as the protobuf messages of OTLP"
+    Otherwise "protocol.framing" "leave it out: records are sent as the protobuf messages of OTLP"
+    Otherwise "protocol.payload_prefix" "leave it out: records are sent as the protobuf messages of OTLP"
+    Otherwise "protocol.payload_suffix" "leave it out: records are sent as the protobuf messages of OTLP"
+    Otherwise "protocol.headers" "`request.headers`"
+    Otherwise "protocol.*" "the same setting beside `protocol`: `auth`, `tls`, `compression`, `batch`, `request`"
 };
 
 const FILE: &[Moved] = rows! { Of::Types(Kind::Sink, &["file"]);

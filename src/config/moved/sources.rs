@@ -4,7 +4,7 @@ use super::{Moved, Of, rows};
 use crate::config::Kind;
 
 pub(super) fn rows() -> impl Iterator<Item = &'static Moved> {
-    [FILE, KUBERNETES_LOGS, STDIN, DEMO_LOGS, OPENTELEMETRY, DECODING, ALL].into_iter().flatten()
+    [FILE, KUBERNETES_LOGS, STDIN, DEMO_LOGS, OPENTELEMETRY, HTTP_SERVER, DECODING, ALL].into_iter().flatten()
 }
 
 const FILE: &[Moved] = rows! { Of::Types(Kind::Source, &["file"]);
@@ -66,13 +66,49 @@ const DEMO_LOGS: &[Moved] = rows! { Of::Types(Kind::Source, &["demo_logs"]);
 
 const OPENTELEMETRY: &[Moved] = rows! { Of::Types(Kind::Source, &["opentelemetry"]);
     Needless "use_otlp_decoding" "a record is the message it came as, and reads as docs/opentelemetry.md has it"
-    Otherwise "http.tls" "let a proxy in front end TLS: the doors speak without it"
-    Otherwise "grpc.tls" "let a proxy in front end TLS: the doors speak without it"
     Otherwise "http.headers" "leave it out: headers of a request are not part of its records"
-    Otherwise "http.keepalive" "leave it out: a connection ends when its client does not use it for a minute"
+    Kept "http.tls.verify_certificate" ["true"] "with `ca_file`, clients are let in that show a certificate of it"
+    Otherwise "http.tls.verify_certificate" ["false"] "leave out `ca_file`: then clients are not asked for a certificate"
+    Needless "http.tls.alpn_protocols" "both HTTP/1.1 and HTTP/2 are offered"
+    Otherwise "http.tls.key_pass" "keep the key without a passphrase, in a file that only the agent may read: `openssl pkey`"
+    Needless "http.tls.server_name" "it is for clients"
+    Needless "http.tls.verify_hostname" "it is for clients"
+    Kept "grpc.tls.verify_certificate" ["true"] "with `ca_file`, clients are let in that show a certificate of it"
+    Otherwise "grpc.tls.verify_certificate" ["false"] "leave out `ca_file`: then clients are not asked for a certificate"
+    Needless "grpc.tls.alpn_protocols" "both HTTP/1.1 and HTTP/2 are offered"
+    Otherwise "grpc.tls.key_pass" "keep the key without a passphrase, in a file that only the agent may read: `openssl pkey`"
+    Needless "grpc.tls.server_name" "it is for clients"
+    Needless "grpc.tls.verify_hostname" "it is for clients"
 };
 
-const DECODING: &[Moved] = rows! { Of::Types(Kind::Source, &["file", "kubernetes_logs", "stdin", "demo_logs"]);
+const HTTP_SERVER: &[Moved] = rows! { Of::Types(Kind::Source, &["http_server"]);
+    Otherwise "auth.strategy" ["custom"]
+        "`basic` or `bearer`; what else is to be looked at goes into `headers`, and a `filter` step decides"
+    Otherwise "auth.source" "`basic` or `bearer`; what else is to be looked at goes into `headers`, and a `filter` step decides"
+    Otherwise "encoding" ["json"] "`decoding.codec = \"json\"`"
+    Otherwise "encoding" ["ndjson"] "`decoding.codec = \"json\"` and `framing.method = \"newline_delimited\"`"
+    Otherwise "encoding" ["text"] "`framing.method = \"newline_delimited\"`"
+    Otherwise "encoding" ["binary"] "leave it out: a body is one record"
+    Otherwise "method" ["GET", "HEAD", "DELETE", "OPTIONS"] "`POST`, `PUT` or `PATCH`: records stand in the body of a request"
+    Needless "framing.newline_delimited.max_length" "set `max_request_bytes`: a request that is larger is refused"
+    Needless "framing.newline_delimited.oversized_action" "a line is never longer than its request may be"
+    Otherwise "framing.method" ["character_delimited", "length_delimited", "octet_counting", "chunked_gelf", "varint_length_delimited"]
+        "`bytes` or `newline_delimited`"
+    Otherwise "framing.character_delimited" "`newline_delimited`, or split `.message` in a `remap` step"
+    Otherwise "framing.length_delimited" "`bytes`: one record for each request"
+    Otherwise "framing.octet_counting" "`bytes`: one record for each request"
+    Otherwise "framing.chunked_gelf" "`bytes`: one record for each request"
+    Otherwise "framing.varint_length_delimited" "`bytes`: one record for each request"
+    Otherwise "framing.max_frame_length" "set `max_request_bytes`: a request that is larger is refused"
+    Kept "tls.verify_certificate" ["true"] "with `ca_file`, clients are let in that show a certificate of it"
+    Otherwise "tls.verify_certificate" ["false"] "leave out `ca_file`: then clients are not asked for a certificate"
+    Needless "tls.alpn_protocols" "both HTTP/1.1 and HTTP/2 are offered"
+    Otherwise "tls.key_pass" "keep the key without a passphrase, in a file that only the agent may read: `openssl pkey`"
+    Needless "tls.server_name" "it is for clients"
+    Needless "tls.verify_hostname" "it is for clients"
+};
+
+const DECODING: &[Moved] = rows! { Of::Types(Kind::Source, &["file", "http_server", "kubernetes_logs", "stdin", "demo_logs"]);
     Otherwise "decoding.codec"
         ["avro", "gelf", "influxdb", "native", "native_json", "otlp", "protobuf", "syslog", "vrl"]
         "read lines as `bytes` and parse them in a `remap` step: `. = parse_syslog!(.message)`"

@@ -19,7 +19,7 @@ struct Virtual {
 
 /// Where a member comes from.
 #[derive(Clone, Copy, Debug)]
-enum From {
+pub(super) enum From {
     /// A field of the record's message.
     Own(&'static str),
     /// A field of the record's message that is a time: RFC 3339. The first that is not 0.
@@ -145,11 +145,11 @@ pub(crate) fn number(form: Form, key: &[u8]) -> Option<u32> {
 #[derive(Clone, Copy)]
 pub(crate) struct Otlp<'a> {
     form: Form,
-    message: &'static Message,
-    bytes: &'a [u8],
-    block: &'a [u8],
-    head: &'a Head,
-    metric: &'a [u8],
+    pub(super) message: &'static Message,
+    pub(super) bytes: &'a [u8],
+    pub(super) block: &'a [u8],
+    pub(super) head: &'a Head,
+    pub(super) metric: &'a [u8],
 }
 
 impl Tables {
@@ -167,8 +167,13 @@ impl Tables {
     }
 }
 
+/// Where member `number` comes from.
+pub(super) fn source(form: Form, number: u32) -> From {
+    of_form(form)[number as usize].from
+}
+
 /// The field of a metric that holds its points, by number, without them.
-fn data(metric: &[u8]) -> Option<(u32, &[u8])> {
+pub(super) fn data(metric: &[u8]) -> Option<(u32, &[u8])> {
     Fields::checked(metric).find_map(|field| match field.value {
         Value::Bytes(bytes) if points(field.number).is_some() => Some((field.number, bytes)),
         _ => None,

@@ -3,6 +3,9 @@
 //! - [`wire`]: the protobuf wire format, read field by field; the only code here that sees bytes nobody has checked;
 //! - [`schema`]: the messages of OTLP as tables, from which bytes are checked and projected;
 //! - [`project`]: a message, or one field of it, as JSON text;
+//! - [`encode`]: JSON text as a message, the other way;
+//! - [`write`]: a record with its overlay, as the messages it now is;
+//! - [`log`]: a line or a JSON object as a log record;
 //! - [`members`]: which top-level members a record of each form reads as;
 //! - [`facts`]: what sampling asks of a record, in one walk over it;
 //! - [`stamp`]: fields put into a message by bytes.
@@ -11,12 +14,18 @@
 //! point what its metric says of itself) stands in a [`Head`]. Nothing is decoded before somebody reads it.
 
 mod check;
+mod encode;
 pub mod facts;
+mod log;
 pub(crate) mod members;
 pub(crate) mod project;
 pub mod schema;
 pub mod stamp;
 pub mod wire;
+mod write;
+
+pub use encode::Wrong;
+pub use write::{Shown, Writer};
 
 use super::tables::Span;
 

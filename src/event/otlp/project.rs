@@ -145,7 +145,7 @@ fn base64(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends an `AnyValue`; one without a value is `null`.
-fn any(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn any(bytes: &[u8], out: &mut Vec<u8>) {
     let known = Fields::checked(bytes).filter_map(|found| Some((ANY_VALUE.numbered(found.number)?.kind, found.value)));
     match known.last() {
         None => out.extend_from_slice(b"null"),

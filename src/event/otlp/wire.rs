@@ -198,6 +198,31 @@ pub fn put_bytes(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
+/// Begins a length-delimited field; its bytes follow, and [`close`] writes their length.
+pub fn open(number: u32, out: &mut Vec<u8>) -> usize {
+    put_varint(u64::from(number) << 3 | 2, out);
+    // Most lengths take one byte.
+    out.push(0);
+    out.len()
+}
+
+/// Ends the field whose bytes begin at `start`.
+pub fn close(start: usize, out: &mut Vec<u8>) {
+    let mut len = out.len() - start;
+    if len >= 0x80 {
+        let (mut bytes, mut count) = ([0; 10], 0);
+        while len >= 0x80 {
+            bytes[count] = len as u8 | 0x80;
+            len >>= 7;
+            count += 1;
+        }
+        bytes[count] = len as u8;
+        out.splice(start - 1..start, bytes[..=count].iter().copied());
+    } else {
+        out[start - 1] = len as u8;
+    }
+}
+
 /// Undoes the zigzag of `sint32` and `sint64`.
 pub fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)

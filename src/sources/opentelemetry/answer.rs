@@ -1,13 +1,9 @@
 //! What senders are answered: by the tables of the specification,
 //! <https://opentelemetry.io/docs/specs/otlp/#otlpgrpc-response> and `#otlphttp-response`.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use hyper::StatusCode;
 
-use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
-use hyper::{HeaderMap, StatusCode};
-
+use super::super::door::{Fault, Trouble};
 use crate::codecs::otlp::Code;
 use crate::component::size::show_size;
 
@@ -25,11 +21,22 @@ pub(super) struct Refusal {
     pub(super) message: String,
     /// Seconds; none if the same request is not to come again.
     pub(super) retry_after: Option<u64>,
+    /// The scheme by which senders say who they are.
+    pub(super) scheme: Option<&'static str>,
+}
+
+impl From<Trouble> for Refusal {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Internal => Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, trouble.words()),
+            Trouble::Paused | Trouble::Overloaded | Trouble::Failed => Self::later(trouble.words()),
+        }
+    }
 }
 
 impl Refusal {
     fn new(http: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { http, code, message: message.into(), retry_after: None }
+        Self { http, code, message: message.into(), retry_after: None, scheme: None }
     }
 
     fn later(message: &str) -> Self {
@@ -37,16 +44,20 @@ impl Refusal {
         Self { retry_after: Some(RETRY_AFTER), ..refusal }
     }
 
-    pub(super) fn overloaded() -> Self {
-        Self::later("no room for more now")
+    /// What is answered where a body cannot be read that may have `limit` bytes.
+    pub(super) fn of(fault: &Fault, limit: usize) -> Self {
+        match fault {
+            Fault::TooLarge => Self::too_large(limit),
+            Fault::NoRoom => Trouble::Overloaded.into(),
+            Fault::Malformed(why) => Self::malformed(why),
+            Fault::Slow => Self::slow(),
+            Fault::Cut => Self::malformed("the connection ended"),
+        }
     }
 
-    pub(super) fn paused() -> Self {
-        Self::later("paused")
-    }
-
-    pub(super) fn failed() -> Self {
-        Self::later("the records could not be delivered")
+    pub(super) fn unknown_sender(scheme: &'static str) -> Self {
+        let refusal = Self::new(StatusCode::UNAUTHORIZED, Code::Unauthenticated, "these credentials are not known");
+        Self { scheme: Some(scheme), ..refusal }
     }
 
     pub(super) fn malformed(why: &str) -> Self {
@@ -62,10 +73,6 @@ impl Refusal {
     pub(super) fn slow() -> Self {
         // Not 408: OTLP/HTTP has senders come again after 429, 502, 503 and 504 alone.
         Self { code: Code::DeadlineExceeded, ..Self::later("the request did not arrive in time") }
-    }
-
-    pub(super) fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "an internal error, see the log of the agent")
     }
 
     pub(super) fn unknown_path() -> Self {
@@ -85,35 +92,5 @@ impl Refusal {
     pub(super) fn wrong_encoding(accepted: &str) -> Self {
         let message = format!("expected one of the encodings {accepted}");
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented, message)
-    }
-}
-
-/// The body of an answer: some bytes, then trailers.
-#[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) data: Bytes,
-    pub(super) trailers: Option<HeaderMap>,
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if !self.data.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.data)))));
-        }
-        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.data.is_empty() && self.trailers.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self.trailers {
-            None => SizeHint::with_exact(self.data.len() as u64),
-            Some(_) => SizeHint::default(),
-        }
     }
 }

@@ -10,10 +10,10 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Request, Response};
 
-use super::answer::{Answer, Refusal};
-use super::body::Encoding;
-use super::desk::Desk;
+use super::super::door::{Answer, Encoding};
+use super::answer::Refusal;
 use super::http::named_encoding;
+use super::intake::{Frame, Intake};
 use crate::codecs::otlp::{Form, Refused, Signal, partial_success, status};
 
 const GRPC: &str = "application/grpc";
@@ -29,23 +29,22 @@ pub(super) fn is_its(content_type: &str) -> bool {
 }
 
 /// Answers one call.
-pub(super) async fn answer(request: Request<Incoming>, desk: &Desk) -> Response<Answer> {
-    match taken(request, desk).await {
+pub(super) async fn answer(request: Request<Incoming>, intake: &Intake) -> Response<Answer> {
+    match taken(request, intake).await {
         Ok((signal, refused)) => respond(&partial_success(Form::Protobuf, signal, &refused)),
         Err(refusal) => refuse(&refusal),
     }
 }
 
-async fn taken(request: Request<Incoming>, desk: &Desk) -> Result<(Signal, Refused), Refusal> {
+async fn taken(request: Request<Incoming>, intake: &Intake) -> Result<(Signal, Refused), Refusal> {
+    intake.admit(request.headers())?;
     let signal = method(request.uri().path()).ok_or_else(Refusal::unknown_path)?;
     let encoding = request.headers().get(ENCODING).map_or(Some(Encoding::Identity), named_encoding);
     let Some(encoding) = encoding else {
-        desk.error("content_encoding");
-        return Err(Refusal::wrong_encoding(Encoding::ACCEPTED));
+        return intake.refuse("content_encoding", Refusal::wrong_encoding(Encoding::ACCEPTED));
     };
-    let read = desk.reader(encoding)?.read_message(request.into_body()).await;
-    let block = read.map_err(|fault| desk.refusal(fault))?;
-    Ok((signal, desk.take((signal, Form::Protobuf), block).await?))
+    let body = (encoding, Frame::Grpc, request.into_body());
+    Ok((signal, intake.take((signal, Form::Protobuf), body).await?))
 }
 
 fn method(path: &str) -> Option<Signal> {

@@ -2,14 +2,16 @@
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::answer::{Answer, Refusal};
-use super::body::Encoding;
-use super::desk::Desk;
+use super::super::door::{Answer, Encoding};
+use super::answer::Refusal;
 use super::grpc;
+use super::intake::{Frame, Intake};
 use crate::codecs::otlp::{Form, Refused, Signal, partial_success, status};
 
 /// The content type of a form.
@@ -26,14 +28,14 @@ fn form(content_type: &str) -> Option<Form> {
 }
 
 /// Answers one request.
-pub(super) async fn answer(request: Request<Incoming>, desk: &Desk) -> Response<Answer> {
+pub(super) async fn answer(request: Request<Incoming>, intake: &Intake) -> Response<Answer> {
     if content_type(request.headers()).is_some_and(grpc::is_its) {
-        return grpc::answer(request, desk).await;
+        return grpc::answer(request, intake).await;
     }
     let (parts, body) = request.into_parts();
     let form = content_type(&parts.headers).and_then(form);
     let answered_in = form.unwrap_or(Form::Protobuf);
-    match taken(&parts, (form, body), desk).await {
+    match taken(&parts, (form, body), intake).await {
         Ok((signal, refused)) => respond(StatusCode::OK, answered_in, partial_success(answered_in, signal, &refused)),
         Err(refusal) => refuse(&refusal, answered_in),
     }
@@ -42,25 +44,21 @@ pub(super) async fn answer(request: Request<Incoming>, desk: &Desk) -> Response<
 async fn taken<B: Body<Data = Bytes> + Unpin>(
     Parts { method, uri, headers, .. }: &Parts,
     (form, body): (Option<Form>, B),
-    desk: &Desk,
+    intake: &Intake,
 ) -> Result<(Signal, Refused), Refusal> {
+    intake.admit(headers)?;
     let signal =
         uri.path().strip_prefix("/v1/").and_then(|name| Signal::ALL.into_iter().find(|signal| signal.name() == name));
     let signal = signal.ok_or_else(Refusal::unknown_path)?;
     if method != Method::POST {
         return Err(Refusal::wrong_method());
     }
-    let Some(form) = form else {
-        desk.error("content_type");
-        return Err(Refusal::wrong_type());
-    };
+    let Some(form) = form else { return intake.refuse("content_type", Refusal::wrong_type()) };
     let encoding = headers.get(CONTENT_ENCODING).map_or(Some(Encoding::Identity), named_encoding);
     let Some(encoding) = encoding else {
-        desk.error("content_encoding");
-        return Err(Refusal::wrong_encoding(Encoding::ACCEPTED));
+        return intake.refuse("content_encoding", Refusal::wrong_encoding(Encoding::ACCEPTED));
     };
-    let block = desk.reader(encoding)?.read(body).await.map_err(|fault| desk.refusal(fault))?;
-    Ok((signal, desk.take((signal, form), block).await?))
+    Ok((signal, intake.take((signal, form), (encoding, Frame::None, body)).await?))
 }
 
 pub(super) fn named_encoding(name: &HeaderValue) -> Option<Encoding> {
@@ -86,6 +84,9 @@ fn refuse(refusal: &Refusal, form: Form) -> Response<Answer> {
     let headers = response.headers_mut();
     if let Some(seconds) = refusal.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if let Some(scheme) = refusal.scheme {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
     }
     if refusal.http == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(ALLOW, HeaderValue::from_static("POST"));

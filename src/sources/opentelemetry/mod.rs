@@ -15,21 +15,23 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio_rustls::TlsAcceptor;
 
+use super::door::{Acknowledgements, Door, HttpAuth, Keepalive, Manner, exposed, run};
 use crate::codecs::otlp::Signal;
+use crate::component::files::{Files, Named};
 use crate::component::outlet::Outlet;
-use crate::component::row::{About, Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Settings};
 use crate::component::signal::Stop;
 use crate::component::size::ByteSize;
 use crate::component::source::{Running, Source};
+use crate::component::tls_server::TlsServerSettings;
+use crate::lang::Tables;
 
 mod answer;
-mod body;
-mod desk;
 mod grpc;
 mod http;
-mod listen;
-mod opening;
+mod intake;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +53,9 @@ pub struct OpenTelemetrySettings {
     /// Largest request in bytes, after it was decompressed.
     #[serde(default = "max_request_bytes")]
     max_request_bytes: ByteSize,
+    /// Credentials that senders must show, at both doors.
+    #[serde(default)]
+    auth: Option<HttpAuth>,
     /// When senders are answered.
     #[serde(default)]
     acknowledgements: Acknowledgements,
@@ -64,6 +69,12 @@ struct HttpSettings {
     #[serde(default = "http_address")]
     #[schemars(with = "String")]
     address: SocketAddr,
+    /// TLS of this door.
+    #[serde(default)]
+    tls: Option<TlsServerSettings>,
+    /// How long connections are kept.
+    #[serde(default)]
+    keepalive: Keepalive,
 }
 
 /// The door for gRPC.
@@ -74,14 +85,12 @@ struct GrpcSettings {
     #[serde(default = "grpc_address")]
     #[schemars(with = "String")]
     address: SocketAddr,
-}
-
-/// When senders are answered.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct Acknowledgements {
-    /// When their records have arrived where the sinks send them, not when they are queued.
-    enabled: bool,
+    /// TLS of this door.
+    #[serde(default)]
+    tls: Option<TlsServerSettings>,
+    /// How long connections are kept.
+    #[serde(default)]
+    keepalive: Keepalive,
 }
 
 const fn max_request_bytes() -> ByteSize {
@@ -96,16 +105,55 @@ fn grpc_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 4317))
 }
 
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self { address: http_address(), tls: None, keepalive: Keepalive::default() }
+    }
+}
+
+impl Default for GrpcSettings {
+    fn default() -> Self {
+        Self { address: grpc_address(), tls: None, keepalive: Keepalive::default() }
+    }
+}
+
+/// A door as its settings have it.
+#[derive(Clone, PartialEq)]
+struct Opened {
+    /// The table its settings stand in.
+    table: &'static str,
+    address: SocketAddr,
+    tls: Option<TlsServerSettings>,
+    keepalive: Keepalive,
+}
+
 impl OpenTelemetrySettings {
-    /// The addresses with the settings they stand in; where both doors have the same one it is there once.
-    fn doors(&self) -> Vec<(&'static str, SocketAddr)> {
-        if self.http.is_none() && self.grpc.is_none() {
-            return vec![("http.address", http_address()), ("grpc.address", grpc_address())];
-        }
-        let http = self.http.iter().map(|http| ("http.address", http.address));
-        let mut doors: Vec<_> = http.chain(self.grpc.iter().map(|grpc| ("grpc.address", grpc.address))).collect();
-        doors.dedup_by_key(|(_, address)| *address);
+    /// Both doors, or the one there is.
+    fn all(&self) -> Vec<Opened> {
+        let has_none = self.http.is_none() && self.grpc.is_none();
+        let http = self.http.clone().or_else(|| has_none.then(HttpSettings::default));
+        let grpc = self.grpc.clone().or_else(|| has_none.then(GrpcSettings::default));
+        let http =
+            http.map(|HttpSettings { address, tls, keepalive }| Opened { table: "http", address, tls, keepalive });
+        let grpc =
+            grpc.map(|GrpcSettings { address, tls, keepalive }| Opened { table: "grpc", address, tls, keepalive });
+        http.into_iter().chain(grpc).collect()
+    }
+
+    /// Those that are opened: two of the same address are one.
+    fn doors(&self) -> Vec<Opened> {
+        let mut doors = self.all();
+        doors.dedup_by_key(|door| door.address);
         doors
+    }
+
+    /// The fault of two doors that are one and differ.
+    fn disagree(&self) -> Option<Problem> {
+        let [http, grpc] = &self.all()[..] else { return None };
+        let is_one = http.address == grpc.address;
+        let differs = http.tls != grpc.tls || http.keepalive != grpc.keepalive;
+        let message = "both doors have this address, and differ in `tls` or `keepalive`: one door has one of each";
+        (is_one && differs).then(|| Problem::new("grpc.address", message))
     }
 }
 
@@ -123,35 +171,48 @@ grpc.address = "127.0.0.1:4317"
     }
 
     fn check(&self) -> Vec<Problem> {
-        let open = |(setting, address): (&'static str, SocketAddr)| {
-            let message = "anyone who can reach this machine can send records here";
-            let problem = Problem::new(setting, message).about(About::Door);
-            let help = "`127.0.0.1` keeps it to this machine; in a pod, a network policy tells who may send";
-            (!address.ip().is_loopback()).then(|| Problem { is_warning: true, ..problem.help(help) })
-        };
+        let open = |door: &Opened| exposed(&format!("{}.address", door.table), door.address, self.auth.is_some());
+        let tls = |door: &Opened| door.tls.as_ref().map(|tls| tls.check(&format!("{}.tls", door.table)));
         let size = (self.max_request_bytes.0 > LARGEST_REQUEST)
             .then(|| Problem::new("max_request_bytes", "expected at most 1GiB"));
-        self.doors().into_iter().filter_map(open).chain(size).collect()
+        let mut problems: Vec<Problem> = self.doors().iter().filter_map(open).collect();
+        problems.extend(self.doors().iter().filter_map(tls).flatten());
+        problems.extend(self.disagree().into_iter().chain(size));
+        problems
+    }
+
+    fn files(&self) -> Vec<Named> {
+        let of = |door: Opened| Some(door.tls?.files(&format!("{}.tls", door.table)));
+        self.doors().into_iter().filter_map(of).flatten().collect()
+    }
+
+    fn check_files(&self, files: &Files, _: &Tables) -> Vec<Problem> {
+        let of = |door: Opened| Some(door.tls?.check_files(&format!("{}.tls", door.table), files));
+        self.doors().into_iter().filter_map(of).flatten().collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        Ok(Box::new(OpenTelemetry { settings: self, context }))
+        let door = |Opened { address, tls, keepalive, .. }: Opened| {
+            let tls = tls.as_ref().and_then(|tls| tls.server(&context.files)).transpose()?;
+            Ok(Door { address, tls: tls.map(TlsAcceptor::from), keepalive })
+        };
+        let doors = self.doors().into_iter().map(door).collect::<Result<_, String>>()?;
+        let manner =
+            Manner { max_bytes: self.max_request_bytes.0 as usize, waits_for_arrival: self.acknowledgements.enabled };
+        Ok(Box::new(OpenTelemetry { doors, manner, auth: self.auth, context }))
     }
 }
 
 struct OpenTelemetry {
-    settings: OpenTelemetrySettings,
+    doors: Vec<Door>,
+    manner: Manner,
+    auth: Option<HttpAuth>,
     context: Context,
 }
 
 impl Source for OpenTelemetry {
     fn run(self: Box<Self>, outlet: Arc<dyn Outlet>, stop: Stop) -> Running {
-        let manner = desk::Manner {
-            max_bytes: self.settings.max_request_bytes.0 as usize,
-            waits_for_arrival: self.settings.acknowledgements.enabled,
-        };
-        let addresses = self.settings.doors().into_iter().map(|(_, address)| address).collect();
-        let desk = Arc::new(desk::Desk::new(self.context, outlet, manner));
-        Box::pin(listen::run(addresses, desk, stop))
+        let intake = intake::Intake::new((self.context, outlet), self.manner, self.auth.as_ref());
+        Box::pin(run(self.doors, Arc::new(intake), stop))
     }
 }

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
+use super::super::door::Answers;
 use super::*;
 use crate::component::meters::Families;
 use crate::component::pause::Paused;
@@ -21,7 +22,7 @@ fn fixture(name: &str) -> Vec<u8> {
 /// A source at work, on ports that the kernel chose.
 struct World {
     end: Catcher,
-    desk: Arc<desk::Desk>,
+    intake: Arc<intake::Intake>,
     context: Context,
     families: Families,
     stop: Stop,
@@ -32,19 +33,24 @@ struct World {
 
 impl World {
     async fn start(max_bytes: usize) -> Self {
+        Self::with(max_bytes, None).await
+    }
+
+    async fn with(max_bytes: usize, auth: Option<&HttpAuth>) -> Self {
         let (folder, end, stop) = (tempfile::tempdir().unwrap(), Catcher::default(), Stop::default());
         let (families, context) = context(folder.path(), 8 << 20);
-        let manner = desk::Manner { max_bytes, waits_for_arrival: true };
-        let desk = Arc::new(desk::Desk::new(context.clone(), Arc::new(end.clone()), manner));
+        let manner = Manner { max_bytes, waits_for_arrival: true };
+        let intake = Arc::new(intake::Intake::new((context.clone(), Arc::new(end.clone())), manner, auth));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let running = tokio::spawn(listen::run(vec![any], desk.clone(), stop.clone()));
+        let door = Door { address: any, tls: None, keepalive: Keepalive::default() };
+        let running = tokio::spawn(run(vec![door], intake.clone(), stop.clone()));
         let address = loop {
-            if let Some(address) = desk.bound().first() {
+            if let Some(address) = intake.desk().bound().first() {
                 break *address;
             }
             tokio::task::yield_now().await;
         };
-        Self { end, desk, context, families, stop, running, address, _folder: folder }
+        Self { end, intake, context, families, stop, running, address, _folder: folder }
     }
 
     async fn end(self) {
@@ -311,7 +317,22 @@ async fn a_request_in_hand_is_answered_after_the_stop() {
     end.settle_kept(crate::event::Outcome::Delivered, |_| {});
     world.running.await.unwrap();
     assert!(sender.await.unwrap().starts_with("HTTP/1.1 200"));
-    assert_eq!(world.desk.bound().len(), 1);
+    assert_eq!(world.intake.desk().bound().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_say_who_it_is_is_not_let_in() {
+    let auth = toml::from_str("strategy = 'bearer'\ntoken = 'open'").unwrap();
+    let world = World::with(1 << 20, Some(&auth)).await;
+    let traces = fixture("traces.pb");
+    let answer = world.post("/v1/traces", PROTOBUF, &traces).await;
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("www-authenticate: Bearer"), "{answer}");
+    assert_eq!(world.call(EXPORT, "identity", framed(&traces)).await.0, "16");
+    assert_eq!((world.end.caught().len(), world.errors("unauthorized")), (0, 2));
+    let known = format!("{PROTOBUF}Authorization: Bearer open\r\n");
+    assert!(world.post("/v1/traces", &known, &traces).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(world.end.caught().len(), 3);
+    world.end().await;
 }
 
 #[test]
@@ -325,4 +346,11 @@ fn doors_are_both_unless_one_is_named() {
     assert_eq!(doors("grpc.address = '0.0.0.0:4317'"), (1, 1));
     assert_eq!(doors("http.address = '127.0.0.1:1'\ngrpc.address = '127.0.0.1:1'"), (1, 0));
     assert_eq!(doors("max_request_bytes = '2GiB'"), (2, 1));
+    let tls = "tls = { crt_file = 'a.crt', key_file = 'a.key' }";
+    assert_eq!(
+        doors(&format!("auth = {{ strategy = 'bearer', token = 'x' }}\ngrpc.address = '0.0.0.0:4317'\ngrpc.{tls}")),
+        (1, 0)
+    );
+    let one = format!("http = {{ address = '127.0.0.1:1' }}\ngrpc = {{ address = '127.0.0.1:1', {tls} }}");
+    assert_eq!(doors(&one), (1, 1), "one door, with TLS and without");
 }

@@ -49,6 +49,7 @@ pub(super) struct SampleSettings {
     exclude: Option<ConditionText>,
     /// Shares of their own for records that meet a condition; the first that a record meets is for it.
     #[serde(default)]
+    #[schemars(extend("default" = []))]
     rules: Vec<RuleSettings>,
     /// Path at which a chosen record gets the rate or ratio, as text; empty for nowhere. A span gets a threshold in its
     /// `trace_state` instead.

@@ -5,18 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 use super::model::Model;
+use crate::buffer::disk::ahead::Ahead;
+use crate::buffer::disk::frame::runs;
 use crate::buffer::disk::log::{Log, Options, Tools};
 use crate::buffer::disk::parcel::Parcel;
 use crate::buffer::disk::recover::Report;
 use crate::buffer::disk::write::Stuck;
 use crate::buffer::{Queue, WhenFull};
 use crate::component::meters::Meters;
+use crate::component::outlet::Inlet;
 use crate::component::test_kit::meters;
 use crate::event::test_kit::batch_of;
 use crate::event::{Batch, Budget, Outcome, Receipt, Resolution, Resolve, Tracker};
 
 pub(super) const OPTIONS: Options =
-    Options { max_size: 1 << 20, when_full: WhenFull::Block, is_compressed: false, min_free: 0.15 };
+    Options { max_size: 1 << 20, when_full: WhenFull::Block, is_compressed: false, min_free: 0.15, is_strict: false };
 
 /// A record: its stream, and its number in it.
 pub(super) type Id = (u128, u64);
@@ -83,6 +86,7 @@ pub(super) struct Site {
     pub(super) log: Log,
     pub(super) queue: Queue,
     pub(super) waiting: VecDeque<Parcel>,
+    pub(super) ahead: Ahead,
     pub(super) meters: Meters,
 }
 
@@ -97,7 +101,9 @@ impl Site {
         };
         let (log, report) = Log::open(tools, options, 0)?;
         let queue = Queue::new(share, WhenFull::Block, super::super::tests::unseen());
-        Ok((Self { log, queue, waiting: VecDeque::new(), meters }, report))
+        let mut ahead = Ahead::default();
+        ahead.begin(&log.positions);
+        Ok((Self { log, queue, waiting: VecDeque::new(), ahead, meters }, report))
     }
 
     /// One that opens.
@@ -111,6 +117,28 @@ impl Site {
 
     pub(super) fn put(&mut self, batch: Batch) {
         self.waiting.push_back(Parcel::new(batch, true));
+    }
+
+    /// A batch comes; it goes ahead of the disk if it may.
+    pub(super) fn offer(&mut self, batch: Batch) {
+        let runs = runs(&batch);
+        let mut parcel = Parcel::new(batch, true);
+        let are_all_out = self.waiting.iter().all(|parcel| parcel.passing.is_some());
+        let is_open = are_all_out && self.log.is_caught_up() && !self.log.is_offering();
+        let waker = Waker::noop();
+        if is_open && self.ahead.are_new(&runs) && !parcel.go_ahead(&self.queue, (waker, waker)) {
+            self.queue.give_up(&parcel.batch);
+        }
+        self.ahead.came(&runs);
+        self.waiting.push_back(parcel);
+    }
+
+    /// Writes down what is settled; true if it is all that the sink had.
+    pub(super) fn note(&mut self) -> std::io::Result<bool> {
+        self.log.settle_passed(&mut self.waiting, &self.queue, 0)?;
+        self.log.note_passed(&self.queue, 0)?;
+        self.log.save()?;
+        Ok(!self.log.has_unwritten() && !self.waiting.iter().any(Parcel::has_passed))
     }
 
     /// Stores a batch; it must go.

@@ -19,6 +19,8 @@ struct Simulation {
     rng: Rng,
     disk: Model,
     options: Options,
+    /// Does the sink get only what is stored?
+    is_strict: bool,
     sources: Vec<Arc<Source>>,
     /// In the sink's hand.
     hand: Vec<Batch>,
@@ -43,6 +45,7 @@ impl Simulation {
         Self {
             disk: Model::new(rng.u64(..)),
             options,
+            is_strict: rng.u8(0..3) == 0,
             sources: (1..=rng.u128(1..4)).map(Source::new).collect(),
             rng,
             hand: Vec::new(),
@@ -81,7 +84,7 @@ impl Simulation {
                 }
             }
             self.hand.clear();
-            if self.rng.bool() && site.log.save().is_ok() {
+            if self.rng.bool() && site.note().is_ok_and(|all| all) {
                 self.noted.extend(&self.settled);
             }
         }
@@ -99,7 +102,8 @@ impl Simulation {
                 if source.has_failed() || self.rng.u8(0..12) == 0 {
                     source.rewind();
                 }
-                site.put(source.batch(self.rng.u64(1..20), self.rng.usize(0..400)));
+                let batch = source.batch(self.rng.u64(1..20), self.rng.usize(0..400));
+                if self.is_strict { site.put(batch) } else { site.offer(batch) }
             }
             4..7 => _ = site.store(),
             7..9 => _ = site.log.feed(&site.queue),
@@ -108,8 +112,8 @@ impl Simulation {
             _ => {
                 site.log.offer_failed();
                 let _may_fail = site.log.feed(&site.queue);
-                let saved = if site.log.is_settled() { site.log.rest(0) } else { site.log.save() };
-                if saved.is_ok() {
+                let rested = if site.log.is_settled() { site.log.rest(0) } else { Ok(()) };
+                if rested.is_ok() && site.note().is_ok_and(|all| all) {
                     self.noted.extend(&self.settled);
                 }
             }
@@ -157,7 +161,7 @@ impl Simulation {
             for (source, end) in self.sources.iter().zip(&ends) {
                 let read = *source.read.lock().unwrap();
                 if read < *end && site.waiting.len() < 3 {
-                    site.put(source.batch(*end - read, 10));
+                    site.offer(source.batch(*end - read, 10));
                 }
             }
             let _may_be_full = site.store();
@@ -167,8 +171,9 @@ impl Simulation {
             for batch in hand {
                 self.arrive(batch);
             }
-            site.log.save().unwrap();
-            self.noted.extend(&self.settled);
+            if site.note().unwrap() {
+                self.noted.extend(&self.settled);
+            }
             if site.waiting.is_empty() && site.log.is_caught_up() && site.log.is_settled() {
                 break;
             }

@@ -8,15 +8,15 @@ use super::kit::OPTIONS;
 use crate::buffer::{DiskBuffer, DiskOptions, Entrance, Ingredients, Queue, WhenFull};
 use crate::component::outlet::Inlet;
 use crate::component::test_kit::meters;
-use crate::event::Budget;
-use crate::event::test_kit::{Ledger, batch};
+use crate::event::test_kit::{Ledger, batch, batch_of};
+use crate::event::{Budget, Outcome};
 
 #[tokio::test]
 async fn what_finds_no_room_comes_as_soon_as_there_is_some() {
     let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(Ledger::default()));
     // One batch has room at a time.
     let queue = Arc::new(Queue::new(1, WhenFull::Block, meters()));
-    let options = DiskOptions { min_free: 0.0, ..OPTIONS };
+    let options = DiskOptions { min_free: 0.0, is_strict: true, ..OPTIONS };
     let (dir, budget) = (folder.path().join("out"), Budget::new(1 << 30));
     let disk = DiskBuffer::start(Ingredients { folder: dir, options, queue: queue.clone(), meters: meters(), budget });
     assert!(disk.enter());
@@ -33,4 +33,34 @@ async fn what_finds_no_room_comes_as_soon_as_there_is_some() {
     let lines: Vec<_> = taken.iter().map(|batch| batch.get(0).text().to_vec()).collect();
     assert_eq!(lines, [b"a", b"b", b"c"]);
     disk.leave();
+}
+
+#[tokio::test]
+async fn what_the_sink_does_not_take_in_time_goes_to_the_disk_and_comes_after_all() {
+    let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(Ledger::default()));
+    let queue = Arc::new(Queue::new(1, WhenFull::Block, meters()));
+    let options = DiskOptions { min_free: 0.0, ..OPTIONS };
+    let (dir, budget) = (folder.path().join("out"), Budget::new(1 << 30));
+    let disk = DiskBuffer::start(Ingredients { folder: dir, options, queue: queue.clone(), meters: meters(), budget });
+    assert!(disk.enter());
+    let entrance = Entrance { buffer: disk.clone(), is_counted: true };
+    let lines: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    // Nobody takes anything, and each offer is accepted at once: there is room on the disk.
+    for (position, line) in lines.iter().enumerate() {
+        let batch = batch_of(1, position as u64, &[line], ledger.receipt());
+        assert!(entrance.offer(batch, Waker::noop()).is_ok());
+    }
+    let mut got = Vec::new();
+    for place in 0..lines.len() {
+        let next = tokio::time::timeout(Duration::from_secs(20), queue.take(1)).await;
+        for batch in next.unwrap_or_else(|_| panic!("batch {place} does not come")).unwrap() {
+            got.push(String::from_utf8(batch.get(0).text().to_vec()).unwrap());
+            batch.settle(Outcome::Delivered);
+        }
+    }
+    assert_eq!(got, lines);
+    disk.leave();
+    disk.finish().await;
+    assert!(ledger.worst().iter().all(|(_, worst)| *worst == Outcome::Delivered));
+    assert_eq!(ledger.worst().len(), lines.len());
 }

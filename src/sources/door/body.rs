@@ -26,7 +26,7 @@ const ZSTD_WINDOW: u32 = 23;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(in crate::sources) enum Encoding {
     Identity,
     Gzip,
     Zstd,
@@ -36,10 +36,10 @@ pub(super) enum Encoding {
 
 impl Encoding {
     /// What clients are told that they may use.
-    pub(super) const ACCEPTED: &'static str = "identity,gzip,zstd,deflate";
+    pub(in crate::sources) const ACCEPTED: &'static str = "identity,gzip,zstd,deflate";
 
     /// The encoding of this name, which is compared without case.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(in crate::sources) fn named(name: &str) -> Option<Self> {
         let names = [
             ("identity", Self::Identity),
             ("gzip", Self::Gzip),
@@ -53,7 +53,7 @@ impl Encoding {
 
 /// Why there is no body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::sources) enum Fault {
     /// Larger than the limit.
     TooLarge,
     /// There is no memory for it now.
@@ -201,16 +201,16 @@ fn at_end(deflate: &mut ZlibDecoder<Plain>) -> io::Result<()> {
 
 /// What bodies are read with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a> {
-    pub(super) budget: &'a Budget,
+pub(in crate::sources) struct Reader<'a> {
+    pub(in crate::sources) budget: &'a Budget,
     /// Largest body in bytes, decompressed.
-    pub(super) limit: usize,
-    pub(super) encoding: Encoding,
+    pub(in crate::sources) limit: usize,
+    pub(in crate::sources) encoding: Encoding,
 }
 
 impl Reader<'_> {
     /// Reads a whole body.
-    pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(self, mut body: B) -> Result<Bytes, Fault> {
+    pub(in crate::sources) async fn read<B: Body<Data = Bytes> + Unpin>(self, mut body: B) -> Result<Bytes, Fault> {
         let told = usize::try_from(body.size_hint().exact().unwrap_or(FIRST as u64)).unwrap_or(usize::MAX);
         let mut inflater = self.inflater(told, self.encoding)?;
         let mut clock = Clock::start();
@@ -229,7 +229,10 @@ impl Reader<'_> {
     }
 
     /// Reads the one message of a gRPC request: a byte that tells whether it is compressed, its length, its bytes.
-    pub(super) async fn read_message<B: Body<Data = Bytes> + Unpin>(self, mut body: B) -> Result<Bytes, Fault> {
+    pub(in crate::sources) async fn read_message<B: Body<Data = Bytes> + Unpin>(
+        self,
+        mut body: B,
+    ) -> Result<Bytes, Fault> {
         let (mut prefix, mut known, mut clock) = ([0; 5], 0, Clock::start());
         let mut rest = Bytes::new();
         while known < prefix.len() {
