@@ -119,7 +119,7 @@ impl Traces {
         if !self.has(id) {
             self.numbers += 1;
             self.len += 1;
-            let due = self.tick(now + self.wait);
+            let due = self.tick(now, self.wait);
             self.waits.push(due, (id, self.numbers));
         }
         let number = self.numbers;
@@ -138,16 +138,16 @@ impl Traces {
 
     /// Its root came.
     pub(super) fn has_root(&mut self, id: u128, now: Instant) {
-        let due = self.tick(now + self.delay);
+        let due = self.tick(now, self.delay);
         if let Some(number) = self.get(id).map(|trace| trace.number) {
             self.delays.push(due, (id, number));
         }
     }
 
-    /// The first tick that is not before then.
-    fn tick(&mut self, due: Instant) -> Instant {
-        let start = *self.start.get_or_insert(due);
-        let ticks = due.saturating_duration_since(start).as_nanos().div_ceil(TICK.as_nanos());
+    /// The first tick that is so far away, or a bit farther.
+    fn tick(&mut self, now: Instant, after: Duration) -> Instant {
+        let start = *self.start.get_or_insert(now);
+        let ticks = (now + after).saturating_duration_since(start).as_nanos().div_ceil(TICK.as_nanos());
         start + TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
     }
 
