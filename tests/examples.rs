@@ -369,7 +369,7 @@ fn the_shipped_configuration_and_every_example_are_without_fault() {
     let ca_file = folder.path().join("ca.crt");
     fs::write(&ca_file, authority()).unwrap();
     let environment = |name: &str| (name == "CA_FILE").then(|| ca_file.display().to_string());
-    for shipped in ["config/levada.toml", "config/kubernetes.toml"] {
+    for shipped in ["config/levada.toml", "config/kubernetes.toml", "config/otlp.toml"] {
         plan(&Path::new(env!("CARGO_MANIFEST_DIR")).join(shipped), &|_| None);
     }
     let examples = fs::read_dir(example("")).unwrap().map(|entry| entry.unwrap().path());

@@ -44,6 +44,9 @@ async fn two_hundred_reloads_under_load_lose_and_repeat_nothing() {
         site.write("a.log", round * 50..round * 50 + 25);
         agent.reload(&marked(&site, &peer.url(), round + 1, "")).unwrap();
         site.write("b.log", round * 50 + 25..(round + 1) * 50);
+        if round == 100 {
+            peer.wait("what was read so far", |world| !world.requests.is_empty()).await;
+        }
         tokio::task::yield_now().await;
     }
     peer.wait_for_all(10_000).await;

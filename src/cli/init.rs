@@ -12,6 +12,8 @@ use super::screen::say;
 const FILES: &str = include_str!("../../config/levada.toml");
 /// The one for an agent on each node.
 const KUBERNETES: &str = include_str!("../../config/kubernetes.toml");
+/// The one for what speaks OpenTelemetry.
+const OTLP: &str = include_str!("../../config/otlp.toml");
 
 /// Write a commented configuration to begin with; it validates as it is.
 #[derive(Debug, clap::Args)]
@@ -31,12 +33,15 @@ enum Kind {
     Files,
     /// The logs of all containers on a node.
     Kubernetes,
+    /// Spans, log records and metrics by OTLP.
+    Otlp,
 }
 
 pub(super) fn init(arguments: &Init) -> ExitCode {
     let text = match arguments.kind {
         Kind::Files => FILES,
         Kind::Kubernetes => KUBERNETES,
+        Kind::Otlp => OTLP,
     };
     // The schema stands in another place than beside the user's file.
     let text = text.split_once('\n').map_or(text, |(_, rest)| rest);

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::client::{Which, runtime};
 use super::screen::is_read;
 use super::{FAULTY, USAGE};
-use crate::admin::TapRequest;
+use crate::admin::{StatusOf, TapRequest};
 use crate::config::parse_duration;
 
 /// Show records as they pass, scrubbed, a line of JSON each; the agent's log says who looked.
@@ -92,19 +92,9 @@ pub(super) fn tap(arguments: &Tap) -> ExitCode {
 async fn show(arguments: &Tap, seconds: Option<f64>) -> Result<Unseen, String> {
     let agent = arguments.which.agent()?;
     let status: crate::admin::Status = agent.get("/status").await?;
-    let component = status.components.iter().find(|component| {
-        arguments.id.strip_prefix(&component.id).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    });
-    let Some(component) = component else {
-        let ids: Vec<_> = status.components.iter().map(|component| component.id.as_str()).collect();
-        let meant = crate::diagnostic::closest(&arguments.id, ids.iter().copied());
-        let hint = meant.map_or_else(|| format!("there are {}", ids.join(", ")), |id| format!("did you mean `{id}`?"));
-        return Err(format!("there is no component `{}`; {hint}", arguments.id));
-    };
     let request = TapRequest {
         edge: arguments.id.clone(),
-        // What comes out of a sink is out of sight.
-        input: arguments.input || component.kind == "sink" && component.id == arguments.id,
+        input: is_input(arguments, &status.components)?,
         condition: arguments.condition.clone(),
         count: arguments.count,
         seconds,
@@ -132,6 +122,31 @@ async fn show(arguments: &Tap, seconds: Option<f64>) -> Result<Unseen, String> {
         }
     }
     Ok(unseen)
+}
+
+/// Is it what goes in that is to be shown? Fails, if there is nothing of this name to look at.
+fn is_input(arguments: &Tap, components: &[StatusOf]) -> Result<bool, String> {
+    let id = arguments.id.as_str();
+    let is_of =
+        |known: &&StatusOf| id.strip_prefix(&known.id).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let Some(component) = components.iter().filter(is_of).max_by_key(|known| known.id.len()) else {
+        let ids: Vec<_> = components.iter().map(|component| component.id.as_str()).collect();
+        let meant = crate::diagnostic::closest(id, ids.iter().copied());
+        let hint = meant.map_or_else(|| format!("there are {}", ids.join(", ")), |id| format!("did you mean `{id}`?"));
+        return Err(format!("there is no component `{id}`; {hint}"));
+    };
+    let (is_whole, outputs) = (component.id == id, &component.outputs);
+    if arguments.input && !is_whole {
+        return Err(format!("`{id}` is an output; `levada tap {} --in` shows what goes in", component.id));
+    }
+    // What comes out of a sink is out of sight. An agent of another version may not tell its outputs.
+    let is_input = arguments.input || (component.kind == "sink" && is_whole);
+    if is_input || outputs.is_empty() || outputs.iter().any(|output| output == id) {
+        return Ok(is_input);
+    }
+    let outputs: Vec<_> = outputs.iter().map(|output| format!("`{output}`")).collect();
+    let what = if is_whole { "main output".to_owned() } else { format!("output `{}`", &id[component.id.len() + 1..]) };
+    Err(format!("{} `{}` has no {what}; there are {}", component.kind, component.id, outputs.join(", ")))
 }
 
 /// Where records go.

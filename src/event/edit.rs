@@ -1,12 +1,18 @@
 //! Changing records: every write goes into the overlay; the input bytes stay as they came.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::json;
+use super::otlp::members::Part;
 use super::path::Path;
 use super::record::{IN_ARENA, NONE, Record, flag};
 use super::tables::{Span, Tables, Target};
 use super::view::View;
+
+/// What [`Editor::rewrite_with`] made of the resources and scopes of a batch; none of them, where it changed nothing.
+#[derive(Debug, Default)]
+pub struct SharedParts(HashMap<Part, Option<Span>>);
 
 /// The hand that changes the records of a batch.
 pub struct Editor<'a> {
@@ -145,9 +151,32 @@ impl Editor<'_> {
     /// and replaces those for which it writes a new one and returns true. Left out are values that can never be seen
     /// again (a later duplicate or the origin's member stands for them: replacing them would bring them back), and
     /// what a raw line reads as: see [`View::untouched_line`].
-    pub fn rewrite(&mut self, index: usize, mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
+    pub fn rewrite(&mut self, index: usize, change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool) {
+        self.rewrite_with(index, &mut SharedParts::default(), change);
+    }
+
+    /// The same with a memory, which is good for this batch and this `change`: a resource or a scope of OTLP that has
+    /// been shown is not shown again, but becomes what it became then.
+    pub fn rewrite_with(
+        &mut self,
+        index: usize,
+        known: &mut SharedParts,
+        mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> bool,
+    ) {
         for number in 0..self.get(index).own_count() {
+            let Some(part) = self.get(index).untouched_part(number) else {
+                self.rewrite_own(index, number, &mut change);
+                continue;
+            };
+            if let Some(value) = known.0.get(&part) {
+                if value.is_some() {
+                    self.put_own(index, number, *value);
+                }
+                continue;
+            }
             self.rewrite_own(index, number, &mut change);
+            let edit = self.tables.edit_of(&self.records[index], number);
+            known.0.insert(part, edit.and_then(|edit| edit.value));
         }
         self.rewrite_new(index, change);
     }

@@ -32,7 +32,7 @@ mod write;
 
 pub use batch::{Batch, Filler, Row, Seen, Shares, hash32, mix};
 pub use block::{Budget, Permit};
-pub use edit::Editor;
+pub use edit::{Editor, SharedParts};
 pub use identity::Identity;
 pub use origin::{Origin, Shared, StreamKey};
 pub use parts::Parts;

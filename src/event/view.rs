@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::identity::Identity;
 use super::json;
 use super::origin::Origin;
-use super::otlp::members;
+use super::otlp::members::{self, Part};
 use super::path::Path;
 use super::record::{Form, NONE, Record, flag};
 use super::tables::{Tables, Target, range};
@@ -154,6 +154,19 @@ impl<'a> View<'a> {
             out.push(b'"');
         }
         true
+    }
+
+    /// Has it a value of OTLP that is bytes, and reads as base64?
+    pub fn holds_bytes(self) -> bool {
+        self.form().is_otlp() && self.tables.otlp(self.record).holds_bytes()
+    }
+
+    /// Where its own member `number` stands, if it is a resource or a scope of OTLP that others may share, is seen, and
+    /// still reads as it came.
+    pub(crate) fn untouched_part(self, number: u32) -> Option<Part> {
+        let part =
+            if self.form().is_otlp() { self.tables.otlp(self.record).part(number, self.record.block) } else { None };
+        part.filter(|_| !self.is_overridden(number) && self.tables.edit_of(self.record, number).is_none())
     }
 
     pub(crate) fn own_count(self) -> u32 {

@@ -31,6 +31,8 @@ pub struct Member {
     pub health: Health,
     /// Whose records it takes.
     pub inputs: Vec<String>,
+    /// Its outputs, by the names that `inputs` have: the main one has that of the component.
+    pub outputs: Vec<String>,
     /// Whether it is paused, if it is a source.
     pub pause: Pause,
     pub(super) sight: Sight,
@@ -48,6 +50,11 @@ pub struct Standing {
     pub since: i64,
 }
 
+/// The name of an output.
+fn edge(id: &str, port: Option<&str>) -> String {
+    port.map_or_else(|| id.to_owned(), |port| format!("{id}.{port}"))
+}
+
 impl Member {
     pub(super) fn of(made_of: &Component, health: &Health) -> Self {
         let Component { id, kind, type_name, .. } = made_of;
@@ -57,6 +64,7 @@ impl Member {
             type_name: type_name.clone(),
             health: health.clone(),
             inputs: made_of.inputs.iter().map(|input| input.component.clone()).collect(),
+            outputs: made_of.outputs.iter().map(|port| edge(id, port.as_deref())).collect(),
             pause: Pause::default(),
             sight: Sight::default(),
             way: Way::default(),

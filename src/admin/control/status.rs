@@ -35,6 +35,9 @@ pub struct StatusOf {
     /// Its type.
     #[serde(rename = "type")]
     pub type_name: String,
+    /// The outputs that can be looked at, by name; the main one has that of the component.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
     /// `starting`, `running`, `paused` or `degraded`.
     pub state: String,
     /// Why it is paused or degraded.
@@ -69,7 +72,8 @@ pub(super) fn status(shown: &Shown) -> Status {
         .map(|member| {
             let Standing { state, why, .. } = member.standing();
             let (id, kind, type_name) = (member.id.clone(), member.kind.noun().to_owned(), member.type_name.clone());
-            StatusOf { id, kind, type_name, state: state.to_owned(), why, ..StatusOf::default() }
+            let outputs = member.outputs.clone();
+            StatusOf { id, kind, type_name, outputs, state: state.to_owned(), why, ..StatusOf::default() }
         })
         .collect();
     let mut status = Status {

@@ -180,7 +180,34 @@ pub(super) fn data(metric: &[u8]) -> Option<(u32, &[u8])> {
     })
 }
 
+/// Where a resource or a scope stands: what reads alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Part {
+    block: u16,
+    number: u32,
+    message: super::Range,
+    schema_url: super::Range,
+}
+
 impl Otlp<'_> {
+    /// Is there a value that is bytes, in its message, its resource or its scope?
+    pub(crate) fn holds_bytes(self) -> bool {
+        project::holds_bytes(self.message, self.bytes)
+            || project::holds_bytes(&RESOURCE, self.head.resource.of(self.block))
+            || project::holds_bytes(&SCOPE, self.head.scope.of(self.block))
+            || project::holds_bytes(&METRIC, self.metric)
+    }
+
+    /// Where member `number` stands, if it is a resource or a scope, in the block of this number.
+    pub(crate) fn part(self, number: u32, block: u16) -> Option<Part> {
+        let (message, schema_url) = match of_form(self.form)[number as usize].from {
+            From::Resource => (self.head.resource, self.head.resource_schema_url),
+            From::Scope => (self.head.scope, self.head.scope_schema_url),
+            _ => return None,
+        };
+        Some(Part { block, number, message, schema_url })
+    }
+
     /// Does the record have member `number`?
     pub(crate) fn has(self, number: u32) -> bool {
         let of_message = |message: &Message, bytes: &[u8], name: &str| {

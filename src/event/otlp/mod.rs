@@ -30,7 +30,7 @@ pub use write::{Shown, Writer};
 use super::tables::Span;
 
 /// A range of a block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Range {
     pub(crate) start: u32,
     pub(crate) end: u32,

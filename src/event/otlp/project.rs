@@ -6,10 +6,14 @@ use std::io::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use memchr::memchr2;
+
 use super::schema::{ANY_VALUE, Field, KEY_VALUE, Kind, Message, Presence};
 use super::wire::{Field as WireField, Fields, Value, unzigzag, varint};
 use crate::event::json;
 
+/// The tag of `AnyValue.bytes_value`: field 7, with a length.
+const BYTES_TAG: u8 = 7 << 3 | 2;
 /// Attributes beyond this number are looked up by a table of their keys.
 const FEW: usize = 32;
 
@@ -61,6 +65,22 @@ pub(crate) fn has(field: &Field, bytes: &[u8]) -> bool {
         Presence::Many if field.kind.is_number() => found.any(|found| found.value != Value::Bytes(&[])),
         Presence::Explicit | Presence::Many => found.next().is_some(),
     }
+}
+
+/// Is there a value that is bytes, and so is written as base64, at any depth?
+pub(crate) fn holds_bytes(message: &Message, bytes: &[u8]) -> bool {
+    // The tag of such a value, as all write it, and with a byte more than needed: most messages have neither.
+    memchr2(BYTES_TAG, BYTES_TAG | 0x80, bytes).is_some() && finds_bytes(message, bytes)
+}
+
+fn finds_bytes(message: &Message, bytes: &[u8]) -> bool {
+    Fields::checked(bytes).any(|found| match (message.numbered(found.number).map(|field| field.kind), found.value) {
+        (Some(Kind::Blob), Value::Bytes(value)) => !value.is_empty(),
+        (Some(Kind::Message(inner)), Value::Bytes(value)) => finds_bytes(inner, value),
+        (Some(Kind::Any), Value::Bytes(value)) => finds_bytes(&ANY_VALUE, value),
+        (Some(Kind::KeyValue), Value::Bytes(value)) => finds_bytes(&KEY_VALUE, value),
+        _ => false,
+    })
 }
 
 fn is_default(kind: Kind, value: Value<'_>) -> bool {

@@ -15,6 +15,7 @@ use memchr::memchr2_iter;
 use memchr::memmem::Finder;
 
 use super::keys::{GLUED_ENDINGS, HEADER_NAMES, KeyNames, QUERY_NAMES, STRONG_ENDINGS, Tails};
+use super::word::is_word;
 use value::{Value, credentials, flag_value, rest_of_line, value_behind};
 
 /// Bytes of the longest name that is looked at.
@@ -28,16 +29,29 @@ const SCHEMES: [&[u8]; 6] = [b"bearer", b"basic", b"digest", b"token", b"negotia
 
 static DASHES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"--"));
 
-/// The names that are looked for.
+/// What a name is.
+type Role = u8;
+/// One of the key names of the step.
+const OWN: Role = 1;
+/// It tells of a parameter of a query.
+const QUERY: Role = 1 << 1;
+/// It tells at the end of another name.
+const STRONG: Role = 1 << 2;
+/// It tells at the end of a name in capitals.
+const GLUED: Role = 1 << 3;
+/// A header that authorises.
+const HEADER: Role = 1 << 4;
+
+/// The names that are looked for: one search tells all that a name is.
 #[derive(Debug, Clone)]
 pub(super) struct Assigned {
     names: KeyNames,
-    query: KeyNames,
-    strong: KeyNames,
-    glued: KeyNames,
-    headers: KeyNames,
+    /// By the number of the name.
+    roles: Vec<Role>,
     tails: Tails,
     strong_tails: Tails,
+    /// Bytes that can stand before the sign behind a name.
+    lasts: Box<[bool; 256]>,
 }
 
 /// What gives a value to a name.
@@ -55,22 +69,35 @@ struct Name {
     is_quoted: bool,
     /// Is it known as a whole, or does its end tell?
     is_whole: bool,
+    is_header: bool,
     form: Form,
 }
 
 impl Assigned {
     /// For these key names.
-    pub(super) fn new(names: KeyNames) -> Self {
+    pub(super) fn new(names: &KeyNames) -> Self {
         let table = |names: &[&str]| KeyNames::new(names).expect("the table is sound");
         let [query, strong, glued, headers] = [QUERY_NAMES, STRONG_ENDINGS, GLUED_ENDINGS, HEADER_NAMES].map(table);
-        let tails = Tails::of([&names, &query, &strong, &glued]);
+        let sets = [(names, OWN), (&query, QUERY), (&strong, STRONG), (&glued, GLUED), (&headers, HEADER)];
+        let all = KeyNames::union(sets.map(|(set, _)| set));
+        let mut roles = vec![0; all.len()];
+        for (set, role) in sets {
+            all.shared_with(set).for_each(|place| roles[place] |= role);
+        }
+        let tails = Tails::of([names, &query, &strong, &glued]);
         let strong_tails = Tails::of([&strong, &glued]);
-        Self { names, query, strong, glued, headers, tails, strong_tails }
+        let mut lasts = Box::new(std::array::from_fn(|byte| byte > 0x7F || b"\"' _-.".contains(&(byte as u8))));
+        for last in all.lasts().filter(u8::is_ascii) {
+            lasts[usize::from(last)] = true;
+            lasts[usize::from(last.to_ascii_uppercase())] = true;
+        }
+        Self { names: all, roles, tails, strong_tails, lasts }
     }
 
     /// Does the name in front of the sign at `at` tell?
+    #[inline]
     pub(super) fn tells(&self, text: &[u8], at: usize) -> bool {
-        self.name_before(text, at).is_some()
+        text[..at].last().is_some_and(|last| self.lasts[usize::from(*last)]) && self.name_before(text, at).is_some()
     }
 
     /// Do the two dashes at `at` begin the name of a flag that tells, with its value in the next word?
@@ -78,21 +105,22 @@ impl Assigned {
         self.flag(text, at).is_some()
     }
 
-    /// Shows the span of each value and how it is given: those behind a sign in order, then those of flags.
-    pub(super) fn for_each(&self, text: &[u8], mut each: impl FnMut(Range<usize>, Form)) {
+    /// Shows the span of each value and how it is given: those behind a sign in order, then those of flags. The first
+    /// sign or flag that tells is at `from` or behind.
+    pub(super) fn for_each(&self, text: &[u8], from: usize, mut each: impl FnMut(Range<usize>, Form)) {
         let mut floor = 0;
-        for at in memchr2_iter(b'=', b':', text) {
+        for at in memchr2_iter(b'=', b':', &text[from..]).map(|offset| from + offset) {
             if at < floor {
                 continue;
             }
             let Some(name) = self.name_before(text, at) else { continue };
-            if let Some(span) = self.value(text, &name, at) {
+            if let Some(span) = value_of(text, &name, at) {
                 floor = span.end;
                 each(span, name.form);
             }
         }
         floor = 0;
-        for at in DASHES.find_iter(text) {
+        for at in DASHES.find_iter(&text[from..]).map(|offset| from + offset) {
             if at >= floor
                 && let Some(end) = self.flag(text, at)
                 && let Some(span) = flag_value(text, end)
@@ -118,33 +146,17 @@ impl Assigned {
         let span = end - length..end;
         let word = &text[span.clone()];
         let is_query = text[at] == b'=' && matches!(text[..span.start].last(), Some(b'?' | b'&'));
-        let is_whole =
-            [word, tail(word)].iter().any(|word| self.names.matches(word)) || (is_query && self.query.matches(word));
+        let (role, tail) = (self.role(word), tail(word));
+        let tail_role = if tail.len() < word.len() { self.role(tail) } else { role };
+        let is_whole = (role | tail_role) & OWN != 0 || (is_query && role & QUERY != 0);
+        let is_header = (role | tail_role) & HEADER != 0;
         let form = if is_query { Form::Query } else { Form::Text };
-        (is_whole || self.ends_strong(word)).then_some(Name { span, is_quoted, is_whole, form })
+        (is_whole || self.ends_strong(word)).then_some(Name { span, is_quoted, is_whole, is_header, form })
     }
 
-    /// The value behind the sign at `at`.
-    fn value(&self, text: &[u8], name: &Name, at: usize) -> Option<Range<usize>> {
-        let word = &text[name.span.clone()];
-        if WHOLE_LINE.iter().any(|line| line.eq_ignore_ascii_case(word)) {
-            return rest_of_line(text, at + 1);
-        }
-        let Value { span, has_quotes } = value_behind(text, at + 1, name.form)?;
-        if !has_quotes
-            && (self.headers.matches(word) || self.headers.matches(tail(word)))
-            && let Some(span) = credentials(text, &span)
-        {
-            return Some(span);
-        }
-        let value = &text[span.clone()];
-        let is_bare = text[at] == b':' && !name.is_quoted;
-        let is_plain = !has_quotes
-            && (SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(value))
-                || matches!(value, b"null" | b"true" | b"false" | b"nil" | b"None"));
-        let is_taken =
-            if is_bare && !has_quotes { looks_secret(value) } else { name.is_whole || value.len() >= FEWEST };
-        (is_taken && !is_plain).then_some(span)
+    /// What a name is as a whole.
+    fn role(&self, word: &[u8]) -> Role {
+        self.names.place(word).map_or(0, |place| self.roles[place])
     }
 
     /// Where the name of the flag whose dashes are at `at` ends, if it tells and no sign follows.
@@ -153,7 +165,7 @@ impl Assigned {
         let length = text[start..].iter().take(NAME).take_while(|byte| is_name(**byte)).count();
         let (end, word) = (start + length, &text[start..start + length]);
         let is_followed = matches!(text.get(end), Some(b' ' | b'"' | b'\''));
-        (is_followed && self.tails.fit(word) && (self.names.matches(word) || self.ends_strong(word))).then_some(end)
+        (is_followed && self.tails.fit(word) && (self.role(word) & OWN != 0 || self.ends_strong(word))).then_some(end)
     }
 
     /// Does the name end with a word that tells, behind `_`, `-`, a small letter before a capital one, or, all in
@@ -166,9 +178,34 @@ impl Assigned {
         (1..word.len()).any(|start| {
             let is_part = matches!(word[start - 1], b'_' | b'-')
                 || (word[start - 1].is_ascii_lowercase() && word[start].is_ascii_uppercase());
-            (is_part && self.strong.matches(&word[start..])) || (is_loud && self.glued.matches(&word[start..]))
+            (is_part || is_loud) && {
+                let role = self.role(&word[start..]);
+                (is_part && role & STRONG != 0) || (is_loud && role & GLUED != 0)
+            }
         })
     }
+}
+
+/// The value behind the sign at `at`.
+fn value_of(text: &[u8], name: &Name, at: usize) -> Option<Range<usize>> {
+    let word = &text[name.span.clone()];
+    if WHOLE_LINE.iter().any(|line| line.eq_ignore_ascii_case(word)) {
+        return rest_of_line(text, at + 1);
+    }
+    let Value { span, has_quotes } = value_behind(text, at + 1, name.form)?;
+    if !has_quotes
+        && name.is_header
+        && let Some(span) = credentials(text, &span)
+    {
+        return Some(span);
+    }
+    let value = &text[span.clone()];
+    let is_bare = text[at] == b':' && !name.is_quoted;
+    let is_plain = !has_quotes
+        && (SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(value))
+            || matches!(value, b"null" | b"true" | b"false" | b"nil" | b"None"));
+    let is_taken = if is_bare && !has_quotes { looks_secret(value) } else { name.is_whole || value.len() >= FEWEST };
+    (is_taken && !is_plain).then_some(span)
 }
 
 /// What stands behind the last dot.
@@ -177,7 +214,7 @@ fn tail(word: &[u8]) -> &[u8] {
 }
 
 fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || !byte.is_ascii()
+    is_word(byte) || !byte.is_ascii()
 }
 
 /// Long enough, and no word?

@@ -25,12 +25,12 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
 /// The word without its first letter, as it is mostly written.
 static WORDS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(b"asic"), Finder::new(b"ASIC")]);
 
-/// Appends the spans of all credentials in `text`, in order and without overlap.
-pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
+/// Appends the spans of all credentials in `text` behind words from `from` on, in order and without overlap.
+pub(super) fn find(text: &[u8], from: usize, found: &mut Vec<Range<usize>>) {
     let first = found.len();
     for word in &*WORDS {
-        for at in word.find_iter(text) {
-            if let Some(span) = token_after(text, at) {
+        for at in word.find_iter(&text[from..]) {
+            if let Some(span) = token_after(text, from + at) {
                 found.push(span);
             }
         }
@@ -87,7 +87,7 @@ mod tests {
             ("Authorization: Basic [REDACTED]", None),
         ] {
             let mut found = Vec::new();
-            find(text.as_bytes(), &mut found);
+            find(text.as_bytes(), 0, &mut found);
             let words: Vec<&str> = found.into_iter().map(|span| &text[span]).collect();
             assert_eq!(words, token.into_iter().collect::<Vec<_>>(), "{text}");
         }

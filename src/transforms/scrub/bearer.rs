@@ -6,13 +6,17 @@
 //! (`bearer token expired`) are no tokens; any other word is taken for one.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use memchr::{memchr_iter, memchr2, memmem};
+use memchr::memmem::Finder;
+use memchr::{memchr_iter, memchr2};
 
 use super::span;
+use super::word::is_word;
 
 const SCHEME: &[u8] = b"bearer";
-const JWT: &[u8] = b"eyJ";
+static JWT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"eyJ"));
+static SECOND_PART: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b".eyJ"));
 
 /// What people write behind `bearer` when no token follows; `token: x` and `token=x` are looked through.
 const PLAIN_WORDS: [&[u8]; 25] = [
@@ -88,19 +92,15 @@ pub fn is_part(byte: u8) -> bool {
     matches!(byte, b'b' | b'B' | b'e' | b'E' | b'a' | b'A' | b'y' | b'J')
 }
 
-/// Appends the spans of all tokens in `text`, in order and without overlap.
-pub fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
-    if !gate(text) {
-        return;
-    }
+/// Appends the spans of all tokens in `text` from `from` on, in order and without overlap.
+pub fn find(text: &[u8], from: usize, found: &mut Vec<Range<usize>>) {
     let first = found.len();
-    find_schemes(text, found);
-    find_jwts(text, found);
+    find_schemes(text, from, found);
+    find_jwts(text, from, found);
     span::unite(found, first);
 }
 
-fn find_schemes(text: &[u8], found: &mut Vec<Range<usize>>) {
-    let mut from = 0;
+fn find_schemes(text: &[u8], mut from: usize, found: &mut Vec<Range<usize>>) {
     while let Some(start) = memchr2(b'b', b'B', &text[from..]).map(|offset| from + offset) {
         from = start + 1;
         let inside_word = start > 0 && text[start - 1].is_ascii_alphanumeric();
@@ -188,15 +188,14 @@ fn is_token_byte(byte: u8) -> bool {
 }
 
 /// Three parts or more, or two of which the second begins as JSON too: a token cut short still carries claims.
-fn find_jwts(text: &[u8], found: &mut Vec<Range<usize>>) {
-    let mut from = 0;
-    while let Some(start) = memmem::find(&text[from..], JWT).map(|offset| from + offset) {
-        let run = text[start..].iter().take_while(|&&byte| is_jwt_byte(byte)).count();
+fn find_jwts(text: &[u8], mut from: usize, found: &mut Vec<Range<usize>>) {
+    while let Some(start) = JWT.find(&text[from..]).map(|offset| from + offset) {
+        let run = text[start..].iter().take_while(|&&byte| is_word(byte)).count();
         let token = &text[start..start + run];
         // A later `eyJ` of the same run has no more dots behind it, so the whole run is done with.
         from = start + run;
         let dots = memchr_iter(b'.', token).count();
-        if dots < 2 && memmem::find(token, b".eyJ").is_none() {
+        if dots < 2 && SECOND_PART.find(token).is_none() {
             continue;
         }
         let trailing = token.iter().rev().take_while(|&&byte| byte == b'.').count();
@@ -204,10 +203,6 @@ fn find_jwts(text: &[u8], found: &mut Vec<Range<usize>>) {
         let end = if padding > 0 { from + padding } else { from - trailing };
         found.push(start..end);
     }
-}
-
-fn is_jwt_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@
 
 use std::ops::Range;
 
-const FEWEST: usize = 13;
+use super::numbers::leading_digits;
+
+/// Digits of the shortest number.
+pub(super) const FEWEST: usize = 13;
 const MOST: usize = 19;
 const MOST_GROUPS: usize = 5;
 /// How far to look around a number for the word it stands in; bounds the work per candidate.
@@ -138,10 +141,6 @@ fn longest_card(text: &[u8], run: Range<usize>) -> Option<usize> {
         end = run.end.min(end + 1);
     }
     longest
-}
-
-fn leading_digits(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// How card numbers are printed and typed.

@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 
 use rules::{Alphabet, RULES, Rule};
 
+use super::word::is_word;
+
 /// Characters of the shortest word that can hold a key.
 const FEWEST: usize = 15;
 /// A word of `FEWEST` holds one such block, wherever blocks begin.
@@ -62,22 +64,22 @@ pub(super) fn begins(text: &[u8], start: usize) -> bool {
     may_begin && key_at(text, start).is_some()
 }
 
-/// Appends the spans of all keys in `text`, in order and without overlap.
-pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
-    for_each(text, |span, _| found.push(span));
+/// Appends the spans of all keys in `text` from `from` on, where the first one begins, in order and without overlap.
+pub(super) fn find(text: &[u8], from: usize, found: &mut Vec<Range<usize>>) {
+    for_each(text, from, |span, _| found.push(span));
 }
 
 /// The name of the rule that finds the key `text`.
 pub(super) fn rule_of(text: &[u8]) -> Option<&'static str> {
     let mut name = None;
-    for_each(text, |_, rule| name = name.or(Some(rule.name)));
+    for_each(text, 0, |_, rule| name = name.or(Some(rule.name)));
     name
 }
 
-fn for_each(text: &[u8], mut each: impl FnMut(Range<usize>, &'static Rule)) {
-    let mut floor = 0;
-    for (number, block) in text.chunks_exact(BLOCK).enumerate() {
-        let at = number * BLOCK;
+fn for_each(text: &[u8], from: usize, mut each: impl FnMut(Range<usize>, &'static Rule)) {
+    let mut floor = from;
+    for (number, block) in text[from..].chunks_exact(BLOCK).enumerate() {
+        let at = from + number * BLOCK;
         if at < floor || has_break(block) || !is_word(text[at]) {
             continue;
         }
@@ -92,10 +94,6 @@ fn has_break(block: &[u8]) -> bool {
     const EACH: u64 = u64::from_le_bytes([1; BLOCK]);
     let bytes = u64::from_le_bytes(block.try_into().expect("a block has eight bytes"));
     bytes.wrapping_sub(EACH * u64::from(LOWEST)) & !bytes & (EACH * 0x80) != 0
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
 /// Looks at each part of the word at `word`; gives where to go on.

@@ -105,8 +105,7 @@ impl Cover {
         // What stands in the place of a number is a text.
         let near = Near { is_number: false, ..source.near };
         for _ in 1..ROUNDS {
-            let mut next = tally.buffers.take();
-            next.clear();
+            let mut next = tally.buffers.empty();
             let again = self.round(Source { bytes: &out[start..], near, ..source }, tally, &mut next);
             if again {
                 out.truncate(start);
@@ -147,15 +146,15 @@ impl Cover {
         tally: &mut Tally,
         (out, place): (&mut Vec<u8>, impl Fn(Range<usize>) -> Range<usize>),
     ) -> bool {
-        let mut found = std::mem::take(&mut tally.found);
+        let count = self.scanner.scan_near(text, source.near, &mut tally.found).len();
         let mut from = None;
-        for found in self.scanner.scan_near(text, source.near, &mut found) {
+        for number in 0..count {
+            let found = tally.found.matches()[number].clone();
             if self.is_left(text, &found.span) {
                 continue;
             }
-            let mut plain = tally.buffers.take();
-            plain.clear();
-            if self.stand_in((text, found), &mut plain, tally) {
+            let mut plain = tally.buffers.empty();
+            if self.stand_in((text, &found), &mut plain, tally) {
                 let raw = place(found.span.clone());
                 out.extend_from_slice(&source.bytes[from.unwrap_or(0)..raw.start]);
                 match source.form {
@@ -166,7 +165,6 @@ impl Cover {
             }
             tally.buffers.put(plain);
         }
-        tally.found = found;
         let Some(from) = from else { return false };
         out.extend_from_slice(&source.bytes[from..]);
         true

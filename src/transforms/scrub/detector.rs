@@ -155,17 +155,18 @@ impl Kind {
         matches!(self, Self::BearerToken | Self::BasicAuth | Self::QuerySecret | Self::KeyValue | Self::UrlCredentials)
     }
 
-    /// Appends the spans of all matches of a detector that needs nothing but the text.
+    /// Appends the spans of all matches of a detector that needs nothing but the text, of which the first signal shows
+    /// at `from`.
     #[inline]
-    pub(super) fn find(self, text: &[u8], found: &mut Vec<Range<usize>>) {
+    fn find(self, text: &[u8], from: usize, found: &mut Vec<Range<usize>>) {
         match self {
             Self::Pem => pem::find(text, found),
-            Self::CloudKey => cloud::find(text, found),
-            Self::Jwt => jwt::find(text, found),
-            Self::BearerToken => bearer::find(text, found),
-            Self::BasicAuth => basic::find(text, found),
+            Self::CloudKey => cloud::find(text, from, found),
+            Self::Jwt => jwt::find(text, from, found),
+            Self::BearerToken => bearer::find(text, from, found),
+            Self::BasicAuth => basic::find(text, from, found),
             Self::UrlCredentials => url::find(text, found),
-            Self::Email => email::find(text, found),
+            Self::Email => email::find(text, from, found),
             Self::PaymentCard => card::find(text, found),
             Self::Ipv4 => network::find_ipv4(text, found),
             Self::Ipv6 => network::find_ipv6(text, found),
@@ -250,8 +251,16 @@ impl Detector {
     /// Appends the spans of all matches in the decoded `text` of a detector that needs nothing but the text.
     #[inline]
     pub fn find(&self, text: &[u8], found: &mut Vec<Range<usize>>) {
+        if self.kind() != Some(Kind::BearerToken) || bearer::gate(text) {
+            self.find_from(text, 0, found);
+        }
+    }
+
+    /// The same, where the first signal that it needs shows at `from`.
+    #[inline]
+    pub(super) fn find_from(&self, text: &[u8], from: usize, found: &mut Vec<Range<usize>>) {
         match self {
-            Self::Known(kind) => kind.find(text, found),
+            Self::Known(kind) => kind.find(text, from, found),
             Self::Pattern(pattern) => pattern.find(text, found),
         }
     }

@@ -35,11 +35,11 @@ pub fn gate(text: &[u8]) -> bool {
     memchr(b'@', text).is_some()
 }
 
-/// Appends the spans of all addresses in `text`, in order and without overlap.
-pub fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
+/// Appends the spans of all addresses in `text`, whose first `@` is at `from` or behind, in order and without overlap.
+pub fn find(text: &[u8], from: usize, found: &mut Vec<Range<usize>>) {
     let mut floor = 0;
     let mut widened = false;
-    for at in memchr_iter(b'@', text) {
+    for at in memchr_iter(b'@', &text[from..]).map(|offset| from + offset) {
         let start = local_start(text, floor, at);
         // A match with letters beyond ASCII may have taken what the expression sees as this local part, and so on
         // along a chain of addresses without a gap.

@@ -1,11 +1,15 @@
 //! Characters that people do not see, or take for another one: a soft hyphen that an editor wrote into an address, a
-//! full-width at sign, a blank that does not break between the groups of a card.
+//! full-width at sign, a blank that does not break between the groups of a card; and what HTML writes for these and for
+//! characters of ASCII (`&shy;`, `&#64;`).
 //!
 //! A text that has them is looked at a second time, without the former and with the latter as what they look like.
 
 use std::ops::Range;
 
-use memchr::memchr3_iter;
+use memchr::{memchr_iter, memchr3_iter, memrchr};
+
+/// Bytes of the longest name of a character, with its `&` and its semicolon.
+const NAME: usize = b"&ZeroWidthSpace;".len();
 
 /// What the bytes of a character become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +18,8 @@ enum Becomes {
     Byte(u8),
 }
 
-/// How many bytes the character at the start of `text` has and what it becomes, if it is one of those. All have a first
-/// byte that [`is_needed`] searches for.
+/// How many bytes the character at the start of `text` has and what it becomes, if it is one of those. All begin with
+/// `&` or a byte that [`first`] searches for.
 fn odd(text: &[u8]) -> Option<(usize, Becomes)> {
     match *text {
         // U+00AD soft hyphen, U+200B to U+200D zero width, U+2060 word joiner, U+FEFF byte order mark.
@@ -29,18 +33,53 @@ fn odd(text: &[u8]) -> Option<(usize, Becomes)> {
         // U+FF01 to U+FF5E: ASCII in full width.
         [0xEF, 0xBC, last @ 0x81..=0xBF, ..] => Some((3, Becomes::Byte(last - 0x60))),
         [0xEF, 0xBD, last @ 0x80..=0x9E, ..] => Some((3, Becomes::Byte(last - 0x20))),
+        [b'&', ..] => named(text),
         _ => None,
     }
 }
 
-/// Where the text has the first such character.
+/// The same for a character that HTML names (its standard, section 13.5) or numbers.
+fn named(text: &[u8]) -> Option<(usize, Becomes)> {
+    let end = text.iter().take(NAME).position(|byte| *byte == b';')?;
+    let character = match &text[1..end] {
+        b"shy" => '\u{AD}',
+        b"nbsp" => '\u{A0}',
+        b"zwj" | b"zwnj" | b"ZeroWidthSpace" | b"NoBreak" => '\u{200B}',
+        b"commat" => '@',
+        b"period" => '.',
+        [b'#', b'x' | b'X', digits @ ..] => numbered(digits, 16)?,
+        [b'#', digits @ ..] => numbered(digits, 10)?,
+        _ => return None,
+    };
+    let becomes = match u8::try_from(character) {
+        Ok(byte @ b' '..=b'~') => Becomes::Byte(byte),
+        _ => odd(character.encode_utf8(&mut [0; 4]).as_bytes())?.1,
+    };
+    Some((end + 1, becomes))
+}
+
+fn numbered(digits: &[u8], radix: u32) -> Option<char> {
+    let number = digits
+        .iter()
+        .try_fold(0_u32, |number, digit| number.checked_mul(radix)?.checked_add(char::from(*digit).to_digit(radix)?))?;
+    char::from_u32(number).filter(|_| !digits.is_empty())
+}
+
+/// Where the text has the first such character beyond ASCII.
 pub(super) fn first(text: &[u8]) -> Option<usize> {
     memchr3_iter(0xC2, 0xE2, 0xEF, text).find(|at| odd(&text[*at..]).is_some())
 }
 
-/// Has the text such a character?
+/// Where the name of such a character begins that ends with the semicolon at `end`.
+pub(super) fn name_before(text: &[u8], end: usize) -> Option<usize> {
+    let floor = (end + 1).saturating_sub(NAME);
+    let start = floor + memrchr(b'&', &text[floor..end])?;
+    named(&text[start..]).map(|_| start)
+}
+
+/// Has the text such a character, or a name of one?
 pub(super) fn is_needed(text: &[u8]) -> bool {
-    first(text).is_some()
+    (!text.is_ascii() && first(text).is_some()) || memchr_iter(b'&', text).any(|at| named(&text[at..]).is_some())
 }
 
 /// A text with these characters taken for what they are taken for, and the way back.
@@ -65,7 +104,10 @@ impl Folded {
         self.text.clear();
         self.parts.clear();
         let mut from = 0;
-        for at in memchr3_iter(0xC2, 0xE2, 0xEF, text) {
+        for (at, byte) in text.iter().enumerate() {
+            if !matches!(byte, b'&' | 0xC2 | 0xE2 | 0xEF) {
+                continue;
+            }
             let Some((width, becomes)) = odd(&text[at..]) else { continue };
             self.put(&text[from..at], from, 1);
             if let Becomes::Byte(byte) = becomes {
@@ -106,6 +148,8 @@ mod tests {
         for (text, plain) in [
             ("ann\u{AD}.lee\u{FF20}exam\u{200B}ple.com", "ann.lee@example.com"),
             ("４１１１\u{A0}1111\u{202F}1111\u{2011}1111", "4111 1111 1111-1111"),
+            ("ann&shy;.lee&#64;exam&#x200B;ple&period;com", "ann.lee@example.com"),
+            ("4111&nbsp;1111 1111 111&#49;", "4111 1111 1111 1111"),
             ("\u{FF01}\u{FF5E}\u{FF3F}\u{FF40}\u{FEFF}", "!~_`"),
         ] {
             assert!(is_needed(text.as_bytes()));
@@ -114,11 +158,14 @@ mod tests {
             assert_eq!(folded.place(&(0..plain.len())).start, 0);
         }
         assert!(!is_needed("«ёлка» — “quoted”, 7 € é ｡".as_bytes()));
+        for plain in ["a & b; &amp; &lt; &copy;", "&#; &#x; &#xD800; &#99999999999; &#10;", "?a=1&shy", "&&&;;;"] {
+            assert!(!is_needed(plain.as_bytes()), "{plain}");
+        }
     }
 
     proptest! {
         #[test]
-        fn each_span_leads_back_to_its_characters(text in "[a\u{AD}\u{FF20}\u{A0}é\u{2014}]{1,12}") {
+        fn each_span_leads_back_to_its_characters(text in "([a&;\u{AD}\u{FF20}\u{A0}é\u{2014}]|&shy;|&#64;){1,12}") {
             let mut folded = Folded::default();
             folded.fold(text.as_bytes());
             for (at, _) in folded.text.iter().enumerate().filter(|(_, byte)| byte.is_ascii()) {

@@ -38,17 +38,72 @@ pub(super) const PEM: Signals = 1 << 5;
 pub(super) const DIGITS: Signals = 1 << 6;
 /// A key of a cloud.
 pub(super) const KEY: Signals = 1 << 7;
-/// A character that people do not see, or take for another one.
+/// A character that people do not see, or take for another one, or HTML's name of one.
 pub(super) const ODD: Signals = 1 << 8;
 /// Of raw JSON: a key with a telling name.
 const NAME: Signals = 1 << 9;
 /// Of raw JSON: an escape.
 const ESCAPE: Signals = 1 << 10;
+/// How many there are.
+const COUNT: usize = 11;
+
+/// The signals of a text, and where each showed first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Signs {
+    seen: Signals,
+    /// Zero, which is always right, where it is too far away.
+    places: [u32; COUNT],
+}
+
+impl Signs {
+    /// These signals, each from the start of the text on.
+    #[cfg(test)]
+    pub(super) fn everywhere(seen: Signals) -> Self {
+        Self { seen, places: [0; COUNT] }
+    }
+
+    /// Is one of these signals there?
+    #[inline]
+    pub(super) fn has(&self, signals: Signals) -> bool {
+        self.seen & signals != 0
+    }
+
+    /// All of them but some.
+    pub(super) fn without(self, signals: Signals) -> Self {
+        Self { seen: self.seen & !signals, ..self }
+    }
+
+    /// Is none there?
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.seen == 0
+    }
+
+    /// Where the first of these signals shows: before it a detector that needs one finds nothing to begin with. The
+    /// start of the text, if none does.
+    pub(super) fn first(&self, signals: Signals) -> usize {
+        let mut seen = self.seen & signals;
+        let mut first = if seen == 0 { 0 } else { usize::MAX };
+        while seen != 0 {
+            first = first.min(self.places[seen.trailing_zeros() as usize] as usize);
+            seen &= seen - 1;
+        }
+        first
+    }
+
+    /// Takes note of a signal.
+    fn see(&mut self, signal: Signals, place: usize) {
+        let place = u32::try_from(place).unwrap_or(0);
+        let known = &mut self.places[signal.trailing_zeros() as usize];
+        *known = if self.seen & signal == 0 { place } else { place.min(*known) };
+        self.seen |= signal;
+    }
+}
 
 /// Bytes that one step looks at: as many as a mask has bits.
 const STEP: usize = 64;
 /// Stands behind a text that is shorter than a step: no letter, no digit, no mark, and not tight.
-const FILL: u8 = b';';
+const FILL: u8 = b'~';
 /// Digits of the shortest number that is looked for.
 const FEWEST_DIGITS: usize = 9;
 /// A key of a cloud goes on at least so long: all of them have more.
@@ -65,7 +120,7 @@ pub(super) struct Gate {
 impl Gate {
     /// A gate for detectors that need these signals; with `names` of members whose value goes.
     pub(super) fn new(wants: Signals, names: &KeyNames) -> Self {
-        let assigned = (wants & ASSIGNED != 0).then(|| Assigned::new(names.clone()));
+        let assigned = (wants & ASSIGNED != 0).then(|| Assigned::new(names));
         Self { wants: wants | ODD | NAME | ESCAPE, names: names.clone(), assigned }
     }
 
@@ -85,10 +140,10 @@ impl Gate {
 
     /// The signals of a decoded text.
     #[inline]
-    pub(super) fn signals(&self, text: &[u8]) -> Signals {
+    pub(super) fn signs(&self, text: &[u8]) -> Signs {
         let mut watch = Watch::new(self, text, 0);
         json::run(Look::<false>(&mut watch));
-        watch.seen
+        watch.signs
     }
 }
 
@@ -103,21 +158,23 @@ impl<const RAW: bool> Work for Look<'_, '_, RAW> {
         let Self(watch) = self;
         let (text, mut at) = (watch.text, watch.from);
         let (mut high, mut edge) = (L::all(0), Edge::default());
-        while at < text.len() && !(RAW && watch.seen != 0) {
-            let mut room = [FILL; STEP];
-            let (step, known) = step_at(text, at, &mut room);
-            let events = Masks::of::<L, RAW>(step, &mut high).behind(known).events(&mut edge);
+        while let Some(step) = text[at..].first_chunk() {
+            let events = Masks::of::<L, RAW>(step, &mut high).events(&mut edge);
             if events.is_any() {
-                let mut classes = [Classes::default(); 2];
-                if events.numbers | events.words != 0 {
-                    classes[1] = Classes::of::<L>(step, known);
-                }
-                if events.words_before != 0 {
-                    classes[0] = Classes::of::<L>(text[at - STEP..].first_chunk().expect("a step lies before"), 0);
-                }
-                watch.step::<RAW>(at, &events, &classes);
+                tell::<L, RAW>(watch, at, &events, (step, 0));
             }
             at += STEP;
+            if RAW && !watch.signs.is_empty() {
+                break;
+            }
+        }
+        if at < text.len() && (!RAW || watch.signs.is_empty()) {
+            let mut room = [FILL; STEP];
+            let (step, known) = last_step(text, at, &mut room);
+            let events = Masks::of::<L, RAW>(step, &mut high).behind(known).events(&mut edge);
+            if events.is_any() {
+                tell::<L, RAW>(watch, at, &events, (step, known));
+            }
         }
         if high.mask() != 0 {
             watch.odd::<RAW>();
@@ -125,13 +182,28 @@ impl<const RAW: bool> Work for Look<'_, '_, RAW> {
     }
 }
 
-/// The step at `at`, and how many of its first bytes lie before that: near its end a text is read with what stands
-/// before, and one shorter than a step in a `room` of its own.
+/// Shows what the masks of the step at `at` point at, of which the first `known` bytes lie before that.
 #[inline(always)]
-fn step_at<'a>(text: &'a [u8], at: usize, room: &'a mut [u8; STEP]) -> (&'a [u8; STEP], usize) {
-    if let Some(step) = text[at..].first_chunk() {
-        return (step, 0);
+fn tell<L: Lanes, const RAW: bool>(
+    watch: &mut Watch<'_>,
+    at: usize,
+    events: &Events,
+    (step, known): (&[u8; STEP], usize),
+) {
+    let mut classes = [Classes::default(); 2];
+    if events.numbers | events.words != 0 {
+        classes[1] = Classes::of::<L>(step, known);
     }
+    if events.words_before != 0 {
+        classes[0] = Classes::of::<L>(watch.text[at - STEP..].first_chunk().expect("a step lies before"), 0);
+    }
+    watch.step::<RAW>(at, events, &classes);
+}
+
+/// The rest of a text from `at` on, shorter than a step, and how many bytes of the step lie before that: it is read with
+/// what stands before, or, if all the text is shorter than a step, in a `room` of its own.
+#[inline(always)]
+fn last_step<'a>(text: &'a [u8], at: usize, room: &'a mut [u8; STEP]) -> (&'a [u8; STEP], usize) {
     let rest = text.len() - at;
     if let Some(step) = text.last_chunk() {
         return (step, STEP - rest);
@@ -143,7 +215,7 @@ fn step_at<'a>(text: &'a [u8], at: usize, room: &'a mut [u8; STEP]) -> (&'a [u8;
 /// A bit for each byte of a step.
 #[derive(Clone, Copy, Debug, Default)]
 struct Masks {
-    /// `@`, `=`, `:`, `J` and, of raw JSON, backslashes.
+    /// From `:` over `;` and `=` to `@`, `J` and, of raw JSON, backslashes.
     marks: u64,
     /// First, second and third letters of `bea` and `bas`, and what only looks like them.
     letters: [u64; 3],
@@ -163,7 +235,7 @@ impl Masks {
             let lanes = L::of(&step[place..]);
             let small = lanes.or(L::all(0x20));
             let (a, e, s) = (small.equal(b'a'), small.equal(b'e'), small.equal(b's'));
-            let mut marks = lanes.equal(b'@').or(lanes.equal(b'J')).or(lanes.equal(b'=')).or(lanes.equal(b':'));
+            let mut marks = lanes.minus(b':').at_most(b'@' - b':').or(lanes.equal(b'J'));
             if RAW {
                 marks = marks.or(lanes.equal(b'\\'));
             }

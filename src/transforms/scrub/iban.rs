@@ -28,7 +28,9 @@ const REACH: usize = 32;
 /// Looks for numbers of which `run` is a part.
 pub(super) fn at_run(text: &[u8], run: &Run, found: &mut Vec<Range<usize>>) {
     let floor = found.last().map_or(0, |last| last.end);
-    let mut at = run.span.start.saturating_sub(REACH).max(floor);
+    let reach = run.span.start.saturating_sub(REACH).max(floor);
+    let is_part = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ';
+    let mut at = run.span.start - text[reach..run.span.start].iter().rev().take_while(is_part).count();
     while at < run.span.start {
         match number_at(text, at) {
             Some(end) => {
@@ -42,8 +44,14 @@ pub(super) fn at_run(text: &[u8], run: &Run, found: &mut Vec<Range<usize>>) {
 
 /// Has the run the form of a number with nothing but digits behind its country? It is one with a slip, and no card.
 pub(super) fn is_form(text: &[u8], run: &Run) -> bool {
-    let [.., first, second] = text[..run.span.start] else { return false };
-    COUNTRIES.iter().any(|(country, length)| **country == [first, second] && run.digits + 2 == *length)
+    let Some(&country) = text[..run.span.start].last_chunk() else { return false };
+    length_in(country) == Some(run.digits + 2)
+}
+
+/// How long the numbers of a country are.
+fn length_in(country: [u8; 2]) -> Option<usize> {
+    let place = COUNTRIES.binary_search_by_key(&country, |(known, _)| **known).ok()?;
+    Some(COUNTRIES[place].1)
 }
 
 /// The end of the number that begins at `start`.
@@ -53,9 +61,9 @@ fn number_at(text: &[u8], start: usize) -> Option<usize> {
     if !begins || !digit.is_ascii_digit() || text[..start].last().is_some_and(u8::is_ascii_alphanumeric) {
         return None;
     }
-    let (_, length) = COUNTRIES.iter().find(|(country, _)| **country == [first, second])?;
+    let length = length_in([first, second])?;
     let (mut value, mut place, mut at) = ([0; 34], 0, start);
-    while place < *length {
+    while place < length {
         let byte = *text.get(at)?;
         at += 1;
         if byte.is_ascii_uppercase() || byte.is_ascii_digit() {
@@ -66,7 +74,7 @@ fn number_at(text: &[u8], start: usize) -> Option<usize> {
         }
     }
     let is_alone = !text.get(at).is_some_and(u8::is_ascii_alphanumeric);
-    (is_alone && is_valid(&value[..*length])).then_some(at)
+    (is_alone && is_valid(&value[..length])).then_some(at)
 }
 
 /// ISO 7064: the first four characters moved to the end, letters as 10 to 35, the whole is 1 mod 97.
@@ -81,15 +89,15 @@ fn is_valid(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transforms::scrub::numbers::next_run;
+    use crate::transforms::scrub::numbers::in_runs;
 
     fn all(text: &str) -> Vec<&str> {
-        let (mut from, mut found) = (0, Vec::new());
-        while let Some(run) = next_run(text.as_bytes(), from) {
-            from = run.span.end;
-            at_run(text.as_bytes(), &run, &mut found);
-        }
-        found.into_iter().map(|span| &text[span]).collect()
+        in_runs(text, |run, found| at_run(text.as_bytes(), run, found))
+    }
+
+    #[test]
+    fn each_country_is_found_by_its_letters() {
+        assert!(COUNTRIES.is_sorted_by_key(|(country, _)| country));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 
 use super::detector::Kind;
 use super::keyword::{Near, is_near};
-use super::numbers::{Number, Run, groups, stands_alone};
+use super::numbers::{Number, Run, find_in, leading_digits, stands_alone};
 
 const SSN_WORDS: &[&str] = &["ssn", "social security", "social_security*", "socialsecurity*"];
 const SNILS_WORDS: &[&str] = &["снилс*", "snils", "страхов*", "pension*", "пфр"];
@@ -24,19 +24,27 @@ const ADVERTISED_SSN: [&[u8]; 3] = [b"078051120", b"219099999", b"457555462"];
 /// Looks at the numbers of this `kind` that begin in `run`.
 pub(super) fn at_run(kind: Kind, text: (&[u8], &Run), near: Near<'_>, found: &mut Vec<Range<usize>>) {
     let (text, run) = text;
-    let mut floor = run.span.start;
-    for start in groups(text, run.span.clone()) {
-        if start < floor {
-            continue;
+    find_in(run, text, found, |start| {
+        if !begins(kind, leading_digits(&text[start..run.span.end])) {
+            return None;
         }
         let number = Number::read(text, start, run.span.end);
-        let Some((group, words)) = shape(kind, text, &number) else { continue };
+        let (group, words) = shape(kind, text, &number)?;
         let span = start..number.end(group);
-        if stands_alone(text, &span) && words.is_none_or(|words| is_near(text, &span, near, words)) {
-            floor = span.end;
-            found.push(span);
-        }
-    }
+        (stands_alone(text, &span) && words.is_none_or(|words| is_near(text, &span, near, words))).then_some(span)
+    });
+}
+
+/// Does a number of this kind begin with a group of so many digits?
+fn begins(kind: Kind, digits: usize) -> bool {
+    matches!(
+        (kind, digits),
+        (Kind::Ssn, 3 | 9)
+            | (Kind::Snils, 3 | 11)
+            | (Kind::Inn, 10 | 12)
+            | (Kind::Ogrn, 13 | 15)
+            | (Kind::PassportRu, 2 | 4 | 10)
+    )
 }
 
 /// The group that ends the number, and the words one of which must stand near by.
@@ -139,18 +147,16 @@ fn passport_around(text: &[u8], mark: usize, end: usize) -> Option<Range<usize>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transforms::scrub::numbers::next_run;
+    use crate::transforms::scrub::numbers::in_runs;
 
     fn all(kind: Kind, text: &str) -> Vec<&str> {
-        let (mut from, mut found) = (0, Vec::new());
-        while let Some(run) = next_run(text.as_bytes(), from) {
-            from = run.span.end;
-            at_run(kind, (text.as_bytes(), &run), Near::default(), &mut found);
-        }
+        let mut all = in_runs(text, |run, found| at_run(kind, (text.as_bytes(), run), Near::default(), found));
+        let mut found = Vec::new();
         if kind == Kind::PassportRu {
             find_passports(text.as_bytes(), &mut found);
         }
-        found.into_iter().map(|span| &text[span]).collect()
+        all.extend(found.into_iter().map(|span| &text[span]));
+        all
     }
 
     #[test]

@@ -8,16 +8,20 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::{memchr, memmem};
 
+use super::word::is_word;
+
 /// Bytes of a header that are decoded; the algorithm stands near the front.
 const HEADER: usize = 512;
 
 static BEGIN: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"eyJ"));
 
-/// Appends the spans of all tokens in `text`, in order and without overlap.
-pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
-    let mut from = 0;
+static NAMES: LazyLock<[memmem::Finder<'static>; 3]> =
+    LazyLock::new(|| ["\"alg\"", "\"typ\"", "\"enc\""].map(memmem::Finder::new));
+
+/// Appends the spans of all tokens in `text` from `from` on, in order and without overlap.
+pub(super) fn find(text: &[u8], mut from: usize, found: &mut Vec<Range<usize>>) {
     while let Some(start) = BEGIN.find(&text[from..]).map(|offset| from + offset) {
-        let run = text[start..].iter().take_while(|&&byte| is_part(byte)).count();
+        let run = text[start..].iter().take_while(|&&byte| is_word(byte)).count();
         from = start + run;
         let token = &text[start..from];
         let Some(dot) = memchr(b'.', token) else { continue };
@@ -28,16 +32,13 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     }
 }
 
-fn is_part(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
-}
-
 fn is_header(text: &[u8]) -> bool {
     // Four characters are three bytes: a prefix of whole groups decodes by itself.
     let text = &text[..text.len().min(HEADER)];
-    let Ok(header) = URL_SAFE_NO_PAD.decode(text) else { return false };
-    let names = |name: &[u8]| memmem::find(&header, name).is_some();
-    header.starts_with(b"{") && (names(b"\"alg\"") || names(b"\"typ\"") || names(b"\"enc\""))
+    let mut room = [0; HEADER];
+    let Ok(length) = URL_SAFE_NO_PAD.decode_slice(text, &mut room) else { return false };
+    let header = &room[..length];
+    header.starts_with(b"{") && NAMES.iter().any(|name| name.find(header).is_some())
 }
 
 #[cfg(test)]
@@ -48,7 +49,7 @@ mod tests {
     fn only_headers_that_decode_count() {
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         let mut found = Vec::new();
-        find(format!("t={token}. eyJhYmMiOjF9.a.b eyJ eyJhbGciOiJIUzI1NiJ9").as_bytes(), &mut found);
+        find(format!("t={token}. eyJhYmMiOjF9.a.b eyJ eyJhbGciOiJIUzI1NiJ9").as_bytes(), 0, &mut found);
         assert_eq!(found, vec![2..2 + token.len()]);
     }
 }

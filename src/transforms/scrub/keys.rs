@@ -11,6 +11,8 @@ pub(super) use tails::Tails;
 
 /// Bytes of the longest name, folded.
 const LONGEST: usize = 63;
+/// Stretches that the names of a set lie in, by their shape: so many that most have one name or none.
+const STRETCHES: usize = 1024;
 
 /// The names that stand for secrets and personal data wherever they occur.
 #[rustfmt::skip]
@@ -136,22 +138,21 @@ pub(super) const QUERY_NAMES: &[&str] = &[
 /// A set of names.
 #[derive(Debug, Clone)]
 pub struct KeyNames {
-    /// Folded, sorted.
+    /// Folded, those of one shape next to each other.
     names: Vec<Box<[u8]>>,
+    /// Where the names of each shape begin, and behind the last.
+    starts: Box<[u32; STRETCHES + 1]>,
     /// For each first byte of a folded name: which lengths and which last bytes are in use.
     hints: Box<[Hint; 256]>,
-    /// A bit for the shape of each folded name: spares most others the search.
-    shapes: Box<[u64; 16]>,
     tails: Tails,
 }
 
-/// Where the bit for a folded name stands.
-fn shape_of(folded: &[u8]) -> (usize, u64) {
-    let [first, .., last] = folded else { return (0, 1) };
+/// The number of the stretch that a folded name lies in: by its length and three of its bytes.
+fn shape_of(folded: &[u8]) -> usize {
+    let [first, .., last] = folded else { return 0 };
     let middle = folded[folded.len() / 2];
     let mixed = folded.len() as u32 ^ u32::from(*first) << 8 ^ u32::from(*last) << 16 ^ u32::from(middle) << 24;
-    let place = mixed.wrapping_mul(0x9E37_79B1) >> 22;
-    ((place / 64) as usize, 1 << (place % 64))
+    (mixed.wrapping_mul(0x9E37_79B1) >> 22) as usize
 }
 
 /// What the names with one first byte have in common; turns most keys away before they are folded.
@@ -201,36 +202,64 @@ impl Default for KeyNames {
 impl KeyNames {
     /// The set of `names`. To extend the default list, chain it with the user's.
     pub fn new<Name: AsRef<str>>(names: impl IntoIterator<Item = Name>) -> Result<Self, NameFault> {
-        let mut set = Self::none();
-        for name in names {
-            let name = name.as_ref();
-            let mut folded = Folded::default();
-            if !folded.take(name.as_bytes()) {
-                return Err(NameFault::TooLong(name.into()));
+        let fold = |name: Name| {
+            let (name, mut folded) = (name.as_ref(), Folded::default());
+            match folded.take(name.as_bytes()) {
+                false => Err(NameFault::TooLong(name.into())),
+                true if folded.bytes().is_empty() => Err(NameFault::Empty(name.into())),
+                true => Ok(folded.bytes().into()),
             }
-            let (Some(&first), Some(&last)) = (folded.bytes().first(), folded.bytes().last()) else {
-                return Err(NameFault::Empty(name.into()));
-            };
-            let hint = &mut set.hints[usize::from(first)];
-            hint.lengths |= 1 << folded.length;
-            hint.endings |= Hint::ending(last);
-            let (word, bit) = shape_of(folded.bytes());
-            set.shapes[word] |= bit;
-            set.tails.add(folded.bytes());
-            set.names.push(folded.bytes().into());
+        };
+        Ok(Self::of(names.into_iter().map(fold).collect::<Result<_, _>>()?))
+    }
+
+    /// The set of what is in any of these.
+    pub(super) fn union<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self::of(sets.into_iter().flat_map(|set| &set.names).cloned().collect())
+    }
+
+    /// The set of these folded names, none of which is empty.
+    fn of(mut names: Vec<Box<[u8]>>) -> Self {
+        names.sort_unstable_by(|one, other| (shape_of(one), one).cmp(&(shape_of(other), other)));
+        names.dedup();
+        let mut set = Self { names, ..Self::none() };
+        for name in &set.names {
+            let (Some(first), Some(last)) = (name.first(), name.last()) else { continue };
+            let hint = &mut set.hints[usize::from(*first)];
+            hint.lengths |= 1 << name.len();
+            hint.endings |= Hint::ending(*last);
+            set.tails.add(name);
         }
-        set.names.sort_unstable();
-        set.names.dedup();
-        Ok(set)
+        let begins = |shape| set.names.partition_point(|name| shape_of(name) < shape);
+        let starts: Vec<u32> = (0..=STRETCHES).map(|shape| begins(shape) as u32).collect();
+        set.starts.copy_from_slice(&starts);
+        set
     }
 
     /// Whether the decoded member name `key` is one of the names. Allocates only for a name that is not UTF-8.
     pub fn matches(&self, key: &[u8]) -> bool {
-        if !self.may_match(key) {
-            return false;
-        }
+        self.tails.fit(key) && self.place(key).is_some()
+    }
+
+    /// The number of the name that the decoded `key` is; each name has its own.
+    pub(super) fn place(&self, key: &[u8]) -> Option<usize> {
         let mut folded = Folded::default();
-        folded.take(key) && self.has(folded.bytes())
+        if self.may_match(key) && folded.take(key) { self.place_of(folded.bytes()) } else { None }
+    }
+
+    /// The last byte of each name.
+    pub(super) fn lasts(&self) -> impl Iterator<Item = u8> {
+        self.names.iter().filter_map(|name| name.last().copied())
+    }
+
+    /// How many names there are.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The numbers that the names of another set have in this one.
+    pub(super) fn shared_with<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = usize> {
+        other.names.iter().filter_map(|name| self.place_of(name))
     }
 
     /// No name at all.
@@ -238,7 +267,7 @@ impl KeyNames {
         Self {
             names: Vec::new(),
             hints: Box::new([Hint::default(); 256]),
-            shapes: Box::new([0; 16]),
+            starts: Box::new([0; STRETCHES + 1]),
             tails: Tails::none(),
         }
     }
@@ -260,19 +289,13 @@ impl KeyNames {
         }
         let hint = self.hints[usize::from(first.to_ascii_lowercase())];
         // Lower case makes a character longer by half at most (U+0130 and its like), so never a key by twice.
-        hint.endings & Hint::ending(*last) != 0
-            && self.tails.fit(key)
-            && hint.lengths.trailing_zeros() as usize <= 2 * key.len()
+        hint.endings & Hint::ending(*last) != 0 && hint.lengths.trailing_zeros() as usize <= 2 * key.len()
     }
 
-    fn has(&self, folded: &[u8]) -> bool {
-        let Some(&first) = folded.first() else {
-            return false;
-        };
-        let (word, bit) = shape_of(folded);
-        self.hints[usize::from(first)].lengths & 1 << folded.len() != 0
-            && self.shapes[word] & bit != 0
-            && self.names.binary_search_by(|name| name.as_ref().cmp(folded)).is_ok()
+    fn place_of(&self, folded: &[u8]) -> Option<usize> {
+        let shape = shape_of(folded);
+        let (start, end) = (self.starts[shape] as usize, self.starts[shape + 1] as usize);
+        (start..end).find(|place| *self.names[*place] == *folded)
     }
 }
 
@@ -282,13 +305,13 @@ fn is_ignored(byte: u8) -> bool {
 
 /// A name in lower case without the ignored bytes, on the stack.
 struct Folded {
-    room: [u8; LONGEST],
+    room: [u8; LONGEST + 1],
     length: usize,
 }
 
 impl Default for Folded {
     fn default() -> Self {
-        Self { room: [0; LONGEST], length: 0 }
+        Self { room: [0; LONGEST + 1], length: 0 }
     }
 }
 
@@ -311,18 +334,19 @@ impl Folded {
     }
 
     fn take_ascii(&mut self, name: &[u8]) -> bool {
-        for &byte in name.iter().filter(|&&byte| !is_ignored(byte)) {
+        for byte in name {
+            // Written in any case, but kept only if it counts: which it is shall not be a jump.
             let Some(room) = self.room.get_mut(self.length) else {
                 return false;
             };
             *room = byte.to_ascii_lowercase();
-            self.length += 1;
+            self.length += usize::from(!is_ignored(*byte));
         }
-        true
+        self.length <= LONGEST
     }
 
     fn push(&mut self, bytes: &[u8]) -> bool {
-        let Some(room) = self.room.get_mut(self.length..self.length + bytes.len()) else {
+        let Some(room) = self.room[..LONGEST].get_mut(self.length..self.length + bytes.len()) else {
             return false;
         };
         room.copy_from_slice(bytes);

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
-
 /// How far before a number its word may begin.
 const REACH: usize = 64;
 /// Digits between the word and the number that make it the word of another number.
@@ -80,23 +78,35 @@ impl Folded {
 
     /// The end of the last of the `words`.
     fn has(&self, words: &[&str]) -> Option<usize> {
-        words.iter().filter_map(|word| self.last(word)).max()
-    }
-
-    fn last(&self, word: &str) -> Option<usize> {
-        let (word, goes_on) = word.strip_suffix('*').map_or((word, false), |stem| (stem, true));
-        let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-        let whole = |at: &usize| {
-            let before = at.checked_sub(1).and_then(|before| self.bytes().get(before));
-            let after = self.bytes().get(at + word.len());
-            !before.is_some_and(is_letter) && (goes_on || !after.is_some_and(is_letter))
-        };
-        memmem::find_iter(self.bytes(), word).filter(whole).last().map(|at| at + word.len())
+        let (bytes, mut end, mut is_inside) = (self.bytes(), None, false);
+        for (at, byte) in bytes.iter().enumerate() {
+            let is_start = !std::mem::replace(&mut is_inside, is_letter(*byte)) && is_inside;
+            if is_start {
+                let here = words.iter().filter_map(|word| word_end(&bytes[at..], word.as_bytes())).max();
+                end = end.max(here.map(|length| at + length));
+            }
+        }
+        end
     }
 
     fn has_number(&self, from: usize) -> bool {
         self.bytes()[from..].windows(OTHER_NUMBER).any(|window| window.iter().all(u8::is_ascii_digit))
     }
+}
+
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || !byte.is_ascii()
+}
+
+/// How long the word is, if `text` begins with it.
+fn word_end(text: &[u8], word: &[u8]) -> Option<usize> {
+    // Most words begin with another letter, and a call to compare them costs more than this.
+    if text.first() != word.first() {
+        return None;
+    }
+    let (stem, goes_on) = word.strip_suffix(b"*").map_or((word, false), |stem| (stem, true));
+    let is_whole = text.starts_with(stem) && (goes_on || !text.get(stem.len()).copied().is_some_and(is_letter));
+    is_whole.then_some(stem.len())
 }
 
 fn lower(lead: u8, byte: u8) -> u8 {

@@ -49,6 +49,7 @@ mod tally;
 mod tests;
 mod url;
 mod values;
+mod word;
 
 pub use detector::{Detector, Kind};
 pub use explain::Finding;

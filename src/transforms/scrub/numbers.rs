@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr_iter;
+
 use super::card;
 
 /// Digits of the shortest number that is looked for: a social security number.
@@ -60,14 +62,16 @@ impl Run {
 
     /// A part of a UUID that stands alone: no group of its digits does.
     fn is_in_uuid(&self, text: &[u8]) -> bool {
-        let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b'-';
+        let is_part = |byte: &&u8| class(**byte) & UUID_PART != 0;
         let start = self.span.start - text[..self.span.start].iter().rev().take(UUID).take_while(is_part).count();
         let Some(uuid) = text.get(start..start + UUID) else { return false };
-        let is_placed = |(place, byte): (usize, &u8)| (*byte == b'-') == matches!(place, 8 | 13 | 18 | 23);
+        let has_groups =
+            [8, 13, 18, 23].into_iter().all(|place| uuid[place] == b'-') && memchr_iter(b'-', uuid).count() == 4;
         let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
         self.span.end <= start + UUID
-            && uuid.iter().all(|byte| is_part(&byte))
-            && uuid.iter().enumerate().all(is_placed)
+            && has_groups
+            // What stands before the run is such a part: see above.
+            && text[self.span.start..start + UUID].iter().all(|byte| is_part(&byte))
             && !matches!(text[..start].last(), Some(b'+' | b'('))
             && !is_word(text[..start].last())
             && !is_word(text.get(start + UUID))
@@ -98,39 +102,85 @@ pub(super) fn next_run(text: &[u8], from: usize) -> Option<Run> {
 }
 
 fn run_start(text: &[u8], from: usize, anchor: usize) -> usize {
-    let mut start = anchor;
-    loop {
-        match text[from..start] {
-            [.., last] if last.is_ascii_digit() => start -= 1,
-            [.., digit, last] if is_separator(last) && digit.is_ascii_digit() => start -= 2,
-            [.., digit, one, last] if is_separator(last) && is_separator(one) && digit.is_ascii_digit() => start -= 3,
-            _ => return start,
+    let (mut start, mut gap) = (anchor, 0);
+    for (at, byte) in text[from..anchor].iter().enumerate().rev() {
+        match class(*byte) {
+            class if class & DIGIT != 0 => (start, gap) = (from + at, 0),
+            class if class & SEPARATOR != 0 && gap < WIDEST_GAP => gap += 1,
+            _ => break,
         }
     }
+    start
 }
 
 fn run_at(text: &[u8], start: usize) -> Run {
-    let (mut end, mut digits) = (start, 0);
-    loop {
-        match text[end..] {
-            [first, ..] if first.is_ascii_digit() => end += 1,
-            [first, digit, ..] if is_separator(first) && digit.is_ascii_digit() => end += 2,
-            [first, one, digit, ..] if is_separator(first) && is_separator(one) && digit.is_ascii_digit() => end += 3,
-            _ => return Run { span: start..end, digits },
+    let (mut end, mut digits, mut gap) = (start, 0, 0);
+    for (at, byte) in text[start..].iter().enumerate() {
+        match class(*byte) {
+            class if class & DIGIT != 0 => (end, digits, gap) = (start + at + 1, digits + 1, 0),
+            class if class & SEPARATOR != 0 && gap < WIDEST_GAP => gap += 1,
+            _ => break,
         }
-        digits += 1;
     }
+    Run { span: start..end, digits }
+}
+
+/// It is a digit.
+const DIGIT: u8 = 1;
+/// It may stand between digits.
+const SEPARATOR: u8 = 1 << 1;
+/// It may be a part of a UUID.
+const UUID_PART: u8 = 1 << 2;
+
+/// For each byte what it is: one look instead of several comparisons.
+static CLASSES: [u8; 256] = {
+    let (mut classes, mut byte) = ([0; 256], 0);
+    while byte < 256 {
+        let is = byte as u8;
+        classes[byte] = if is.is_ascii_digit() { DIGIT } else { 0 }
+            | if matches!(is, b' ' | b'-' | b'(' | b')') { SEPARATOR } else { 0 }
+            | if is.is_ascii_hexdigit() || is == b'-' { UUID_PART } else { 0 };
+        byte += 1;
+    }
+    classes
+};
+
+fn class(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
 }
 
 fn is_separator(byte: u8) -> bool {
-    matches!(byte, b' ' | b'-' | b'(' | b')')
+    class(byte) & SEPARATOR != 0
 }
 
 /// The starts of the groups of digits in a run.
-pub(super) fn groups(text: &[u8], span: Range<usize>) -> impl Iterator<Item = usize> {
+fn groups(text: &[u8], span: Range<usize>) -> impl Iterator<Item = usize> {
     let is_start =
         move |at: &usize| text[*at].is_ascii_digit() && (*at == span.start || !text[at - 1].is_ascii_digit());
     (span.start..span.end).filter(is_start)
+}
+
+/// Appends the numbers that begin with a group of the run, as `number_at` has them; they do not overlap.
+pub(super) fn find_in(
+    run: &Run,
+    text: &[u8],
+    found: &mut Vec<Range<usize>>,
+    number_at: impl Fn(usize) -> Option<Range<usize>>,
+) {
+    let mut floor = run.span.start;
+    for start in groups(text, run.span.clone()) {
+        if start >= floor
+            && let Some(span) = number_at(start)
+        {
+            floor = span.end;
+            found.push(span);
+        }
+    }
+}
+
+/// How many digits `text` begins with.
+pub(super) fn leading_digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// The first digits of a number, with where its groups end.
@@ -211,6 +261,17 @@ pub(super) fn stands_alone(text: &[u8], span: &Range<usize>) -> bool {
     before && after
 }
 
+/// What `look` finds in the runs of a text.
+#[cfg(test)]
+pub(super) fn in_runs(text: &str, look: impl Fn(&Run, &mut Vec<Range<usize>>)) -> Vec<&str> {
+    let (mut from, mut found) = (0, Vec::new());
+    while let Some(run) = next_run(text.as_bytes(), from) {
+        from = run.span.end;
+        look(&run, &mut found);
+    }
+    found.into_iter().map(|span| &text[span]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -218,13 +279,7 @@ mod tests {
     use super::*;
 
     fn all(text: &str) -> Vec<&str> {
-        let mut from = 0;
-        let next = || {
-            let run = next_run(text.as_bytes(), from)?;
-            from = run.span.end;
-            Some(&text[run.span])
-        };
-        std::iter::from_fn(next).collect()
+        in_runs(text, |run, found| found.push(run.span.clone()))
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::keyword::{Near, is_near};
-use super::numbers::{Number, Run, groups, stands_alone};
+use super::numbers::{Number, Run, find_in, stands_alone};
 
 const WORDS: &[&str] = &[
     "phone*",
@@ -64,16 +64,7 @@ const PLANS: [(&str, usize, usize); 40] = [
 
 /// Looks at the numbers that begin in `run`.
 pub(super) fn at_run(text: &[u8], run: &Run, near: Near<'_>, found: &mut Vec<Range<usize>>) {
-    let mut floor = run.span.start;
-    for start in groups(text, run.span.clone()) {
-        if start < floor {
-            continue;
-        }
-        if let Some(span) = phone_at(text, start, run, near) {
-            floor = span.end;
-            found.push(span);
-        }
-    }
+    find_in(run, text, found, |start| phone_at(text, start, run, near));
 }
 
 fn phone_at(text: &[u8], start: usize, run: &Run, near: Near<'_>) -> Option<Range<usize>> {
@@ -167,15 +158,10 @@ fn is_other(text: &[u8], span: &Range<usize>, near: Near<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transforms::scrub::numbers::next_run;
+    use crate::transforms::scrub::numbers::in_runs;
 
     fn all(text: &str) -> Vec<&str> {
-        let (mut from, mut found) = (0, Vec::new());
-        while let Some(run) = next_run(text.as_bytes(), from) {
-            from = run.span.end;
-            at_run(text.as_bytes(), &run, Near::default(), &mut found);
-        }
-        found.into_iter().map(|span| &text[span]).collect()
+        in_runs(text, |run, found| at_run(text.as_bytes(), run, Near::default(), found))
     }
 
     #[test]

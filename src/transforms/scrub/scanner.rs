@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::assign::Form;
 use super::fold::{self, Folded};
-use super::gate::{self, Gate, Signals};
+use super::gate::{self, Gate, Signals, Signs};
 use super::keyword::Near;
+use super::numbers::Run;
 use super::{Detector, KeyNames, Kind, Shape, card, iban, ids, numbers, phone};
 
 /// A span to cover.
@@ -41,8 +42,8 @@ pub struct Scanner {
     detectors: Vec<Detector>,
     /// What is looked for before any detector looks.
     gate: Box<Gate>,
-    /// Those that look for themselves.
-    single: Vec<usize>,
+    /// Those that look for themselves, with the signals that they need.
+    single: Vec<(usize, Signals)>,
     /// Those that share one search for runs of digits.
     numbers: Vec<(usize, Kind)>,
     /// Where the passports are, which may also have a mark between their digits.
@@ -77,12 +78,12 @@ impl Scanner {
             match detector.kind() {
                 Some(kind) if kind.is_number() => numbers.push((index, kind)),
                 Some(Kind::KeyValue | Kind::QuerySecret) => {}
-                _ => single.push(index),
+                _ => single.push((index, detector.needs())),
             }
         }
         // Cards alone have a quicker search of their own.
         if let [(index, Kind::PaymentCard)] = numbers[..] {
-            single.push(index);
+            single.push((index, gate::DIGITS));
             single.sort_unstable();
             numbers.clear();
         }
@@ -132,10 +133,10 @@ impl Scanner {
             self.look_for_all(text, near, found);
         } else {
             // A few detectors have gates of their own, and one look for all is dearer than these.
-            for &index in &self.single {
-                self.look_for(index, (text, near), found);
+            for &(index, _) in &self.single {
+                self.look_for(index, (text, near, None), found);
             }
-            if !text.is_ascii() && fold::is_needed(text) {
+            if fold::is_needed(text) {
                 self.look_folded(text, near, found);
             }
         }
@@ -146,43 +147,48 @@ impl Scanner {
     }
 
     #[inline]
-    fn look_for(&self, index: usize, (text, near): (&[u8], Near<'_>), found: &mut Found) {
+    fn look_for(&self, index: usize, (text, near, from): (&[u8], Near<'_>, Option<usize>), found: &mut Found) {
         let detector = &self.detectors[index];
         if !near.is_number || detector.kind() == Some(Kind::PaymentCard) {
-            detector.find(text, &mut found.spans);
+            match from {
+                Some(from) => detector.find_from(text, from, &mut found.spans),
+                None => detector.find(text, &mut found.spans),
+            }
             self.take(index, text, found);
         }
     }
 
+    #[inline]
     fn look_for_all(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
-        let signals = self.gate.signals(text);
-        if signals == 0 && !self.is_blind {
-            return;
+        let signs = self.gate.signs(text);
+        if !signs.is_empty() || self.is_blind {
+            self.look_with(&signs, (text, near), found);
         }
-        self.look_with(signals, (text, near), found);
     }
 
-    fn look_with(&self, signals: Signals, (text, near): (&[u8], Near<'_>), found: &mut Found) {
-        if signals & gate::ODD != 0 {
+    #[inline(never)]
+    fn look_with(&self, signs: &Signs, (text, near): (&[u8], Near<'_>), found: &mut Found) {
+        if signs.has(gate::ODD) {
             self.look_folded(text, near, found);
         }
-        for &index in &self.single {
-            let needs = self.detectors[index].needs();
-            if signals & needs != 0 || needs == Signals::MAX {
-                self.look_for(index, (text, near), found);
+        for &(index, needs) in &self.single {
+            if needs == Signals::MAX {
+                self.look_for(index, (text, near, None), found);
+            } else if signs.has(needs) {
+                self.look_for(index, (text, near, Some(signs.first(needs))), found);
             }
         }
         if !near.is_number {
-            if signals & gate::ASSIGNED != 0 {
-                self.find_assigned(text, found);
+            if signs.has(gate::ASSIGNED) {
+                self.find_assigned((text, signs.first(gate::ASSIGNED)), found);
             }
             if let Some(index) = self.passports {
                 ids::find_passports(text, &mut found.spans);
                 self.take(index, text, found);
             }
         }
-        if signals & gate::DIGITS != 0 {
-            self.find_numbers(text, near, found);
+        if signs.has(gate::DIGITS) {
+            self.find_numbers((text, near, signs.first(gate::DIGITS)), found);
         }
     }
 
@@ -193,9 +199,10 @@ impl Scanner {
         folded.fold(text);
         let first = found.matches.len();
         if self.is_open {
-            self.look_for_all(&folded.text, near, found);
+            // What reads like one of these characters only now is no such character.
+            self.look_with(&self.gate.signs(&folded.text).without(gate::ODD), (&folded.text, near), found);
         } else {
-            self.single.iter().for_each(|&index| self.look_for(index, (&folded.text, near), found));
+            self.single.iter().for_each(|&(index, _)| self.look_for(index, (&folded.text, near, None), found));
         }
         for found in &mut found.matches[first..] {
             *found = Match { span: folded.place(&found.span), shape: Shape::Opaque, ..*found };
@@ -216,10 +223,10 @@ impl Scanner {
         }));
     }
 
-    fn find_assigned(&self, text: &[u8], found: &mut Found) {
+    fn find_assigned(&self, (text, from): (&[u8], usize), found: &mut Found) {
         let Some(assigned) = self.gate.assigned() else { return };
         let [text_place, query_place] = &self.assigned;
-        assigned.for_each(text, |span, form| {
+        assigned.for_each(text, from, |span, form| {
             let place = if form == Form::Query { query_place } else { text_place };
             if let Some(detector) = *place {
                 found.matches.push(Match { span, detector, shape: Shape::Opaque });
@@ -227,24 +234,28 @@ impl Scanner {
         });
     }
 
-    fn find_numbers(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
-        if self.numbers.is_empty() {
-            return;
-        }
-        let mut from = 0;
+    /// Asks about each run of digits, the first of which begins at `from`.
+    fn find_numbers(&self, (text, near, mut from): (&[u8], Near<'_>, usize), found: &mut Found) {
         while let Some(run) = numbers::next_run(text, from) {
             from = run.span.end;
-            for &(index, kind) in &self.numbers {
-                let spans = &mut found.spans;
-                match kind {
-                    Kind::PaymentCard if iban::is_form(text, &run) => {}
-                    Kind::PaymentCard => card::find_within(text, run.span.clone(), spans),
-                    Kind::Iban => iban::at_run(text, &run, spans),
-                    Kind::Phone => phone::at_run(text, &run, near, spans),
-                    _ => ids::at_run(kind, (text, &run), near, spans),
-                }
-                self.take(index, text, found);
+            if !run.is_idle(text) {
+                self.ask((text, near), &run, found);
             }
+        }
+    }
+
+    /// Asks each detector of numbers about a run of digits.
+    fn ask(&self, (text, near): (&[u8], Near<'_>), run: &Run, found: &mut Found) {
+        for &(index, kind) in &self.numbers {
+            let spans = &mut found.spans;
+            match kind {
+                Kind::PaymentCard if run.digits < card::FEWEST || iban::is_form(text, run) => {}
+                Kind::PaymentCard => card::find_within(text, run.span.clone(), spans),
+                Kind::Iban => iban::at_run(text, run, spans),
+                Kind::Phone => phone::at_run(text, run, near, spans),
+                _ => ids::at_run(kind, (text, run), near, spans),
+            }
+            self.take(index, text, found);
         }
     }
 }

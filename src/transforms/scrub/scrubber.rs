@@ -12,7 +12,7 @@ use super::tally::Tally;
 use super::{Kind, ScrubSettings};
 use crate::component::meters::Meters;
 use crate::component::transform::{Ports, Transform};
-use crate::event::{Batch, Editor, Origin, Shared, json};
+use crate::event::{Batch, Editor, Origin, Shared, SharedParts, json};
 
 /// Origins whose members have been looked at; more are forgotten.
 const KNOWN_ORIGINS: usize = 256;
@@ -84,9 +84,11 @@ impl Scrubber {
     /// fails is covered whole and counted as an error.
     pub fn batch(&mut self, batch: &mut Batch) {
         self.renew_keys();
+        self.tally.holds_bytes = false;
         batch.map_origins(|origin| self.origin(origin));
         let rules = self.rules.clone();
         let mut records = batch.edit();
+        self.tally.parts = SharedParts::default();
         let mut next = 0;
         while next < records.len() {
             let covered = catch_unwind(AssertUnwindSafe(|| {
@@ -180,6 +182,7 @@ impl Rules {
     }
 
     fn record(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) {
+        tally.holds_bytes = records.get(index).holds_bytes();
         let Some(places) = &self.places else { return self.whole_record(records, index, tally) };
         tally.begin();
         for place in places {
@@ -203,9 +206,11 @@ impl Rules {
         }
         tally.begin();
         let is_done = self.raw_line(records, index, tally);
-        records.rewrite(index, |key, value, out| {
+        let mut parts = std::mem::take(&mut tally.parts);
+        records.rewrite_with(index, &mut parts, |key, value, out| {
             (!is_done || key != b"message") && self.top_member((key, value), out, tally)
         });
+        tally.parts = parts;
         rename(records, index, tally);
     }
 
@@ -242,8 +247,7 @@ impl Rules {
 
     fn cover_raw_line(&self, records: &mut Editor<'_>, index: usize, tally: &mut Tally) -> bool {
         let Some(line) = records.get(index).untouched_line() else { return false };
-        let mut new = tally.buffers.take();
-        new.clear();
+        let mut new = tally.buffers.empty();
         let changed = self.raw_message(line, tally, &mut new);
         if changed {
             records.set_member(index, b"message", |out| out.extend_from_slice(&new));
@@ -261,8 +265,7 @@ impl Rules {
             json::quote(line, &mut quoted);
             return self.cover.member((b"message", &quoted), out, tally);
         }
-        let mut plain = tally.buffers.take();
-        plain.clear();
+        let mut plain = tally.buffers.empty();
         let near = Near { key: Some(b"message"), is_number: false };
         let changed = self.cover.text((line, near), tally, &mut plain);
         if changed {

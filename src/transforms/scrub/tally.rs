@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::scanner::Found;
 use crate::component::meters::Meters;
+use crate::event::SharedParts;
 use crate::event::json::Decoded;
 
 /// Buffers that are used again.
@@ -23,6 +24,15 @@ impl<T: Default> Pool<T> {
 
     pub(super) fn put(&mut self, buffer: T) {
         self.0.push(buffer);
+    }
+}
+
+impl Pool<Vec<u8>> {
+    /// One with nothing in it.
+    pub(super) fn empty(&mut self) -> Vec<u8> {
+        let mut buffer = self.take();
+        buffer.clear();
+        buffer
     }
 }
 
@@ -78,6 +88,10 @@ pub(super) struct Tally {
     keys: Vec<Vec<u8>>,
     /// Top-level keys with their new names, both decoded.
     pub(super) renames: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What became of the resources and scopes of the batch in hand.
+    pub(super) parts: SharedParts,
+    /// Has the record in hand bytes that are written as base64?
+    pub(super) holds_bytes: bool,
     /// How many strings that hold JSON are around.
     pub(super) depth: usize,
     /// Where the string, number or key in hand begins.
@@ -140,8 +154,7 @@ impl Tally {
 
     /// Puts what `write` appends in the place of the raw bytes at `raw`, unless it says that there is nothing to do.
     pub(super) fn cut(&mut self, raw: Range<usize>, write: impl FnOnce(&mut Self, &mut Vec<u8>) -> bool) {
-        let mut text = self.buffers.take();
-        text.clear();
+        let mut text = self.buffers.empty();
         if write(self, &mut text) {
             let start = self.texts.len();
             self.texts.extend_from_slice(&text);

@@ -1,6 +1,7 @@
 //! The step as a whole: what leaves it holds nothing that a detector finds, and is otherwise what came.
 
 mod actions;
+mod otlp;
 
 use proptest::prelude::*;
 use serde_json::Value;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use memchr::memchr;
 
 use super::action::{Act, Piece};
@@ -27,7 +29,8 @@ impl Cover {
             }
             Some(b'{' | b'[') => {
                 let (whole, key) = (value.bytes(), near.key.unwrap_or_default());
-                let Some(next) = self.scanner.next_sign(whole, 0) else { return };
+                let next = if tally.holds_bytes { Some(0) } else { self.scanner.next_sign(whole, 0) };
+                let Some(next) = next else { return };
                 json::walk(
                     whole,
                     &mut Inside { cover: self, whole, base: value.base + value.at.start, key, next, tally },
@@ -42,6 +45,9 @@ impl Cover {
     fn string(&self, content: &Spot<'_>, near: Near<'_>, tally: &mut Tally) {
         let (raw, at) = (content.bytes(), content.raw());
         tally.at = at.start;
+        if tally.holds_bytes && self.bytes(content, near, tally) {
+            return;
+        }
         let is_document = matches!(raw.trim_ascii_start().first(), Some(b'{' | b'['));
         if !is_document && self.is_clean(raw, near, tally) {
             return;
@@ -51,8 +57,7 @@ impl Cover {
             decoded.decode(raw);
             let mut is_document = false;
             tally.cut(at.clone(), |tally, out| {
-                let mut plain = tally.buffers.take();
-                plain.clear();
+                let mut plain = tally.buffers.empty();
                 let changed = self.document(&decoded.text, tally, &mut plain);
                 is_document = changed.is_some();
                 if changed == Some(true) {
@@ -67,6 +72,25 @@ impl Cover {
             }
         }
         tally.cut(at, |tally, out| self.clean(Source { bytes: raw, form: Form::Raw, near }, tally, out));
+    }
+
+    /// Covers a string whole that is the base64 of a text in which something is found; tells whether it did.
+    fn bytes(&self, content: &Spot<'_>, near: Near<'_>, tally: &mut Tally) -> bool {
+        let Ok(text) = STANDARD.decode(content.bytes()) else { return false };
+        if text.is_empty() || std::str::from_utf8(&text).is_err() {
+            return false;
+        }
+        let mut covered = tally.buffers.empty();
+        let is_found = self.text((&text, near), tally, &mut covered);
+        tally.buffers.put(covered);
+        if is_found {
+            let quoted = content.raw().start - 1..content.raw().end + 1;
+            tally.cut(quoted, |_, out| {
+                self.by_name.write_whole(Piece { text: &text, shape: Shape::Opaque, kind: None }, out);
+                true
+            });
+        }
+        is_found
     }
 
     /// Is there nothing to be found? Most strings have nothing, and shall cost no more than to know that. Where signs
@@ -131,8 +155,7 @@ impl Cover {
         if memchr(b'\\', raw).is_none() {
             return self.names.matches(raw);
         }
-        let mut key = tally.buffers.take();
-        key.clear();
+        let mut key = tally.buffers.empty();
         json::unescape(raw, &mut key);
         let is_telling = self.names.matches(&key);
         tally.buffers.put(key);
@@ -143,8 +166,7 @@ impl Cover {
     pub(super) fn whole(&self, (value, act, rule): (&[u8], &Act, Rule), tally: &mut Tally, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         let is_blind = matches!(act, Act::Cover(_) | Act::Remove) && self.allow.is_empty();
-        let mut plain = tally.buffers.take();
-        plain.clear();
+        let mut plain = tally.buffers.empty();
         if !is_blind {
             match value {
                 [b'"', content @ .., b'"'] => json::unescape(content, &mut plain),
@@ -193,7 +215,9 @@ struct Inside<'a> {
 impl Inside<'_> {
     /// Goes on behind a string or a number that has been looked into.
     fn pass(&mut self, end: usize) {
-        self.next = self.cover.scanner.next_sign(self.whole, end).unwrap_or(usize::MAX);
+        if !self.tally.holds_bytes {
+            self.next = self.cover.scanner.next_sign(self.whole, end).unwrap_or(usize::MAX);
+        }
     }
 }
 

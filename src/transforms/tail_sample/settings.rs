@@ -25,6 +25,7 @@ use crate::transforms::notice::Notice;
 pub(in crate::transforms) struct TailSampleSettings {
     /// What decides, in this order: the first that a trace meets is for it.
     #[serde(default)]
+    #[schemars(extend("default" = []))]
     rules: Vec<RuleSettings>,
     /// The share of the traces that meet no rule, from 0 to 1: the same traces as any `sample` of this ratio keeps.
     #[schemars(range(min = 0.0, max = 1.0))]

@@ -1,6 +1,8 @@
 //! Registers of 32 bytes, for whoever brings [`Work`], where the processor has them.
 #![allow(unsafe_code)]
 
+use std::sync::LazyLock;
+
 use super::sse2::Block;
 use super::{Lanes, Work};
 use std::arch::x86_64::{
@@ -8,10 +10,19 @@ use std::arch::x86_64::{
     _mm256_or_si256, _mm256_set1_epi8, _mm256_sub_epi8,
 };
 
+/// Has the processor what `wide` is compiled for? Asked once: a line is not much longer than the question.
+static IS_WIDE: LazyLock<bool> = LazyLock::new(|| {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
+        && is_x86_feature_detected!("popcnt")
+});
+
 /// Does `work` with the widest registers there are.
 #[inline]
 pub(crate) fn run<W: Work>(work: W) -> W::Done {
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt") {
+    if *IS_WIDE {
         // SAFETY: the processor has what `wide` is compiled for.
         unsafe { wide(work) }
     } else {
@@ -19,7 +30,7 @@ pub(crate) fn run<W: Work>(work: W) -> W::Done {
     }
 }
 
-#[target_feature(enable = "avx2,bmi1,popcnt")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn wide<W: Work>(work: W) -> W::Done {
     work.run::<Wide>()
 }

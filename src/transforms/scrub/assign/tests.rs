@@ -2,7 +2,7 @@ use super::*;
 
 fn all(text: &str) -> Vec<(&str, Form)> {
     let mut found = Vec::new();
-    Assigned::new(KeyNames::default()).for_each(text.as_bytes(), |span, form| found.push((&text[span], form)));
+    Assigned::new(&KeyNames::default()).for_each(text.as_bytes(), 0, |span, form| found.push((&text[span], form)));
     found
 }
 

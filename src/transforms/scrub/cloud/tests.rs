@@ -2,7 +2,7 @@ use super::*;
 
 fn all(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
-    find(text.as_bytes(), &mut found);
+    find(text.as_bytes(), 0, &mut found);
     found.into_iter().map(|span| &text[span]).collect()
 }
 

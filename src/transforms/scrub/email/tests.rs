@@ -7,7 +7,7 @@ use super::{find, gate};
 
 fn spans(text: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    find(text, &mut found);
+    find(text, 0, &mut found);
     found
 }
 

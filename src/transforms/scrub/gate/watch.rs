@@ -5,7 +5,7 @@ use memchr::memrchr;
 use super::super::{cloud, fold, numbers};
 use super::{
     ASSIGNED, AT, BASIC, BEARER, Classes, DIGITS, ESCAPE, Events, FEWEST_DIGITS, Gate, KEY, NAME, ODD, PEM, STEP,
-    Signals, TOKEN,
+    Signals, Signs, TOKEN,
 };
 
 /// What stands behind the dashes of a PEM block.
@@ -16,9 +16,7 @@ pub(super) struct Watch<'a> {
     gate: &'a Gate,
     pub(super) text: &'a [u8],
     pub(super) from: usize,
-    pub(super) seen: Signals,
-    /// Where something showed first.
-    first: usize,
+    pub(super) signs: Signs,
     /// Numbers that begin before here are known.
     digits_floor: usize,
 }
@@ -26,7 +24,7 @@ pub(super) struct Watch<'a> {
 impl<'a> Watch<'a> {
     #[inline]
     pub(super) fn new(gate: &'a Gate, text: &'a [u8], from: usize) -> Self {
-        Self { gate, text, from, seen: 0, first: usize::MAX, digits_floor: from }
+        Self { gate, text, from, signs: Signs::default(), digits_floor: from }
     }
 
     /// Reads what the masks of the step at `at` point at; `classes` are those of the step before and its own.
@@ -34,10 +32,10 @@ impl<'a> Watch<'a> {
     pub(super) fn step<const RAW: bool>(&mut self, at: usize, events: &Events, classes: &[Classes; 2]) {
         each_bit(events.marks, |bit| self.mark::<RAW>(at + bit));
         let [before, own] = classes;
-        if events.words_before != 0 {
+        if events.words_before != 0 && self.is_open(KEY) {
             self.words(at - STEP, events.words_before & before.starts());
         }
-        if events.words != 0 {
+        if events.words != 0 && self.is_open(KEY) {
             let is_inside = at > 0 && self.text[at - 1].is_ascii_alphanumeric();
             self.words(at, events.words & own.starts() & !u64::from(is_inside));
         }
@@ -61,13 +59,14 @@ impl<'a> Watch<'a> {
     /// Where something showed first.
     #[inline]
     pub(super) fn first(&self) -> Option<usize> {
-        (self.seen != 0).then_some(self.first)
+        (!self.signs.is_empty()).then(|| self.signs.first(Signals::MAX))
     }
 
     /// Searches for odd characters; of raw JSON only for one that comes before all else.
     #[inline(never)]
     pub(super) fn odd<const RAW: bool>(&mut self) {
-        let end = if RAW { self.first.clamp(self.from, self.text.len()) } else { self.text.len() };
+        let end =
+            if RAW { self.first().map_or(self.text.len(), |first| first.max(self.from)) } else { self.text.len() };
         if let Some(offset) = fold::first(&self.text[self.from..end]) {
             self.see(ODD, self.from + offset);
         }
@@ -75,14 +74,13 @@ impl<'a> Watch<'a> {
 
     /// Is the signal wanted, and not there yet?
     fn is_open(&self, signal: Signals) -> bool {
-        self.gate.wants & !self.seen & signal != 0
+        self.gate.wants & signal != 0 && !self.signs.has(signal)
     }
 
     /// Takes note of a signal.
     fn see(&mut self, signal: Signals, place: usize) {
         if self.gate.wants & signal != 0 {
-            self.seen |= signal;
-            self.first = self.first.min(place);
+            self.signs.see(signal, place);
         }
     }
 
@@ -91,8 +89,13 @@ impl<'a> Watch<'a> {
         match self.text[at] {
             b':' | b'=' => self.sign::<RAW>(at),
             b'@' => self.see(AT, at),
-            b'J' if self.text[..at].ends_with(b"ey") => self.see(TOKEN, at),
+            b'J' if self.text[..at].ends_with(b"ey") => self.see(TOKEN, at - 2),
             b'\\' => self.see(ESCAPE, at),
+            b';' => {
+                if let Some(start) = fold::name_before(self.text, at) {
+                    self.see(ODD, start);
+                }
+            }
             _ => {}
         }
     }
@@ -106,7 +109,7 @@ impl<'a> Watch<'a> {
             if self.is_telling_key(at) {
                 self.see(NAME, at);
             }
-        } else if self.gate.assigned().is_some_and(|assigned| assigned.tells(self.text, at)) {
+        } else if self.is_open(ASSIGNED) && self.gate.assigned().is_some_and(|names| names.tells(self.text, at)) {
             self.see(ASSIGNED, at);
         }
     }
@@ -135,11 +138,11 @@ impl<'a> Watch<'a> {
     fn dashes(&mut self, at: usize) {
         let run = at - 1;
         if self.text[at + 1..].starts_with(PEM_BEGIN) {
-            return self.see(PEM, at);
+            return self.see(PEM, run);
         }
         let is_begun = self.text[..run].ends_with(b"-");
         if !is_begun && self.gate.assigned().is_some_and(|names| names.is_flag(self.text, run)) {
-            self.see(ASSIGNED, at);
+            self.see(ASSIGNED, run);
         }
     }
 

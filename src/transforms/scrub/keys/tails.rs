@@ -4,8 +4,10 @@ use super::{KeyNames, is_ignored};
 
 /// Words of 64 bits, one for each three low halves of bytes.
 const WORDS: usize = 1 << (3 * 5 - 6);
-/// Words of 64 bits for the letters of endings.
-const FOURS: usize = 64;
+/// Letters of an ending that are looked at, after the last three bytes.
+const LETTERS: usize = 6;
+/// Words of 64 bits for these.
+const WORDS_OF_LETTERS: usize = 64;
 /// How far from the end of a word the last of its letters are looked for.
 const REACH: usize = 16;
 
@@ -14,15 +16,15 @@ const REACH: usize = 16;
 pub(in super::super) struct Tails {
     /// A bit for the low five bits of each of the last three bytes: case does not differ in them.
     threes: Box<[u64; WORDS]>,
-    /// A bit for the last four letters, or as many as a shorter name has.
-    fours: Box<[u64; FOURS]>,
+    /// A bit for the last letters, or as many as a shorter name has.
+    letters: Box<[u64; WORDS_OF_LETTERS]>,
     /// The last two characters of names that end beyond ASCII.
     wide: Vec<[char; 2]>,
 }
 
 impl Tails {
     pub(super) fn none() -> Self {
-        Self { threes: Box::new([0; WORDS]), fours: Box::new([0; FOURS]), wide: Vec::new() }
+        Self { threes: Box::new([0; WORDS]), letters: Box::new([0; WORDS_OF_LETTERS]), wide: Vec::new() }
     }
 
     /// Adds the end of a folded name.
@@ -31,8 +33,9 @@ impl Tails {
             self.wide.push([last_char(rest).map_or('_', |(before, _)| before), last]);
             return;
         }
-        let (word, bit) = place_of(name.iter().rev().take(4).rev().fold(0, |four, byte| four << 8 | u32::from(*byte)));
-        self.fours[word] |= bit;
+        let ending = &name[name.len().saturating_sub(LETTERS)..];
+        let (word, bit) = place_of(ending.iter().fold(0, |letters, byte| letters << 8 | u64::from(*byte)));
+        self.letters[word] |= bit;
         // What stands before a shorter name may be anything, and so may a byte of a letter that has two cases.
         let letter = |from_end: usize| match name.len().checked_sub(from_end).map(|at| name[at]) {
             Some(byte) if byte.is_ascii() => Place::Byte(byte),
@@ -81,18 +84,18 @@ impl Tails {
 
     /// Are the last letters of the text, without the ignored, those of a name, or of one that is shorter?
     fn has_letters(&self, text: &[u8]) -> bool {
-        let (mut four, mut count) = (0, 0);
+        let (mut letters, mut count) = (0, 0);
         for &byte in text.iter().rev().take(REACH).filter(|byte| !is_ignored(**byte)) {
             if !byte.is_ascii() {
                 return true;
             }
-            four |= u32::from(byte.to_ascii_lowercase()) << (8 * count);
+            letters |= u64::from(byte.to_ascii_lowercase()) << (8 * count);
             count += 1;
-            let (word, bit) = place_of(four);
-            if self.fours[word] & bit != 0 {
+            let (word, bit) = place_of(letters);
+            if self.letters[word] & bit != 0 {
                 return true;
             }
-            if count == 4 {
+            if count == LETTERS {
                 return false;
             }
         }
@@ -119,9 +122,9 @@ impl Tails {
     }
 }
 
-/// Where the bit of up to four letters stands.
-fn place_of(letters: u32) -> (usize, u64) {
-    let place = letters.wrapping_mul(0x9E37_79B1) >> (32 - 12);
+/// Where the bit of some letters stands.
+fn place_of(letters: u64) -> (usize, u64) {
+    let place = letters.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - 12);
     ((place / 64) as usize, 1 << (place % 64))
 }
 
@@ -155,6 +158,10 @@ fn bits_of(mut bits: u32) -> impl Iterator<Item = usize> {
 
 /// The last character, and what stands before it.
 fn last_char(text: &[u8]) -> Option<(char, &[u8])> {
+    // Most letters beyond ASCII have two bytes.
+    if let [rest @ .., lead @ 0xC2..=0xDF, last @ 0x80..=0xBF] = text {
+        return Some((char::from_u32(u32::from(lead & 0x1F) << 6 | u32::from(last & 0x3F))?, rest));
+    }
     let length = 1 + text.iter().rev().take(4).position(|byte| byte & 0xC0 != 0x80)?;
     let (rest, last) = text.split_at(text.len() - length);
     Some((std::str::from_utf8(last).ok()?.chars().next()?, rest))
@@ -162,6 +169,9 @@ fn last_char(text: &[u8]) -> Option<(char, &[u8])> {
 
 /// The small letter of a character, if it is one letter.
 fn small(character: char) -> Option<char> {
+    if matches!(character, 'а'..='я' | 'a'..='z') {
+        return Some(character);
+    }
     let mut letters = character.to_lowercase();
     letters.next().filter(|_| letters.next().is_none())
 }

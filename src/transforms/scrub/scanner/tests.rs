@@ -2,7 +2,7 @@ use std::{fmt::Write, ops::Range, sync::LazyLock};
 
 use proptest::prelude::*;
 
-use super::{Found, Match, Near, Scanner, Signals, fold, gate, unite};
+use super::{Found, Match, Near, Scanner, Signals, Signs, fold, gate, numbers, unite};
 use crate::transforms::scrub::{Detector, Kind, Pattern, Profile, Replacement, Shape};
 
 fn pattern(expression: &str) -> Detector {
@@ -82,6 +82,7 @@ fn characters_that_nobody_sees_hide_nothing() {
     let simple = Scanner::new(all().detectors()[..3].to_vec());
     for (text, expected) in [
         ("to ann.l\u{AD}ee\u{FF20}exam\u{AD}ple.com now", "to *** now"),
+        ("to ann.l&shy;ee&#64;exam&#xAD;ple.com now", "to *** now"),
         ("card 41\u{AD}11 1111\u{A0}1111 1111.", "card ***."),
         ("card ４１１１１１１１１１１１１１１１ x", "card *** x"),
         // Without the character that nobody sees this is no card.
@@ -194,7 +195,7 @@ const PARTS: &str = concat!(
     "([ab@.\"'\\\\/:=,; \n-]|[a1я]@b\\.co|4111[ -]?1111[ -]?1111[ -]?1111|(5[0-9]{7}|[0-9a-f]{8})-([0-9a-f]{4}-){3}[0-9]{12}",
     "|[0-9a-f]{1,9}|[0-9]{1,13}|[A-F]|2026-11-21[ T]13:08|\\+|%2[bB]|\\(|8 ?916 ?1234567|DE89 ?3704 ?0044 ?0532 ?0130 ?00",
     "|123-45-6789|[Bb]earer |basic YTpi|eyJhbGciOiJIUzI1NiJ9\\.e|-----BEGIN A KEY-----|AKIAIOSFODNN7EXAMPLE|AKIA|sk_live_",
-    "|[A-Z0-9]{16}|://u:p@|(PG|db)?_?(PASSWORD|[Pp]ass|tOken|Пароль|code|x)|[?&]|--|\u{AD}|\u{FF20}|inn|инн|phone)",
+    "|[A-Z0-9]{16}|://u:p@|(PG|db)?_?(PASSWORD|[Pp]ass|tOken|Пароль|code|x)|[?&]|--|\u{AD}|\u{FF20}|&shy;|&#64;|;|inn|инн|phone)",
 );
 
 /// The profiles all of whose detectors have a signal.
@@ -213,9 +214,18 @@ proptest! {
             let (mut found, mut all) = (Found::default(), Found::default());
             scanner.scan(text.as_bytes(), &mut found);
             let signals = if fold::is_needed(text.as_bytes()) { Signals::MAX } else { Signals::MAX & !gate::ODD };
-            scanner.look_with(signals, (text.as_bytes(), Near::default()), &mut all);
+            scanner.look_with(&Signs::everywhere(signals), (text.as_bytes(), Near::default()), &mut all);
             unite(&mut all.matches, scanner.detectors());
             prop_assert_eq!(&found.matches, &all.matches, "{}", profile.name());
+            let mut from = 0;
+            while let Some(run) = numbers::next_run(text.as_bytes(), from) {
+                from = run.span.end;
+                let first = all.matches.len();
+                if run.is_idle(text.as_bytes()) {
+                    scanner.ask((text.as_bytes(), Near::default()), &run, &mut all);
+                    prop_assert_eq!(all.matches.len(), first, "a run of no interest has a match: {}", text);
+                }
+            }
             let raw = format!("{{\"a\" :[\"{}\"]}}", text.replace(['"', '\\', '\n'], "~"));
             let inside = &raw[7..raw.len() - 3];
             if scanner.next_sign(raw.as_bytes(), 0).is_none() {
