@@ -17,8 +17,8 @@ const ROW_BITS: u32 = 23;
 const GONE: u32 = u32::MAX;
 /// Batches are copied when less than one part in so many of their records are held.
 const SPARSE: usize = 4;
-/// What a place in the table of batches takes, about.
-const PLACE: usize = 96;
+/// What a batch takes besides its bytes and records, about: tables, receipts, an origin.
+const PLACE: usize = 640;
 
 /// All batches of which records are held.
 pub(super) struct Hold {
@@ -148,17 +148,22 @@ impl Hold {
         slot.batch.note(Outcome::Dropped, records.len());
     }
 
-    /// A batch of the records of one batch. None if its bytes cannot be read any more: then all of it has failed.
+    /// A batch of the records of one batch. None if its bytes cannot be read any more: then these have failed. What is on
+    /// the disk stays there, for the others.
     pub(super) fn pick(&mut self, records: &[Held]) -> Option<Batch> {
-        let slot = records.first()?.slot();
-        if self.bring_back(slot).is_err() {
-            if let Some(slot) = self.slots.get(&slot) {
+        let slot = self.slots.get_mut(&records.first()?.slot())?;
+        if let Some(place) = &slot.place {
+            let Ok(block) = self.spill.read(place) else {
                 slot.batch.note(Outcome::Failed, records.len());
-            }
-            return None;
+                return None;
+            };
+            slot.batch.put_block(block);
         }
-        let slot = self.slots.get(&slot)?;
-        Some(slot.batch.pick(records.iter().map(|held| slot.rows[held.row()])))
+        let picked = slot.batch.pick(records.iter().map(|held| slot.rows[held.row()]));
+        if slot.place.is_some() {
+            slot.batch.take_block();
+        }
+        Some(picked)
     }
 
     /// Records of one batch are held no more.
@@ -204,20 +209,5 @@ impl Hold {
             return spilled;
         }
         Err(Stays::NoRoom)
-    }
-
-    /// Brings the bytes of a batch back into memory.
-    fn bring_back(&mut self, number: u64) -> std::io::Result<()> {
-        let Some(slot) = self.slots.get_mut(&number) else { return Ok(()) };
-        let Some(place) = &slot.place else { return Ok(()) };
-        let block = self.spill.read(place)?;
-        self.spill.forget(place);
-        self.bytes -= slot.bytes;
-        (slot.place, slot.bytes) = (None, 0);
-        slot.batch.put_block(block);
-        slot.weigh();
-        self.bytes += slot.bytes;
-        self.in_memory.push_front(number);
-        Ok(())
     }
 }

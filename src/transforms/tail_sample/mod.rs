@@ -24,6 +24,7 @@ mod stamp;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod traces;
 
 use std::path::PathBuf;

@@ -1,13 +1,22 @@
 //! Traces that are not decided about, and when they are to be.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::hold::Held;
 use super::rules::Summary;
+use super::timers::Timers;
 
-/// What a trace takes in the table, about: a table leaves an eighth to a half of its places free.
-const PLACE: usize = 2 * size_of::<(u128, Trace)>();
+/// A place in a table, with the byte that the table keeps for it.
+const PLACE: usize = size_of::<(u128, Trace)>() + 1;
+/// A list of few records, with what the allocator keeps for it.
+const LIST: usize = 48;
+/// Tables, by the last bits of the trace's id: one that grows is there twice for a moment, so that they are small.
+const TABLES: usize = 64;
+/// Tables with fewer places do not shrink.
+const FEW: usize = 256;
+/// Timers go off together, so often: what is on the disk is then read for many traces at once.
+const TICK: Duration = Duration::from_millis(250);
 /// Timers of traces that have gone are thrown away when there are more of them than of others, and so many.
 const MANY: usize = 1_024;
 
@@ -59,62 +68,68 @@ impl Trigger {
     }
 }
 
-struct Timer {
-    due: Instant,
-    trace: u128,
-    number: u64,
-}
-
 /// All of them.
 pub(super) struct Traces {
-    by_id: HashMap<u128, Trace>,
+    tables: Vec<HashMap<u128, Trace>>,
+    len: usize,
     /// From the first record on, and from the root on. Each list is in the order of its times, as all wait as long.
-    waits: VecDeque<Timer>,
-    delays: VecDeque<Timer>,
+    waits: Timers,
+    delays: Timers,
     wait: Duration,
     delay: Duration,
+    /// Ticks are counted from here.
+    start: Option<Instant>,
     numbers: u64,
     records: usize,
 }
 
 impl Traces {
     pub(super) fn new(wait: Duration, delay: Duration) -> Self {
-        let (waits, delays) = (VecDeque::new(), VecDeque::new());
-        Self { by_id: HashMap::new(), waits, delays, wait, delay, numbers: 0, records: 0 }
+        let tables = (0..TABLES).map(|_| HashMap::new()).collect();
+        let (waits, delays) = (Timers::default(), Timers::default());
+        Self { tables, len: 0, waits, delays, wait, delay, start: None, numbers: 0, records: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_id.len()
+        self.len
     }
 
-    /// Bytes of the tables.
+    /// Bytes of the tables, which have eight places for seven that can be taken.
     pub(super) fn bytes(&self) -> usize {
-        let timers = (self.waits.len() + self.delays.len()) * size_of::<Timer>();
-        self.by_id.len() * PLACE + timers + 2 * self.records * size_of::<Held>()
+        let places = self.tables.iter().map(HashMap::capacity).sum::<usize>() / 7 * 8;
+        let timers = self.waits.bytes() + self.delays.bytes();
+        places * PLACE + timers + self.len * LIST + 2 * self.records * size_of::<Held>()
     }
 
     pub(super) fn has(&self, id: u128) -> bool {
-        self.by_id.contains_key(&id)
+        self.get(id).is_some()
+    }
+
+    fn get(&self, id: u128) -> Option<&Trace> {
+        self.tables[table(id)].get(&id)
     }
 
     /// What is known of it.
     pub(super) fn summary(&self, id: u128) -> Option<Summary> {
-        self.by_id.get(&id).map(|trace| trace.summary)
+        self.get(id).map(|trace| trace.summary)
     }
 
     /// The trace of this id; `blank` is what is known of a new one.
     pub(super) fn open(&mut self, id: u128, blank: impl FnOnce() -> Summary, now: Instant) -> &mut Trace {
-        let Self { by_id, waits, numbers, wait, .. } = self;
-        by_id.entry(id).or_insert_with(|| {
-            *numbers += 1;
-            waits.push_back(Timer { due: now + *wait, trace: id, number: *numbers });
-            Trace { summary: blank(), records: Vec::new(), bytes: 0, number: *numbers }
-        })
+        if !self.has(id) {
+            self.numbers += 1;
+            self.len += 1;
+            let due = self.tick(now, self.wait);
+            self.waits.push(due, (id, self.numbers));
+        }
+        let number = self.numbers;
+        let new = || Trace { summary: blank(), records: Vec::new(), bytes: 0, number };
+        self.tables[table(id)].entry(id).or_insert_with(new)
     }
 
     /// A record of it is held.
     pub(super) fn add(&mut self, id: u128, record: Held, bytes: usize) {
-        if let Some(trace) = self.by_id.get_mut(&id) {
+        if let Some(trace) = self.tables[table(id)].get_mut(&id) {
             trace.records.push(record);
             trace.bytes += bytes;
             self.records += 1;
@@ -123,21 +138,32 @@ impl Traces {
 
     /// Its root came.
     pub(super) fn has_root(&mut self, id: u128, now: Instant) {
-        if let Some(trace) = self.by_id.get(&id) {
-            self.delays.push_back(Timer { due: now + self.delay, trace: id, number: trace.number });
+        let due = self.tick(now, self.delay);
+        if let Some(number) = self.get(id).map(|trace| trace.number) {
+            self.delays.push(due, (id, number));
         }
+    }
+
+    /// The first tick that is so far away, or a bit farther.
+    fn tick(&mut self, now: Instant, after: Duration) -> Instant {
+        let start = *self.start.get_or_insert(now);
+        let ticks = (now + after).saturating_duration_since(start).as_nanos().div_ceil(TICK.as_nanos());
+        start + TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
     }
 
     /// Takes it out.
     pub(super) fn take(&mut self, id: u128) -> Option<Trace> {
-        let trace = self.by_id.remove(&id)?;
+        let of_it = &mut self.tables[table(id)];
+        let trace = of_it.remove(&id)?;
+        if of_it.capacity() > FEW && of_it.len() * 8 < of_it.capacity() {
+            of_it.shrink_to(of_it.len() * 2);
+        }
         self.records -= trace.records.len();
-        let (by_id, most) = (&self.by_id, 2 * self.by_id.len() + MANY);
+        self.len -= 1;
+        let most = if self.len == 0 { 0 } else { 2 * self.len + MANY };
         for timers in [&mut self.waits, &mut self.delays] {
-            if by_id.is_empty() {
-                timers.clear();
-            } else if timers.len() > most {
-                timers.retain(|timer| timer.is_of(by_id));
+            if timers.len() > most {
+                timers.retain(|timer| is_alive(&self.tables, timer));
             }
         }
         Some(trace)
@@ -145,36 +171,31 @@ impl Traces {
 
     /// The one that came first.
     pub(super) fn oldest(&mut self) -> Option<u128> {
-        trim(&mut self.waits, &self.by_id);
-        self.waits.front().map(|timer| timer.trace)
+        self.waits.trim(|timer| is_alive(&self.tables, timer)).map(|(_, (id, _))| id)
     }
 
     /// When the next is to be decided about.
     pub(super) fn due(&self) -> Option<Instant> {
-        [&self.waits, &self.delays].into_iter().filter_map(|timers| timers.front()).map(|timer| timer.due).min()
+        [self.waits.due(), self.delays.due()].into_iter().flatten().min()
     }
 
     /// One that is to be decided about now, and why.
     pub(super) fn due_at(&mut self, now: Instant) -> Option<(u128, Trigger)> {
         for (timers, trigger) in [(&mut self.delays, Trigger::Root), (&mut self.waits, Trigger::Timeout)] {
-            trim(timers, &self.by_id);
-            if let Some(timer) = timers.front().filter(|timer| timer.due <= now) {
-                return Some((timer.trace, trigger));
+            let first = timers.trim(|timer| is_alive(&self.tables, timer));
+            if let Some((_, (id, _))) = first.filter(|(due, _)| *due <= now) {
+                return Some((id, trigger));
             }
         }
         None
     }
 }
 
-impl Timer {
-    fn is_of(&self, by_id: &HashMap<u128, Trace>) -> bool {
-        by_id.get(&self.trace).is_some_and(|trace| trace.number == self.number)
-    }
+fn table(id: u128) -> usize {
+    id as usize % TABLES
 }
 
-/// Throws away what stands first and is of no trace any more.
-fn trim(timers: &mut VecDeque<Timer>, by_id: &HashMap<u128, Trace>) {
-    while timers.front().is_some_and(|timer| !timer.is_of(by_id)) {
-        timers.pop_front();
-    }
+/// Is the timer of a trace that is there, and not of one before with the same id?
+fn is_alive(tables: &[HashMap<u128, Trace>], (id, number): (u128, u64)) -> bool {
+    tables[table(id)].get(&id).is_some_and(|trace| trace.number == number)
 }
