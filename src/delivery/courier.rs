@@ -215,9 +215,10 @@ impl Courier {
             component_id = self.id(),
             records,
             refused,
-            why,
-            "the destination refused some records of a request"
+            "the destination refused some records of a request; at level debug it is told why, in its own words"
         );
+        // They may repeat a record.
+        tracing::debug!(component_id = self.id(), why);
         self.fares_well();
         self.meters.sent(records - refused, encoded / records.max(1) * (records - refused));
         self.meters.discarded(Reason::RefusedUnnamed, refused);

@@ -1,11 +1,13 @@
 //! gRPC for sinks: unary calls over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, whose messages
 //! are bytes already.
 
+use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::buf::Chain;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri, Version};
@@ -20,6 +22,8 @@ use super::http::{Connections, connector, explain};
 const MAX_ANSWER: usize = 4 << 20;
 /// Connections to one server: frames of one are read and written by one core, and all calls on it wait for a lost packet.
 const CONNECTIONS: usize = 4;
+/// Bytes of the headers and trailers of an answer: details of a refusal may be long.
+const HEADERS: u32 = 64 << 10;
 /// Silence after which a connection with a call under way is asked whether it is still there. Servers count such questions:
 /// some end a connection on which three come within five minutes.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -108,7 +112,11 @@ impl Client {
         if is_grpc && end.is_none() {
             return Err("the answer ended without a status".to_owned());
         }
-        Ok(Reply { status: head.status, headers, end, message: message(collected.to_bytes()) })
+        let message = message(&headers, collected.to_bytes()).unwrap_or_else(|| {
+            tracing::warn!("an answer has a message that cannot be read: records that it may refuse are not known");
+            Bytes::new()
+        });
+        Ok(Reply { status: head.status, headers, end, message })
     }
 }
 
@@ -126,6 +134,7 @@ fn connection(tls: rustls::ClientConfig) -> Connection {
         .http2_adaptive_window(true)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .http2_max_header_list_size(HEADERS)
         .build(https)
 }
 
@@ -151,14 +160,28 @@ fn request(call: Call<'_>) -> Request<Full<Chain<Bytes, Bytes>>> {
     request
 }
 
-/// The message of an answer: what stands behind its prefix. It is never compressed, since nothing said that it may be.
-fn message(mut body: Bytes) -> Bytes {
-    if body.len() < PREFIX || body[0] != 0 {
-        return Bytes::new();
+/// The message of an answer: what stands behind its prefix; none if it cannot be read. Some servers compress it as the
+/// request was, though nothing said that they may.
+fn message(headers: &HeaderMap, mut body: Bytes) -> Option<Bytes> {
+    if body.is_empty() {
+        return Some(body);
     }
-    body.advance(1);
-    let len = body.get_u32() as usize;
-    if body.len() == len { body } else { Bytes::new() }
+    let is_compressed = body.try_get_u8().ok()? == 1;
+    let len = body.try_get_u32().ok()? as usize;
+    if body.len() != len {
+        return None;
+    }
+    if !is_compressed {
+        return Some(body);
+    }
+    let mut plain = Vec::new();
+    let read = match headers.get(ENCODING)?.as_bytes() {
+        b"gzip" => GzDecoder::new(&body[..]).take(MAX_ANSWER as u64).read_to_end(&mut plain),
+        b"zstd" => zstd::Decoder::new(&body[..]).ok()?.take(MAX_ANSWER as u64).read_to_end(&mut plain),
+        _ => return None,
+    };
+    read.ok()?;
+    Some(plain.into())
 }
 
 impl End {
@@ -182,4 +205,35 @@ fn unpercent(text: &str) -> String {
         rest = if escaped.is_some() { &behind[2..] } else { behind };
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn framed(flag: u8, message: &[u8]) -> Bytes {
+        [&[flag][..], &(message.len() as u32).to_be_bytes(), message].concat().into()
+    }
+
+    #[test]
+    fn an_answer_may_be_compressed_as_its_request_was() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(b"hello").unwrap();
+        let packed = framed(1, &gzip.finish().unwrap());
+        let headers = |encoding| HeaderMap::from_iter([(ENCODING, HeaderValue::from_static(encoding))]);
+        let read = |encoding, body: &Bytes| message(&headers(encoding), body.clone());
+        assert_eq!(read("gzip", &packed).as_deref(), Some(&b"hello"[..]));
+        assert_eq!(
+            read("zstd", &framed(1, &zstd::bulk::compress(b"hello", 1).unwrap())).as_deref(),
+            Some(&b"hello"[..])
+        );
+        assert_eq!(read("identity", &framed(0, b"hello")).as_deref(), Some(&b"hello"[..]));
+        assert_eq!(read("gzip", &Bytes::new()).as_deref(), Some(&b""[..]), "no message");
+        for (encoding, body) in [("snappy", packed.clone()), ("gzip", framed(1, b"hello")), ("gzip", packed.slice(..9))]
+        {
+            assert_eq!(read(encoding, &body), None);
+        }
+    }
 }

@@ -92,6 +92,8 @@ struct Fresh {
     text: Vec<u8>,
     /// The heads that were taken over, by their old numbers.
     heads: HashMap<u32, u32>,
+    /// What heads share that was copied, by its block and where it stood there: many scopes have one resource.
+    ranges: HashMap<(u16, u32), Range>,
 }
 
 impl Fresh {
@@ -121,17 +123,12 @@ impl Fresh {
         if let Some(known) = self.heads.get(&old) {
             return *known;
         }
-        let (head, block) = (from.heads[old as usize], &from.blocks[usize::from(block)]);
-        let mut copy = |range: Range| {
-            let start = self.text.len();
-            self.text.extend_from_slice(range.of(block));
-            Range::from(start..self.text.len())
-        };
+        let head = from.heads[old as usize];
         let mut own = Head {
-            resource: copy(head.resource),
-            resource_schema_url: copy(head.resource_schema_url),
-            scope: copy(head.scope),
-            scope_schema_url: copy(head.scope_schema_url),
+            resource: self.range(head.resource, block, from),
+            resource_schema_url: self.range(head.resource_schema_url, block, from),
+            scope: self.range(head.scope, block, from),
+            scope_schema_url: self.range(head.scope_schema_url, block, from),
             metric: None,
         };
         own.metric = head.metric.map(|metric| self.copy(from, metric));
@@ -139,6 +136,19 @@ impl Fresh {
         self.tables.heads.push(own);
         self.heads.insert(old, number);
         number
+    }
+
+    /// Where a message of the block stands now. Two that begin at one place are the same, unless one is empty.
+    fn range(&mut self, range: Range, block: u16, from: &Tables) -> Range {
+        if range.start == range.end {
+            return Range::default();
+        }
+        let text = &mut self.text;
+        *self.ranges.entry((block, range.start)).or_insert_with(|| {
+            let start = text.len();
+            text.extend_from_slice(range.of(&from.blocks[usize::from(block)]));
+            Range::from(start..text.len())
+        })
     }
 
     fn copy(&mut self, from: &Tables, span: Span) -> Span {

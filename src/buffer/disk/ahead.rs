@@ -58,10 +58,14 @@ impl Ahead {
         self.many = 2 * self.reached.len() + (1 << 10);
     }
 
-    /// Are records of these runs behind all that came before?
+    /// Are records of these runs behind all that came before? Not as long as nobody knows what is stored.
     pub(super) fn are_new(&self, runs: &[Run]) -> bool {
         let is_new = |run: &Run| self.reached.get(&(run.stream, run.path)).is_none_or(|last| run.first > *last);
-        runs.iter().all(is_new)
+        self.has_begun() && runs.iter().all(is_new)
+    }
+
+    fn has_begun(&self) -> bool {
+        self.many > 0
     }
 
     /// Records of these runs come.

@@ -19,8 +19,9 @@ use super::worker::Worker;
 use crate::buffer::Queue;
 use crate::component::meters::Meters;
 use crate::component::outlet::Inlet;
+use crate::component::reason::Reason;
 use crate::component::signal::Waiters;
-use crate::event::{Batch, Budget, StreamKey};
+use crate::event::{Batch, Budget, Outcome, StreamKey};
 
 /// What a disk buffer is made of.
 pub struct Ingredients {
@@ -205,14 +206,13 @@ impl DiskBuffer {
             return Ok(());
         }
         if !(mail.has_room(weight) && mail.line.is_next(stream)) {
-            mail.line.join(stream, waker);
-            return Err(batch);
+            return self.refuse(mail, batch, waker);
         }
         let mut parcel = Parcel::new(batch, is_counted);
         parcel.is_new = mail.ahead.are_new(&runs);
         if mail.ahead.is_open() && !(parcel.is_new && parcel.go_ahead(&self.queue, (&self.bell, waker))) {
             // The sink is given its time; a re-read is for the log to tell.
-            if parcel.is_new && mail.is_enough() {
+            if parcel.is_new && mail.is_enough() && !mail.drops() {
                 mail.line.leave(stream);
                 let next = mail.line.first();
                 drop(mail);
@@ -222,8 +222,7 @@ impl DiskBuffer {
             self.queue.give_up(&parcel.batch);
             mail.ahead.close(&self.queue);
             if !mail.has_room(weight) {
-                mail.line.join(stream, waker);
-                return Err(parcel.batch);
+                return self.refuse(mail, parcel.batch, waker);
             }
         }
         mail.ahead.came(&runs);
@@ -240,6 +239,27 @@ impl DiskBuffer {
         if is_first || is_enough {
             self.shared.call();
         }
+        Ok(())
+    }
+}
+
+impl DiskBuffer {
+    /// There is no room: it waits, or is dropped where the policy says so.
+    fn refuse(&self, mut mail: MutexGuard<'_, Mail>, batch: Batch, waker: &Waker) -> Result<(), Batch> {
+        let (stream, events) = (stream(&batch), batch.len());
+        // It stands in one line alone: one that is called and does not come would hold up the others.
+        self.queue.give_up(&batch);
+        if !mail.drops() {
+            mail.line.join(stream, waker);
+            return Err(batch);
+        }
+        mail.line.leave(stream);
+        let next = mail.line.first();
+        drop(mail);
+        next.into_iter().for_each(Waker::wake);
+        self.meters.received(events, 0);
+        self.meters.discarded(Reason::BufferFull, events);
+        batch.settle(Outcome::Dropped);
         Ok(())
     }
 }

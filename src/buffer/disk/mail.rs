@@ -9,8 +9,8 @@ use super::frame::runs;
 use super::log::Options;
 use super::parcel::Parcel;
 use super::positions::Positions;
-use crate::buffer::Queue;
 use crate::buffer::line::Line;
+use crate::buffer::{Queue, WhenFull};
 use crate::component::outlet::Inlet;
 
 /// What waits for the disk at most; the group that is being written is as much again.
@@ -80,6 +80,11 @@ impl Mail {
     pub(super) fn has_room(&self, weight: usize) -> bool {
         let fits = self.bytes == 0 || self.bytes + weight <= self.most();
         fits && (!self.is_full || self.ahead.is_open())
+    }
+
+    /// Is what has no room to be dropped? Where nothing can be stored, waiting for the disk would be waiting for the sink.
+    pub(super) fn drops(&self) -> bool {
+        self.is_full && self.options.when_full != WhenFull::Block
     }
 
     /// Something can be stored again, or nothing can.

@@ -108,6 +108,18 @@ impl Log {
     }
 }
 
+impl Parcel {
+    /// It will not be stored. Its sources are told what became of its records, if the sink is done with them; else that they
+    /// failed.
+    pub(super) fn let_go(self) {
+        if self.has_passed()
+            && let Some(told) = self.told()
+        {
+            tell(self.batch, told);
+        }
+    }
+}
+
 /// Tells the sources of `batch` what became of it.
 pub(super) fn tell(batch: Batch, told: Resolution) {
     let Resolution { delivered, dropped, dead_lettered, .. } = told;

@@ -149,7 +149,7 @@ impl Worker {
             match opened {
                 Ok((log, report)) => {
                     self.tell(&log, &report);
-                    self.shared.lock().ahead.begin(&log.positions);
+                    self.shared.lock().forget_streams(&log.positions);
                     // Set once: the folder is opened once.
                     let _known = self.shared.acks.set(log.acks.clone());
                     self.pause = PAUSE.0;
@@ -265,8 +265,11 @@ impl Worker {
         while !self.waiting.is_empty() || self.shared.lock().has_parcels() {
             self.shared.lock().take(true, &mut self.waiting);
             self.store(log, Instant::now());
-            // One may wait for room in the queue.
-            self.waiting.drain(..).for_each(|parcel| self.made_of.queue.give_up(&parcel.batch));
+            for parcel in self.waiting.drain(..) {
+                // It may wait for room in the queue.
+                self.made_of.queue.give_up(&parcel.batch);
+                parcel.let_go();
+            }
             log.forget_passing();
         }
         if self.is_inside {
@@ -346,7 +349,11 @@ impl Worker {
                 (Some(Obstacle::Failing), self.pause)
             }
             Err(Stuck::Full) => (Some(Obstacle::Full), PAUSE.1),
-            Err(Stuck::Passes) => (Some(Obstacle::Passes), LOOK),
+            Err(Stuck::Passes) => {
+                // It waits for the queue alone: nobody shall stand in front of it there.
+                self.shared.lock().ahead.close(&self.made_of.queue);
+                (Some(Obstacle::Passes), LOOK)
+            }
         };
         self.obstacle = obstacle.filter(|_| !self.waiting.is_empty());
         self.timers.store = self.obstacle.map(|_| now + pause);

@@ -182,6 +182,23 @@ fn what_records_share_is_alive_with_them() {
 }
 
 #[test]
+fn what_many_scopes_share_is_copied_once() {
+    let (mut head, mut resource, mut request) = (Vec::new(), Vec::new(), Vec::new());
+    put_bytes(15, &[b'r'; 2_000], &mut head);
+    put_bytes(1, &head, &mut resource);
+    for _ in 0..100 {
+        put_bytes(2, b"\x12\x02\x1a\x00", &mut resource);
+    }
+    put_bytes(1, &resource, &mut request);
+    let (batch, _) = batch(Signal::Logs, &request);
+    assert_eq!(batch.len(), 100);
+    let (before, whole) = (lines(&batch), batch.weight());
+    let compact = batch.compact();
+    assert_eq!(lines(&compact), before);
+    assert!(compact.weight() <= whole, "{} of {whole} bytes", compact.weight());
+}
+
+#[test]
 fn what_cannot_be_read_is_no_request() {
     let traces = fixture("traces.pb");
     for bytes in [&traces[..traces.len() - 1], b"\x0a\xff", b"hello", b"\x08\x01", b"\x0a\x02\x10\x01"] {

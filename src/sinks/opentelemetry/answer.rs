@@ -58,7 +58,7 @@ pub(super) fn http(reply: &Reply) -> Answer {
     }
     let said = read_status(&reply.body).filter(|_| is_protobuf(reply));
     let words = said.as_ref().map_or_else(|| String::from_utf8_lossy(&reply.body), |said| said.message.as_str().into());
-    let why = told(&format!("the server answers {}", reply.status), &words);
+    let why = format!("the server answers {}", reply.status);
     match reply.status.as_u16() {
         413 => Answer::Split,
         429 | 502..=504 => Answer::Retry { why, after: reply.retry_after().or(said.and_then(|said| said.retry_delay)) },
@@ -69,7 +69,7 @@ pub(super) fn http(reply: &Reply) -> Answer {
         }
         415 => Answer::Hold { why: format!("{why}: it takes no protobuf, or not this `compression`") },
         300..=399 => Answer::Hold { why: format!("{why}: redirections are not followed, write the address itself") },
-        status => Answer::Rejected { code: status.to_string(), why },
+        status => Answer::Rejected { code: status.to_string(), why: told(&why, &words) },
     }
 }
 
@@ -79,10 +79,11 @@ pub(super) fn grpc(said: &Said, message: &[u8]) -> Answer {
         return taken(message);
     }
     let name = code::NAMES.get(said.code as usize).copied().unwrap_or("UNKNOWN");
-    let why = told(&format!("the server answers {name}"), &said.message);
+    let why = format!("the server answers {name}");
     let after = said.retry_delay;
     match said.code {
-        code::RESOURCE_EXHAUSTED if after.is_none() => Answer::Split,
+        code::RESOURCE_EXHAUSTED if after.is_none() && is_about_size(&said.message) => Answer::Split,
+        code::RESOURCE_EXHAUSTED if after.is_none() => Answer::Hold { why: format!("{why}, and not for the size") },
         code::RESOURCE_EXHAUSTED
         | code::CANCELLED
         | code::DEADLINE_EXCEEDED
@@ -94,8 +95,15 @@ pub(super) fn grpc(said: &Said, message: &[u8]) -> Answer {
         code::UNIMPLEMENTED => {
             Answer::Hold { why: format!("{why}: it takes no such signal, or not this `compression`") }
         }
-        _ => Answer::Rejected { code: name.to_lowercase(), why },
+        _ => Answer::Rejected { code: name.to_lowercase(), why: told(&why, &said.message) },
     }
+}
+
+/// Is it the message that is too large, and no quota that is used up? So say the libraries: grpc-go and grpc-core "larger
+/// than max", grpc-java "exceeds maximum size", others the like.
+fn is_about_size(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    ["larger than", "too large", "maximum size", "message size", "size limit"].iter().any(|sign| words.contains(sign))
 }
 
 /// What a call means that gRPC did not answer, but something in front of it:
@@ -118,7 +126,7 @@ fn taken(message: &[u8]) -> Answer {
             why: told("", &message),
         },
         Some(Partial { message, .. }) if !message.is_empty() => {
-            tracing::warn!(warning = told("", &message), "the server took all records and has a word about them");
+            tracing::debug!(warning = told("", &message), "the server took all records and has a word about them");
             Answer::Delivered
         }
         _ => Answer::Delivered,

@@ -29,6 +29,8 @@ use crate::component::signal::Stop;
 const MOST_CONNECTIONS: usize = 10_000;
 /// How long a client may take for the head of a request, and so how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
+/// Bytes of the head of a request, and of a piece of its body.
+const HEAD: usize = 128 << 10;
 /// How long a client may take for the first bytes of its connection, and before them for the handshake of TLS.
 const OPENING: Duration = Duration::from_secs(30);
 /// How often a silent HTTP/2 client is asked whether it is there, and how long it has to answer.
@@ -189,7 +191,7 @@ async fn converse<A: Answers>(
 
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())

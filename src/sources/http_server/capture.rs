@@ -11,6 +11,10 @@ use crate::event::Shared;
 
 /// Headers that programs may read of every record: `%traceparent`, `%correlation_id`.
 const ALWAYS: [(&str, &str); 2] = [("traceparent", "traceparent"), ("x-correlation-id", "correlation_id")];
+/// Headers that no pattern finds: they hold what nobody else is to see.
+const PRIVATE: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+/// Members that a request adds at most.
+const MOST_MEMBERS: usize = 64;
 /// Bytes of a value that are kept.
 const LONGEST: usize = 8 << 10;
 
@@ -32,6 +36,10 @@ impl Name {
     fn of(written: &str) -> Self {
         let pattern = written.contains('*').then(|| Pattern::new(&literal(written)).ok()).flatten();
         pattern.map_or_else(|| Self::Exact(written.to_owned()), Self::Like)
+    }
+
+    const fn is_exact(&self) -> bool {
+        matches!(self, Self::Exact(_))
     }
 
     /// The key that a value of this name gets.
@@ -68,7 +76,7 @@ impl Names {
 pub(super) fn members(rules: &Rules, parts: &Parts, peer: SocketAddr) -> Vec<Shared> {
     let mut members = Vec::new();
     let mut put = |key: &str, value: &str| {
-        if !members.iter().any(|member: &Shared| &*member.key == key) {
+        if members.len() < MOST_MEMBERS && !members.iter().any(|member: &Shared| &*member.key == key) {
             members.push(Shared::string(key, &value[..value.floor_char_boundary(LONGEST)]));
         }
     };
@@ -79,7 +87,8 @@ pub(super) fn members(rules: &Rules, parts: &Parts, peer: SocketAddr) -> Vec<Sha
         put(key, &peer.ip().to_string());
     }
     for (name, value) in &parts.headers {
-        let keys = rules.names.headers.iter().filter_map(|known| known.key(name.as_str(), str::eq_ignore_ascii_case));
+        let known = rules.names.headers.iter().filter(|known| known.is_exact() || !PRIVATE.contains(&name.as_str()));
+        let keys = known.filter_map(|known| known.key(name.as_str(), str::eq_ignore_ascii_case));
         keys.for_each(|key| put(key, &String::from_utf8_lossy(value.as_bytes())));
     }
     if !rules.names.parameters.is_empty() {

@@ -11,6 +11,9 @@ use crate::event::{Batch, Filler, Seen, json};
 /// Content types of bodies with a JSON object in each line: there is no registered one.
 const LINES: [&str; 4] = ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"];
 
+/// Records that a request may have: what is kept for each is many times as large as an empty one.
+const MOST_RECORDS: u64 = 1 << 20;
+
 /// How bodies are read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decoder {
@@ -31,18 +34,12 @@ impl Decoder {
     pub(super) fn batch(self, draft: Draft) -> Result<Batch, Refusal> {
         let body = draft.body;
         let mut batch = Batch::new(body.clone(), draft.origin, draft.receipt);
-        let mut records = Records { body: &body, filler: batch.fill(), seen: draft.seen };
+        let end = draft.seen.position + MOST_RECORDS;
+        let mut records = Records { body: &body, filler: batch.fill(), seen: draft.seen, end };
         let filled = match (self.codec, self.cut) {
-            (Codec::Bytes, Some(Cut::NewlineDelimited)) => {
-                lines(&body).for_each(|at| records.text(at));
-                Ok(())
-            }
-            (Codec::Bytes, _) => {
-                if !body.is_empty() {
-                    records.text(0..body.len());
-                }
-                Ok(())
-            }
+            (Codec::Bytes, Some(Cut::NewlineDelimited)) => lines(&body).try_for_each(|at| records.text(at)),
+            (Codec::Bytes, _) if body.is_empty() => Ok(()),
+            (Codec::Bytes, _) => records.text(0..body.len()),
             (Codec::Json, Some(Cut::NewlineDelimited)) => lines(&body).try_for_each(|at| records.line(at)),
             (Codec::Json, _) => records.values(),
         };
@@ -62,18 +59,27 @@ struct Records<'a> {
     body: &'a [u8],
     filler: Filler<'a>,
     seen: Seen,
+    /// Where there are too many.
+    end: u64,
 }
 
 impl Records<'_> {
-    fn text(&mut self, at: Range<usize>) {
+    fn text(&mut self, at: Range<usize>) -> Result<(), Fault> {
         self.filler.text(at.start, at.len(), self.seen);
-        self.seen.position += 1;
+        self.count(at.start)
     }
 
     fn object(&mut self, at: Range<usize>) -> Result<(), Fault> {
         self.filler
             .json(at.start, at.len(), self.seen)
             .map_err(|fault| (at.start + fault.at, fault.kind.to_string()))?;
+        self.count(at.start)
+    }
+
+    fn count(&mut self, at: usize) -> Result<(), Fault> {
+        if self.seen.position == self.end {
+            return Err((at, format!("more than {MOST_RECORDS} records in one request")));
+        }
         self.seen.position += 1;
         Ok(())
     }

@@ -88,7 +88,10 @@ impl Choice {
         let (share, threshold) = self.rules.get(rule).map_or((self.share, self.threshold), Rule::share);
         let facts = self.by_trace().then(|| record.facts()).flatten();
         if let Some(facts) = facts.filter(|_| record.form() == Form::Span) {
-            return of_span(&facts, if is_excluded { Threshold::ALL } else { threshold });
+            return match of_span(&facts, if is_excluded { Threshold::ALL } else { threshold }) {
+                Fate::Gone if is_excluded => Fate::Stays,
+                fate => fate,
+            };
         }
         let stays = is_excluded
             || self

@@ -35,9 +35,11 @@ impl Cache {
     }
 }
 
-/// The half of a trace's id that is random.
+/// Of both halves of a trace's id: of some, one is constant.
 fn key(trace: u128) -> u64 {
-    trace as u64
+    /// Odd, with bits all over: the golden ratio.
+    const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+    (trace as u64).wrapping_mul(SPREAD) ^ (trace >> 64) as u64
 }
 
 /// Two tables: when the younger is full it becomes the older, and that one goes. What is asked for moves to the younger.

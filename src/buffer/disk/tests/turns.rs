@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::super::storage::Folder;
 use super::kit::OPTIONS;
 use crate::buffer::{DiskBuffer, DiskOptions, Entrance, Ingredients, Queue, WhenFull};
 use crate::component::outlet::Inlet;
@@ -63,4 +64,85 @@ async fn what_the_sink_does_not_take_in_time_goes_to_the_disk_and_comes_after_al
     disk.finish().await;
     assert!(ledger.worst().iter().all(|(_, worst)| *worst == Outcome::Delivered));
     assert_eq!(ledger.worst().len(), lines.len());
+}
+
+/// What is offered while the folder cannot be opened yet may be a re-read.
+#[tokio::test]
+async fn what_comes_before_the_log_is_open_is_not_taken_for_new() {
+    let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(Ledger::default()));
+    let dir = folder.path().join("out");
+    let start = || {
+        let queue = Arc::new(Queue::new(1 << 20, WhenFull::Block, meters()));
+        let options = DiskOptions { min_free: 0.0, ..OPTIONS };
+        let made_of = Ingredients {
+            folder: dir.clone(),
+            options,
+            queue: queue.clone(),
+            meters: meters(),
+            budget: Budget::new(1 << 30),
+        };
+        let disk = DiskBuffer::start(made_of);
+        assert!(disk.enter());
+        (Entrance { buffer: disk.clone(), is_counted: true }, disk, queue)
+    };
+    let offer = |entrance: &Entrance, position: u64| {
+        entrance.offer(batch_of(1, position, &[&position.to_string()], ledger.receipt()), Waker::noop()).unwrap();
+    };
+    let take = async |queue: &Queue| {
+        let taken = tokio::time::timeout(Duration::from_secs(20), queue.take(1)).await.expect("it comes").unwrap();
+        let texts = taken.iter().map(|batch| batch.get(0).text().to_vec()).collect::<Vec<_>>();
+        for batch in taken {
+            batch.settle(Outcome::Delivered);
+        }
+        texts
+    };
+    let (entrance, disk, queue) = start();
+    offer(&entrance, 0);
+    assert_eq!(take(&queue).await, [b"0"]);
+    disk.leave();
+    disk.finish().await;
+
+    let lock = Folder::open(&dir).unwrap();
+    let (entrance, disk, queue) = start();
+    offer(&entrance, 0);
+    offer(&entrance, 1);
+    drop(lock);
+    assert_eq!(take(&queue).await, [b"1"], "the first is stored, and delivered");
+    disk.leave();
+    disk.finish().await;
+    assert!(ledger.worst().iter().all(|(_, worst)| *worst == Outcome::Delivered));
+}
+
+/// The sink takes everything and is done with nothing, so what is out fills the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_room_is_dropped_where_the_policy_says_so() {
+    let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(Ledger::default()));
+    let queue = Arc::new(Queue::new(64 << 20, WhenFull::Block, meters()));
+    let options = DiskOptions { min_free: 0.0, max_size: 2 << 20, when_full: WhenFull::DropNewest, ..OPTIONS };
+    let (dir, budget) = (folder.path().join("out"), Budget::new(1 << 30));
+    let disk = DiskBuffer::start(Ingredients { folder: dir, options, queue: queue.clone(), meters: meters(), budget });
+    assert!(disk.enter());
+    let entrance = Entrance { buffer: disk.clone(), is_counted: true };
+    let sink = tokio::spawn(async move {
+        let mut out = Vec::new();
+        while let Some(batches) = queue.take(1).await {
+            out.extend(batches);
+        }
+        out
+    });
+    let line = "x".repeat(64 << 10);
+    let all = async {
+        for position in 0..200 {
+            let mut next = batch_of(1, position, &[&line], ledger.receipt());
+            while let Err(refused) = entrance.offer(next, Waker::noop()) {
+                next = refused;
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("nobody waits for the sink");
+    let dropped = ledger.worst().iter().filter(|(_, worst)| *worst == Outcome::Dropped).count();
+    assert!(dropped > 0, "{dropped} of 200");
+    sink.abort();
+    disk.leave();
 }

@@ -51,7 +51,7 @@ fn statuses_are_classed_as_the_specification_has_them() {
         assert_eq!(class(&answer::http(&reply(code, &[], Vec::new()))), expected, "{code}");
     }
     let after = answer::http(&reply(503, &[("retry-after", "7")], b"busy".to_vec()));
-    let why = "the server answers 503 Service Unavailable: busy".to_owned();
+    let why = "the server answers 503 Service Unavailable".to_owned();
     assert_eq!(after, Answer::Retry { why, after: Some(Duration::from_secs(7)) });
     let said = status(Form::Protobuf, (Code::InvalidArgument, "no span id"), None);
     let rejected = answer::http(&reply(400, &[("content-type", "application/x-protobuf")], said));
@@ -70,7 +70,7 @@ fn codes_are_classed_as_the_specification_has_them() {
         (4, "retry"),
         (5, "rejected"),
         (7, "hold"),
-        (8, "split"),
+        (8, "hold"),
         (10, "retry"),
         (11, "retry"),
         (12, "hold"),
@@ -81,6 +81,10 @@ fn codes_are_classed_as_the_specification_has_them() {
         (99, "rejected"),
     ] {
         assert_eq!(class(&answer::grpc(&said(code, None), b"")), expected, "{code}");
+    }
+    for words in ["grpc: received message larger than max (5 vs. 4)", "gRPC message exceeds maximum size 4: 5"] {
+        let said = Said { code: 8, message: words.to_owned(), retry_delay: None };
+        assert_eq!(class(&answer::grpc(&said, b"")), "split", "{words}");
     }
     for code in [8, 14] {
         assert_eq!(class(&answer::grpc(&said(code, Some(Duration::from_secs(1))), b"")), "retry after", "{code}");
