@@ -55,9 +55,9 @@ fn conmon_replaces_the_file_at_its_own_limit() {
     let home = Home::new();
     let log = log(&home);
     let agent = home.launch(&config(&home));
-    // It drops the old file at once: only who holds it reads it, so the writer leaves time to look.
+    // It drops the old file at once: only who holds it reads it, so the writer leaves seconds to look.
     let folder = home.as_ref().join("container");
-    let status = Command::new(script("container.sh")).arg(&folder).arg(&log).args(["60000", &program(0.002)]).status();
+    let status = Command::new(script("container.sh")).arg(&folder).arg(&log).args(["200000", &program(0.002)]).status();
     assert!(status.unwrap().success());
     let output = home.as_ref().join("out.ndjson");
     agent.wait("all lines", || Tally::read(&output).len() >= 2 * LINES);
