@@ -193,6 +193,11 @@ impl Batch {
         Self { records: self.records.clone(), receipts, ..Self::default() }
     }
 
+    /// Do those who learn what becomes of its records wait for a queue alone?
+    pub(crate) fn is_until_queued(&self) -> bool {
+        !self.receipts.is_empty() && self.receipts.iter().all(Receipt::is_until_queued)
+    }
+
     /// Ends the batch: all its records met `outcome`.
     pub fn settle(self, outcome: Outcome) {
         if !self.records.is_empty() {

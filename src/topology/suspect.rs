@@ -75,7 +75,12 @@ impl Excuse {
     pub(super) fn put(single: &mut Batch) -> Self {
         let real = single.answers();
         let between = Arc::new(Between { real: Mutex::new(Some(real)), is_excused: AtomicBool::new(false) });
-        let receipt = Receipt::new(between.clone(), 0);
+        // Who waits for a queue alone waits for no more because of this.
+        let receipt = if single.is_until_queued() {
+            Receipt::until_queued(between.clone(), 0)
+        } else {
+            Receipt::new(between.clone(), 0)
+        };
         single.answer_to(receipt.clone()).into_iter().for_each(Receipt::close);
         Self { between, receipt }
     }

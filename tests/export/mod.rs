@@ -271,6 +271,23 @@ fn post(port: u16, path: &str, body: &[u8]) -> std::io::Result<String> {
     Ok(answer.lines().next().unwrap_or_default().to_owned())
 }
 
+/// Nothing listens where the records are to go: they wait in the queue, and whoever sent them does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_is_answered_when_its_records_are_queued() {
+    let (site, entry) = (Site::new(), free_port());
+    let door = format!("[sources.otlp]\ntype = 'opentelemetry'\nhttp.address = '127.0.0.1:{entry}'\n");
+    let gone = format!("http://127.0.0.1:{}", free_port());
+    let _agent = site.start(&(door + &sink("http", "otlp.*", &gone, "").replace("otlp.*", "otlp.traces")));
+    let body = std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/otlp/traces.pb")).unwrap();
+    let mut status = String::new();
+    wait::until("an answer", || {
+        status = post(entry, "/v1/traces", &body).unwrap_or_default();
+        !status.is_empty()
+    })
+    .await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_passes_two_agents_reads_as_it_did() {
     for Tongue { protocol, .. } in tongues() {
