@@ -140,7 +140,7 @@ async fn what_has_no_room_is_dropped_where_the_policy_says_so() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), all).await.expect("nobody waits for the sink");
+    tokio::time::timeout(Duration::from_mins(1), all).await.expect("nobody waits for the sink");
     let dropped = ledger.worst().iter().filter(|(_, worst)| *worst == Outcome::Dropped).count();
     assert!(dropped > 0, "{dropped} of 200");
     sink.abort();
