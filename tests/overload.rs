@@ -123,7 +123,8 @@ async fn nobody_waits_for_a_sink_without_acknowledgements() {
     let _agent = site.start(&text);
     site.write("a.log", 2_000..2_010);
     alive.wait_for_all(2_010).await;
-    dead.wait("the new ones", |world| world.numbers() == (2_000..2_010).collect::<Vec<_>>()).await;
+    // A request of the first agent may have been on its way still.
+    dead.wait("the new ones", |world| (2_000..2_010).all(|number| world.numbers().contains(&number))).await;
     let sent: usize = alive.look(|world| world.requests.iter().map(|request| request.items.len()).sum());
     assert_eq!(sent, 2_010, "nothing came twice");
 }
