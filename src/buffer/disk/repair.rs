@@ -146,7 +146,8 @@ impl Plan {
 
     fn see_ledgers(&mut self, look: &dyn Disk, survey: &Survey) -> io::Result<()> {
         for (name, _) in look.list()? {
-            if ledger::parse_name(&name).is_some() && !name.ends_with(".next") && Ledger::is_damaged(look, &name)? {
+            let is_unfinished = name.strip_suffix(".next").is_some();
+            if ledger::parse_name(&name).is_some() && !is_unfinished && Ledger::is_damaged(look, &name)? {
                 self.bad_ledgers.push(name);
             }
         }
@@ -179,16 +180,13 @@ impl Plan {
             self.told.torn = segment.len - walk.end;
             self.torn = Some((name.clone(), walk.end));
         }
-        let head = match own {
-            Some((head, of_head)) => {
-                (*positions, *records) = (of_head, head.records_before);
-                None
-            }
-            None => {
-                let head = segment::Head { number: segment.id.1, first: segment.first, records_before: *records };
-                walk.gaps.insert(0, (0, segment.body));
-                Some(head.write(positions, now, HEAD_ROOM))
-            }
+        let head = if let Some((head, of_head)) = own {
+            (*positions, *records) = (of_head, head.records_before);
+            None
+        } else {
+            let head = segment::Head { number: segment.id.1, first: segment.first, records_before: *records };
+            walk.gaps.insert(0, (0, segment.body));
+            Some(head.write(positions, now, HEAD_ROOM))
         };
         walk.tell(positions, now);
         *records += walk.frames.iter().map(|(_, head)| u64::from(head.records)).sum::<u64>();
