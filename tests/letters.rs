@@ -229,7 +229,9 @@ async fn spans_that_were_refused_are_sent_again_as_spans() {
     .await;
     post_all(port).await;
     let mut expected = BTreeMap::new();
-    otlp::Signal::ALL.iter().for_each(|signal| count(*signal, &fixture(*signal), 1, &mut expected));
+    for signal in otlp::Signal::ALL {
+        count(signal, &fixture(signal), 1, &mut expected);
+    }
     let all: usize = expected.values().sum();
     let lines = || site.letters().iter().map(|(_, text)| text.lines().count()).sum::<usize>();
     wait::until("the letters", || lines() == all).await;
