@@ -260,7 +260,7 @@ impl Discovery {
 
     /// Tells once of each path that cannot be read; it is tried again at every look.
     fn report(&mut self, faults: Vec<(PathBuf, io::Error)>) {
-        let now: HashMap<_, _> = faults.iter().map(|(path, error)| (path.clone(), error.to_string())).collect();
+        let now: HashMap<_, _> = faults.into_iter().map(|(path, error)| (path, error.to_string())).collect();
         for (path, error) in &now {
             self.job.meters.error("unreadable");
             if !self.reported.contains_key(path) {
