@@ -25,19 +25,18 @@ struct Site {
 impl Site {
     fn new(sources: &[&str]) -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap(), agent: None };
-        let mut configuration = format!("data_dir = '{}'\n", site.shown("state"));
-        for id in sources {
+        let of = |id: &&str| {
             fs::create_dir(site.path(id)).unwrap();
-            configuration += &format!(
-                "[sources.{id}]\ntype = 'file'\ninclude = ['{}/*.log']\nglob_minimum_cooldown_ms = 50\n",
-                site.shown(id)
-            );
-        }
-        configuration += &format!(
+            let include = site.shown(&format!("{id}/*.log"));
+            format!("[sources.{id}]\ntype = 'file'\ninclude = ['{include}']\nglob_minimum_cooldown_ms = 50\n")
+        };
+        let head = format!("data_dir = '{}'\n", site.shown("state"));
+        let out = format!(
             "[sinks.out]\ntype = 'file'\ninputs = {sources:?}\npath = '{}'\nencoding.codec = 'text'\n",
             site.shown("out")
         );
-        fs::write(site.path("levada.toml"), configuration).unwrap();
+        let parts: Vec<String> = [head].into_iter().chain(sources.iter().map(of)).chain([out]).collect();
+        fs::write(site.path("levada.toml"), parts.concat()).unwrap();
         if geteuid().is_root() {
             for path in [site.folder.path().to_owned(), site.path("levada.toml")] {
                 chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
@@ -67,7 +66,7 @@ impl Site {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Starts the agent by `shell` words before its command.
+    /// Starts the agent in a shell, behind the words `before`.
     fn start(&mut self, before: &str) {
         let log = OpenOptions::new().create(true).append(true).open(self.path("agent.log")).unwrap();
         let mut command = Command::new("sh");
@@ -117,8 +116,8 @@ impl Drop for Site {
 }
 
 fn append(file: &mut File, lines: std::ops::Range<u32>) {
-    let text: String = lines.map(|line| format!("{line}\n")).collect();
-    file.write_all(text.as_bytes()).unwrap();
+    let lines: Vec<String> = lines.map(|line| format!("{line}\n")).collect();
+    file.write_all(lines.concat().as_bytes()).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +154,7 @@ async fn what_may_not_be_read_is_told_of_and_read_once_when_it_may() {
 async fn files_beyond_the_descriptors_of_two_sources_wait_their_turn_and_none_is_lost() {
     const FILES: u32 = 100;
     let mut site = Site::new(&["app", "web"]);
-    let name = |file: u32| format!("{}/{file}.log", if file % 2 == 0 { "app" } else { "web" });
+    let name = |file: u32| format!("{}/{file}.log", if file.is_multiple_of(2) { "app" } else { "web" });
     for file in 0..FILES {
         site.write(&name(file), file..file + 1);
     }
