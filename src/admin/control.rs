@@ -34,6 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::door::Shown;
+use crate::buffer::MinFree;
 use crate::component::mask::masked;
 use crate::config::Input;
 use crate::delivery::DeadLetters;
@@ -106,6 +107,8 @@ pub struct Controls {
     pub letters: Arc<DeadLetters>,
     /// The state folder.
     pub data_dir: PathBuf,
+    /// What of its file system is others'.
+    pub min_free: MinFree,
     /// To the agent.
     pub asks: mpsc::Sender<Ask>,
 }

@@ -11,9 +11,10 @@ use super::files::Files;
 use super::screen::say;
 use super::{FAULTY, USAGE};
 use crate::admin::{BufferOf, buffers};
+use crate::buffer::MinFree;
 use crate::buffer::inspect::{self, Contents};
 use crate::component::size::show_size;
-use crate::config::{Kind, Plan};
+use crate::config::{Globals, Kind, Plan};
 use crate::event::Batch;
 use crate::topology::DataDir;
 
@@ -70,10 +71,9 @@ struct Place {
 
 /// The folder of buffers, that nobody else has open meanwhile.
 struct Found {
-    data_dir: PathBuf,
     folder: PathBuf,
     plan: Option<Plan>,
-    _alone: DataDir,
+    alone: DataDir,
 }
 
 pub(super) fn buffer(arguments: &Buffer) -> ExitCode {
@@ -105,7 +105,7 @@ impl Place {
         } else {
             let found = self.find()?;
             let is_orphan = |id: &str| found.is_orphan(id);
-            buffers(&found.data_dir, is_orphan).map_err(|error| unreadable(&found.folder, &error))?
+            buffers(&found.min_free(), is_orphan).map_err(|error| unreadable(&found.folder, &error))?
         };
         show(&buffers);
         Ok(ExitCode::SUCCESS)
@@ -120,11 +120,18 @@ impl Place {
         }
         let alone = DataDir::open(&data_dir)
             .map_err(|why| (format!("{why}; stop the agent to look at its buffers"), FAULTY))?;
-        Ok(Found { folder: data_dir.join(inspect::FOLDER), data_dir, plan: loaded.plan, _alone: alone })
+        Ok(Found { folder: data_dir.join(inspect::FOLDER), plan: loaded.plan, alone })
     }
 }
 
 impl Found {
+    fn min_free(&self) -> MinFree {
+        let min_free = self.alone.min_free();
+        let globals = self.plan.as_ref().and_then(|plan| plan.globals.read::<Globals>().ok());
+        min_free.set(globals.map_or(0.0, |globals| globals.min_free.0));
+        min_free
+    }
+
     fn ids(&self) -> Result<Vec<String>, Fault> {
         inspect::list(&self.folder).map_err(|error| unreadable(&self.folder, &error))
     }
@@ -144,11 +151,12 @@ impl Found {
 
 fn show(buffers: &[BufferOf]) {
     let mut text = String::new();
-    for BufferOf { id, is_orphan, summary } in buffers {
+    for BufferOf { id, is_orphan, lacks_free, summary } in buffers {
         let (records, size) = (summary.records, show_size(summary.bytes));
         let _ = write!(text, "{id}: {records} records, {size} in {} files", summary.segments + summary.newer);
         let notes = [
             (*is_orphan, "an orphan: no sink has this name".to_owned()),
+            (*lacks_free, "full: less than `min_free` of its file system is free".to_owned()),
             (summary.newer > 0, format!("{} files of a later version", summary.newer)),
             (summary.broken > 0, format!("{} damaged files", summary.broken)),
             (summary.has_lost_ledger, "no ledger".to_owned()),

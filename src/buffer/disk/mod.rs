@@ -11,7 +11,7 @@
 //!
 //! In reading order: `storage` (the file system), `bytes`, `payload` and `frame` (the format), `segment`, `positions` and
 //! `ledger` (what stands around frames), `scan`, `acks` and `windows`, then `parcel`, `passing` and `ahead`, and `log` with
-//! `recover`, `write`, `unwritten` and `read`; last `mail` (what waits), `worker` (the thread), `buffer` (its face), and
+//! `recover`, `write`, `unwritten` and `read`; last `mail` (what waits), `growth`, `worker` (the thread), `buffer` (its face), and
 //! `inspect` (for verbs).
 
 mod acks;
@@ -19,6 +19,7 @@ mod ahead;
 mod buffer;
 mod bytes;
 mod frame;
+mod growth;
 pub mod inspect;
 mod ledger;
 mod log;

@@ -18,6 +18,7 @@ use super::segment::{self, Kind};
 use super::storage::{Create, Disk, Handle, QUARANTINE, write_all};
 use super::unwritten::Unwritten;
 use super::write::Writer;
+use crate::buffer::Space;
 
 /// What the name of a segment ends with while it is written anew.
 const COPY: &str = ".copy";
@@ -79,22 +80,24 @@ impl Log {
         let windows = survey.ledgers.values().flat_map(|(ledger, _)| ledger.windows.iter().copied());
         let acks = Acks::new((fed, gone), windows, tools.bell.clone());
         let figures = tools.meters.of_buffer();
+        let records = scanned.records.max(gone);
         Self {
             figures,
             options,
             segments,
             epoch,
             next,
-            records: scanned.records.max(gone),
+            records,
             positions: scanned.positions,
             acks,
             reader: Reader::default(),
-            writer: Writer::default(),
+            writer: Writer::at(next, records),
             passing: None,
             unwritten: Unwritten::default(),
             ledgers: survey.ledgers,
             others: survey.others,
             quarantined: survey.quarantined,
+            space: Space::default(),
             last_number: survey.last_number,
             tools,
         }

@@ -139,7 +139,7 @@ impl Gate {
     }
 
     /// The signals of a decoded text.
-    #[inline]
+    #[inline(always)]
     pub(super) fn signs(&self, text: &[u8]) -> Signs {
         let mut watch = Watch::new(self, text, 0);
         json::run(Look::<false>(&mut watch));
@@ -364,7 +364,7 @@ impl Classes {
 /// The bits of lanes at their place in a step.
 #[inline(always)]
 fn bits<L: Lanes>(lanes: L, place: usize) -> u64 {
-    u64::from(lanes.mask()) << place
+    lanes.mask() << place
 }
 
 /// The bits from which on nine of the mask stand in a row.

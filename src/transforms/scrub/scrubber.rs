@@ -106,7 +106,8 @@ impl Scrubber {
         self.report();
     }
 
-    pub(super) fn report(&mut self) {
+    /// Counts what was found since the last time.
+    pub fn report(&mut self) {
         self.tally.report(&self.rules.labels, &self.meters);
     }
 

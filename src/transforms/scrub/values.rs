@@ -101,7 +101,7 @@ impl Cover {
             return false;
         }
         match memchr(b'\\', raw) {
-            None => self.scanner.scan_near(raw, near, &mut tally.found).is_empty(),
+            None => self.scanner.scan_near(raw, &near, &mut tally.found).is_empty(),
             Some(_) => !self.scanner.raw_gate(raw),
         }
     }

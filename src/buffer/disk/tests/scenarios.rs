@@ -104,10 +104,25 @@ fn others_keep_their_share_of_the_file_system() {
     let mut site = Site::new(&disk, OPTIONS);
     disk.set_free(0.14);
     site.put(source.batch(5, 100));
-    assert!(matches!(site.store(), Err(Stuck::Full)));
+    assert!(matches!(site.store(), Err(Stuck::Full)) && site.log.space.is_short());
     disk.set_free(0.15);
     site.store().unwrap();
+    assert!(!site.log.space.is_short());
     assert_eq!(source.committed(), 5);
+}
+
+#[test]
+fn a_file_system_that_does_not_tell_what_is_free_is_a_failing_disk() {
+    let (disk, source) = (Model::new(3), Source::new(1));
+    let mut site = Site::new(&disk, OPTIONS);
+    disk.set_free(f64::NAN);
+    for _ in 0..2 {
+        site.put(source.batch(5, 100));
+        assert!(matches!(site.store(), Err(Stuck::Failing(_))));
+    }
+    disk.set_free(0.15);
+    site.store().unwrap();
+    assert_eq!((source.committed(), site.drain().len()), (10, 10));
 }
 
 #[test]
