@@ -9,6 +9,7 @@ use super::client::{Which, runtime};
 use super::screen::{CLEAR, is_read, say};
 use super::{FAULTY, failed};
 use crate::admin::{Status as Report, StatusOf};
+use crate::buffer::{Space, percent};
 use crate::config::show_size;
 
 /// Show how each component of the running agent is, and what it has counted.
@@ -165,6 +166,14 @@ fn page(report: &Report) -> String {
             report.orphaned_buffers
         );
     }
+    let space = Space { free: report.free_ratio, wanted: report.min_free_ratio };
+    if space.is_short() {
+        let (free, wanted) = (percent(space.free), percent(space.wanted));
+        let _ = writeln!(
+            text,
+            "{free} of the file system of `data_dir` is free, `min_free` is {wanted}: disk buffers and dead letters are full"
+        );
+    }
     for component in &report.components {
         let StatusOf { id, kind, type_name, state, .. } = component;
         let why = component.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
@@ -191,14 +200,7 @@ mod tests {
     #[test]
     fn rates_are_differences_and_a_counter_that_began_anew_counts_from_zero() {
         let at = |received_events| StatusOf { id: "a".to_owned(), received_events, ..StatusOf::default() };
-        let report = |component| Report {
-            version: String::new(),
-            resident_bytes: 0,
-            is_config_current: true,
-            faulty_teams: Vec::new(),
-            orphaned_buffers: 0,
-            components: vec![component],
-        };
+        let report = |component| Report { components: vec![component], ..Report::default() };
         assert_eq!(Rate::of(&at(50), &report(at(10)), 2).received_events_per_second, 20);
         assert_eq!(Rate::of(&at(6), &report(at(10)), 2).received_events_per_second, 3);
     }
