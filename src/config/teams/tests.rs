@@ -45,6 +45,13 @@ impl Site {
         fs::write(path, text.replace("FOLDER", &self.0.path().display().to_string())).unwrap();
     }
 
+    /// A pipe that nobody writes to: whoever opens it waits for good.
+    fn pipe(&self, name: &str) {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        mknodat(CWD, self.path(name), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    }
+
     fn team(&self, name: &str, text: &str) {
         self.write(&format!("teams/{name}/levada.toml"), text);
     }
@@ -130,14 +137,7 @@ fn what_is_the_platforms_is_refused_to_a_team() {
     let sink = |more: &str| format!("[sinks.out]\ntype = 'blackhole'\ninputs = ['app']\n{more}");
     let remap = |source: &str| sink(&format!("[transforms.r]\ntype = 'remap'\ninputs = ['app']\n{source}\n"));
     site.write("outside.vrl", ".a = = hunter2");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        site.path("teams/pipe"),
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-        0,
-    )
-    .unwrap();
+    site.pipe("teams/pipe");
     let test = |source: &str| {
         let input = format!("insert_at = 'r'\ntype = 'vrl'\nsource = '{source}'");
         remap("source = '.a = 1'")
