@@ -57,10 +57,13 @@ struct RunningStep {
     built: BuiltStep,
 }
 
+/// A source that is new or changed, and where it tells how it is.
+type NewOne = (Box<dyn Source>, Health);
+
 /// What was built for a new plan, before anything is swapped. `None`: unchanged, what runs stays.
 struct Built {
     tables: Shelf,
-    sources: Vec<(Made, Option<(Box<dyn Source>, Health)>)>,
+    sources: Vec<(Made, Option<NewOne>)>,
     steps: HashMap<String, RunningStep>,
     keepers: keepers::Built,
     sinks: Vec<(Made, Option<Box<dyn Drain>>)>,
@@ -291,7 +294,7 @@ impl Topology {
     fn swap_sources(
         &mut self,
         (plan, guards): (&Plan, &Guards),
-        sources: Vec<(Made, Option<(Box<dyn Source>, Health)>)>,
+        sources: Vec<(Made, Option<NewOne>)>,
         connected: impl FnOnce(),
     ) {
         let steps = self.steps.iter().map(|(id, step)| (id.clone(), step.built.clone())).collect();
