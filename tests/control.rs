@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -135,6 +135,56 @@ fn assert_taps_name_what_there_is(site: &Site) {
     }
 }
 
+/// What lies below the state folder is for its user alone.
+fn assert_private(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, mode) = (entry.path(), entry.metadata().unwrap().permissions().mode() & 0o777);
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        if path.is_dir() {
+            assert_private(&path);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_names_settings_of_the_process_and_the_difference_shows_what_waits() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    let backends: String = ["one", "other"]
+        .map(|name| {
+            fs::write(site.path(name), r#"{"mark":"the same"}"#).unwrap();
+            format!("[secret.{name}]\ntype = 'file'\npath = '{}'\n", site.shown(name))
+        })
+        .concat();
+    let write = |globals: &str, mark: &str| {
+        let text = format!("{globals}\n{}{backends}", site.pipeline(mark));
+        fs::write(site.path("conf/levada.toml"), text).unwrap();
+    };
+    write("memory_limit = '600MiB'", "SECRET[one.mark]");
+    site.start(&[]);
+    site.until_it_listens().await;
+    write("memory_limit = '700MiB'\nscrub.profile = 'strict'", "SECRET[other.mark]");
+    let limit = "- memory_limit = \"600MiB\"\n+ memory_limit = \"700MiB\"\n";
+    let mark = "- transforms.marked.fields.mark = \"SECRET[one.mark]\"\n\
+                + transforms.marked.fields.mark = \"SECRET[other.mark]\"\n";
+    let before = text(&site.verb(&["config", "--diff"]));
+    assert!(
+        before.contains(limit) && before.contains(mark) && before.contains("+ scrub.profile = \"strict\""),
+        "{before}"
+    );
+    let told = "`memory_limit` waits for the next start\n`[scrub] profile` changes now\n";
+    let dry = text(&site.verb(&["reload", "--dry-run"]));
+    assert_eq!(dry, format!("{told}valid: nothing was changed\n"));
+    assert_eq!(text(&site.verb(&["reload"])), format!("{told}reloaded\n"));
+    assert!(
+        site.log().contains("`memory_limit` waits for the next start; `[scrub] profile` changes now"),
+        "{}",
+        site.log()
+    );
+    assert_eq!(text(&site.verb(&["config", "--diff"])), limit);
+    site.end();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn verbs_show_and_change_what_runs() {
     let mut site = Site::new();
@@ -152,7 +202,9 @@ async fn verbs_show_and_change_what_runs() {
             "--count",
             "1",
             "--where",
-            ".n == 7 || int!(.mark) == 1",
+            ".n == 7 || int!(.mark) == 1 || .mail == \"ann.secret@example.com\"",
+            "--save",
+            &site.shown("saved.json"),
             "--data-dir",
             &site.shown("state"),
         ])
@@ -165,9 +217,14 @@ async fn verbs_show_and_change_what_runs() {
         site.write(&format!(r#"{{"n":{number},"mail":"ines@mail.example.org"}}"#));
     }
     let shown = tap.wait_with_output().unwrap();
-    let record: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let saved = fs::read_to_string(site.path("saved.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&saved).unwrap();
     assert_eq!((&record["n"], &record["mark"]), (&7.into(), &"one".into()));
-    assert!(!text(&shown).contains("ines@"), "what is shown is scrubbed: {record}");
+    assert!(!saved.contains("ines@"), "what is shown is scrubbed: {record}");
+    assert_eq!(fs::metadata(site.path("saved.json")).unwrap().permissions().mode() & 0o777, 0o600);
+    let log = site.log();
+    let audit = log.lines().find(|line| line.contains("audit: records are shown")).unwrap();
+    assert!(audit.contains("int!(.mark) == 1") && !audit.contains("ann.secret@"), "{audit}");
     assert!(text(&shown).contains("the condition fails on a record, which is not shown: "), "{}", text(&shown));
     assert!(text(&shown).contains("the condition failed on "), "{}", text(&shown));
     assert_taps_name_what_there_is(&site);
@@ -175,6 +232,12 @@ async fn verbs_show_and_change_what_runs() {
     let top = text(&site.verb(&["top", "--json", "--count", "1"]));
     assert_eq!(top.lines().filter(|line| line.contains("received_events_per_second")).count(), 3, "{top}");
 
+    let status: serde_json::Value = serde_json::from_slice(&site.verb(&["status", "--json"]).stdout).unwrap();
+    for (id, part) in [("marked", "working"), ("out", "working"), ("out", "waiting")] {
+        let component =
+            status["components"].as_array().unwrap().iter().find(|component| component["id"] == id).unwrap();
+        assert!(component[part]["count"].as_u64().unwrap() > 0, "{id}, {part}: {component}");
+    }
     let mut unread = Command::new(env!("CARGO_BIN_EXE_levada"))
         .args(["top", "--data-dir", &site.shown("state")])
         .stdout(Stdio::piped())
@@ -196,6 +259,7 @@ async fn verbs_show_and_change_what_runs() {
     assert!(text(&refused).contains("error[E015]") && text(&refused).contains("what runs stays as it is"));
     assert!(text(&site.verb(&["status"])).contains("was read last has faults"));
     site.end();
+    assert_private(&site.path("state"));
     assert_eq!(site.arrived(), (0..20).map(|number| (number, 1)).collect());
     let alone = site.verb(&["status"]);
     assert!(text(&alone).contains("no agent listens at"), "{}", text(&alone));

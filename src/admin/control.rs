@@ -42,7 +42,7 @@ use crate::topology::{Pauses, Taps};
 pub use buffers::{BufferOf, buffers};
 pub use letters::LettersRequest;
 pub use pause::{PauseDone, PauseRequest};
-pub use status::{Status, StatusOf};
+pub use status::{Latency, Status, StatusOf};
 pub use tap::TapRequest;
 
 /// The name of the socket in the state folder.

@@ -12,8 +12,8 @@ mod sight;
 mod why;
 
 pub use control::{
-    Ask, BufferOf, Control, Controls, LettersRequest, PauseDone, PauseRequest, ReloadRequest, Reloaded, SOCKET, Status,
-    StatusOf, TapRequest, buffers,
+    Ask, BufferOf, Control, Controls, Latency, LettersRequest, PauseDone, PauseRequest, ReloadRequest, Reloaded,
+    SOCKET, Status, StatusOf, TapRequest, buffers,
 };
 pub use door::{Door, Shown};
 pub use figures::Figures;
