@@ -287,6 +287,30 @@ async fn buffers_are_listed_while_the_agent_runs_and_one_without_a_sink_is_told_
     site.end();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_system_with_too_little_free_is_told_of_until_a_reload_mends_it() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    let write = |site: &Site, min_free: &str| {
+        let disk = "[sinks.kept]\ntype = 'http'\ninputs = ['app']\nuri = 'http://127.0.0.1:1/'\n\
+                    encoding.codec = 'json'\nbuffer.type = 'disk'\n";
+        let text = format!("min_free = '{min_free}'\n{}{disk}", site.pipeline("one"));
+        fs::write(site.path("conf/levada.toml"), text).unwrap();
+    };
+    write(&site, "100%");
+    site.start(&[]);
+    site.until_it_listens().await;
+    wait::until("the buffer", || text(&site.verb(&["buffer", "ls"])).contains("kept: 0 records")).await;
+    assert!(text(&site.verb(&["buffer", "ls"])).contains("; full: less than `min_free`"));
+    let status = text(&site.verb(&["status"]));
+    assert!(status.contains("`min_free` is 100.0%: disk buffers and dead letters are full"), "{status}");
+    write(&site, "0%");
+    assert!(site.verb(&["reload"]).status.success());
+    let after = [text(&site.verb(&["status"])), text(&site.verb(&["buffer", "ls"]))].concat();
+    assert!(!after.contains("min_free"), "{after}");
+    site.end();
+}
+
 /// How many reloads a log tells of: some of them as repetitions.
 fn reloads(log: &str) -> usize {
     let lines = log.lines().filter(|line| line.contains("what the reload changed"));

@@ -2,10 +2,16 @@
 
 use std::fs;
 
-use prometheus::{Counter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Counter, Gauge, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::buffer::MinFree;
 
 /// Clock ticks per second in `/proc/self/stat`: part of the kernel's interface, whatever its own rate (proc(5)).
 const USER_HZ: f64 = 100.0;
+
+/// Gauges of the file system of the state folder.
+pub(super) const FREE: &str = "levada_data_dir_free_ratio";
+pub(super) const MIN_FREE: &str = "levada_data_dir_min_free_ratio";
 
 /// What the process counts; a clone counts into the same.
 #[derive(Clone, Debug)]
@@ -15,14 +21,17 @@ pub struct Figures {
     cpu_seconds: Counter,
     resident_bytes: IntGauge,
     open_files: IntGauge,
+    min_free: MinFree,
+    free_ratio: Gauge,
+    min_free_ratio: Gauge,
 }
 
 impl Figures {
-    /// Registers the figures.
+    /// Registers the figures; `min_free` is of the state folder.
     ///
     /// # Panics
     /// If they are registered twice.
-    pub fn new(registry: &Registry) -> Self {
+    pub fn new(registry: &Registry, min_free: MinFree) -> Self {
         let version = Opts::new("levada_build_info", "Which build this is; always 1.");
         let build = IntGaugeVec::new(version, &["version"]).expect("names are constants");
         let reloads = Opts::new("levada_config_reloads_total", "Reloads of the configuration, by how they went.");
@@ -30,6 +39,7 @@ impl Figures {
         let last = "Whether the configuration that was read last is the one that runs: 1 or 0; of a team, its files.";
         let last = Opts::new("levada_config_last_reload_successful", last);
         let gauge = |name: &str, help: &str| IntGauge::new(name, help).expect("names are constants");
+        let ratio = |name: &str, help: &str| Gauge::new(name, help).expect("names are constants");
         let cpu = Counter::new("process_cpu_seconds_total", "Time on processors, in seconds.");
         let figures = Self {
             reloads: reloads.clone(),
@@ -37,6 +47,15 @@ impl Figures {
             cpu_seconds: cpu.expect("names are constants"),
             resident_bytes: gauge("process_resident_memory_bytes", "Resident memory, in bytes."),
             open_files: gauge("process_open_fds", "Open file descriptors."),
+            min_free,
+            free_ratio: ratio(
+                FREE,
+                "Share of the file system of `data_dir` that is free, the lesser of bytes and inodes.",
+            ),
+            min_free_ratio: ratio(
+                MIN_FREE,
+                "Share of it that is others': with less free, disk buffers and dead letters are full.",
+            ),
         };
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         figures.platform().set(1);
@@ -48,6 +67,7 @@ impl Figures {
         all.push(Box::new(figures.last_reload.clone()));
         all.push(Box::new(figures.cpu_seconds.clone()));
         all.extend(gauges.map(|gauge| Box::new(gauge.clone()) as Box<dyn prometheus::core::Collector>));
+        all.extend([&figures.free_ratio, &figures.min_free_ratio].map(boxed));
         for one in all {
             registry.register(one).expect("each name once");
         }
@@ -92,10 +112,18 @@ impl Figures {
         if let Some(bytes) = fs::read_to_string("/proc/self/status").ok().and_then(|text| resident_bytes(&text)) {
             self.resident_bytes.set(bytes);
         }
+        if let Ok(space) = self.min_free.look() {
+            self.free_ratio.set(space.free);
+            self.min_free_ratio.set(space.wanted);
+        }
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
             self.open_files.set(open.count() as i64);
         }
     }
+}
+
+fn boxed(gauge: &Gauge) -> Box<dyn prometheus::core::Collector> {
+    Box::new(gauge.clone())
 }
 
 /// Fields 14 and 15, user and system time; the second field is the program's name in parentheses.

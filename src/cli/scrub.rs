@@ -98,9 +98,9 @@ fn filter(scrubber: &mut Scrubber, explain: bool) -> io::Result<()> {
     each_line(|number, line, end| {
         masked.clear();
         if !explain {
-            scrubber.line(line, &mut masked);
-            masked.extend_from_slice(end);
-            return out.write_all(&masked);
+            let is_masked = scrubber.line(line, &mut masked);
+            out.write_all(if is_masked { &masked } else { line })?;
+            return out.write_all(end);
         }
         for Finding { path, rule, why, action } in scrubber.explain(line, &mut masked) {
             writeln!(out, "{number}: {path} {action} by {rule}: {why}")?;

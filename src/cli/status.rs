@@ -7,6 +7,7 @@ use super::client::{Which, runtime};
 use super::screen::say;
 use super::{FAULTY, failed};
 use crate::admin::{Status as Report, StatusOf};
+use crate::buffer::{Space, percent};
 use crate::config::show_size;
 
 /// Show how each component of the running agent is, and what it has counted.
@@ -45,6 +46,14 @@ fn page(report: &Report) -> String {
             text,
             "disk buffers with records that no sink has: {} (`levada buffer ls`)",
             report.orphaned_buffers
+        );
+    }
+    let space = Space { free: report.free_ratio, wanted: report.min_free_ratio };
+    if space.is_short() {
+        let (free, wanted) = (percent(space.free), percent(space.wanted));
+        let _ = writeln!(
+            text,
+            "{free} of the file system of `data_dir` is free, `min_free` is {wanted}: disk buffers and dead letters are full"
         );
     }
     for component in &report.components {

@@ -217,14 +217,7 @@ mod tests {
     use super::*;
 
     fn report(component: StatusOf) -> Status {
-        Status {
-            version: "1.2.3".to_owned(),
-            resident_bytes: 0,
-            is_config_current: true,
-            faulty_teams: Vec::new(),
-            orphaned_buffers: 0,
-            components: vec![component],
-        }
+        Status { components: vec![component], ..Status::default() }
     }
 
     fn latency(sum: f64, at_most: &[(f64, u64)]) -> Latency {

@@ -25,7 +25,7 @@ pub struct Globals {
     /// most 512 MiB.
     pub memory_limit: Option<ByteSize>,
     /// What of the file system of `data_dir` is others': with a smaller share of its bytes or inodes free, disk buffers
-    /// are full. The kubelet evicts pods below 10 %.
+    /// and dead letters are full. The kubelet evicts pods below 10 %.
     #[schemars(extend("default" = "15%"))]
     pub min_free: Share,
     /// The door for probes and metrics.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::buffer::{MinFree, Shortage};
 use crate::component::clock;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
@@ -34,6 +35,9 @@ const FILE_AGE: Duration = Duration::from_hours(24);
 pub struct DeadLetters {
     dir: PathBuf,
     max_bytes: u64,
+    /// What of the file system is others'.
+    min_free: Option<MinFree>,
+    shortage: Mutex<Shortage>,
     open: Mutex<Option<Open>>,
     /// Whoever sends letters again has it.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -64,13 +68,27 @@ impl Open {
 impl DeadLetters {
     /// Dead letters in `dir`, which is made, in a folder that is there, when the first one comes.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, max_bytes: MAX_BYTES, open: Mutex::default(), turn: Arc::default() }
+        Self {
+            dir,
+            max_bytes: MAX_BYTES,
+            min_free: None,
+            shortage: Mutex::new(Shortage::LETTERS),
+            open: Mutex::default(),
+            turn: Arc::default(),
+        }
     }
 
     /// With another bound in bytes.
     #[must_use]
     pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
         self.max_bytes = max_bytes;
+        self
+    }
+
+    /// With a file system that others need a part of: with less free they are full.
+    #[must_use]
+    pub fn with_min_free(mut self, min_free: MinFree) -> Self {
+        self.min_free = Some(min_free);
         self
     }
 
@@ -95,7 +113,7 @@ impl DeadLetters {
             lines.push(b'\n');
             count += 1;
         }
-        match self.append(&lines) {
+        match if self.is_short(meters) { Ok(false) } else { self.append(&lines) } {
             Ok(true) => {
                 meters.discarded(Reason::Rejected, count);
                 Outcome::DeadLettered
@@ -111,6 +129,15 @@ impl DeadLetters {
                 Outcome::Failed
             }
         }
+    }
+
+    /// Is less than `min_free` free? A file system that does not tell is told of by the write.
+    fn is_short(&self, meters: &Meters) -> bool {
+        let Some((min_free, space)) = self.min_free.as_ref().and_then(|min| Some((min, min.look().ok()?))) else {
+            return false;
+        };
+        self.shortage.lock().unwrap_or_else(PoisonError::into_inner).note(space, min_free.folder(), meters);
+        space.is_short()
     }
 
     /// Adds lines to the open file; `false`: there is no room for them.

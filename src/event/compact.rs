@@ -107,13 +107,13 @@ impl Fresh {
             own.members = self.tables.members.len() as u32;
             self.tables.members.extend_from_slice(from.members(record));
         }
-        for Edit { target, value, .. } in from.edits(record) {
-            let target = match *target {
+        for edit in from.edits(record) {
+            let target = match edit.target {
                 Target::New(key) => Target::New(self.copy(from, key)),
                 own @ Target::Own(_) => own,
             };
-            let value = value.map(|value| self.copy(from, value));
-            self.tables.push_edit(&mut own, target, value);
+            let value = edit.value.map(|value| self.copy(from, value));
+            self.tables.chain(&mut own, Edit { target, value, ..*edit });
         }
         own
     }

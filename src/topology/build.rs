@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::compile::BuiltStep;
 use super::pauses::Pauses;
 use super::tap::Taps;
+use crate::buffer::MinFree;
 use crate::component::files::{Files, Input};
 use crate::component::inspect::Inspect;
 use crate::component::meters::{Families, Label};
@@ -38,6 +39,8 @@ pub(super) struct Ground {
     pub(super) families: Families,
     pub(super) budget: Budget,
     pub(super) data_dir: Arc<Path>,
+    /// What of its file system is others'.
+    pub(super) min_free: MinFree,
     pub(super) taps: Taps,
     pub(super) tables: Tables,
     pub(super) pauses: Pauses,

@@ -29,8 +29,6 @@ pub(super) struct Entry {
 #[derive(Default)]
 pub(super) struct Buffers {
     alive: HashMap<String, Weak<DiskBuffer>>,
-    /// What of the file system is others'.
-    pub(super) min_free: f64,
     /// Those that were told of.
     orphans: BTreeSet<String>,
     /// What each may take of the disk.
@@ -62,6 +60,11 @@ pub(super) fn bounds(buffer: &BufferSettings, ground: &Ground) -> (usize, WhenFu
 }
 
 impl Buffers {
+    /// What of the file system is others' has changed.
+    pub(super) fn leave_free(&self, share: f64) {
+        self.alive.values().filter_map(Weak::upgrade).for_each(|buffer| buffer.leave_free(share));
+    }
+
     /// The entry of a sink with this queue. A disk buffer of its id that feeds the same queue is taken over.
     pub(super) fn entry(
         &mut self,
@@ -76,7 +79,7 @@ impl Buffers {
             return Entry { aside: door.clone(), door, disk: None };
         }
         let mut known = self.alive.get(id).and_then(Weak::upgrade).filter(|known| known.feeds(queue));
-        let options = DiskOptions { is_strict: drain.needs_frames(), ..self.options(buffer) };
+        let options = DiskOptions { is_strict: drain.needs_frames(), ..options(buffer, ground) };
         loop {
             let disk = known.take().unwrap_or_else(|| start(component, (options, queue), ground));
             disk.configure(options);
@@ -116,7 +119,7 @@ impl Buffers {
         self.sizes.retain(|id, _| plan.sinks.iter().any(|sink| sink.id == *id));
         let sum: u64 = self.sizes.values().fold(0, |sum, size| sum.saturating_add(*size));
         let capacity = inspect::capacity(&ground.data_dir).unwrap_or(u64::MAX);
-        let own = (capacity as f64 * (1.0 - self.min_free)) as u64;
+        let own = (capacity as f64 * (1.0 - ground.min_free.wanted())) as u64;
         if sum > own {
             let (sum, own) = (show_size(sum), show_size(own));
             let next =
@@ -128,15 +131,15 @@ impl Buffers {
             );
         }
     }
+}
 
-    fn options(&self, buffer: &BufferSettings) -> DiskOptions {
-        DiskOptions {
-            max_size: buffer.max_size() as u64,
-            when_full: buffer.when_full,
-            is_compressed: buffer.compression == BufferCompression::Zstd,
-            min_free: self.min_free,
-            is_strict: false,
-        }
+fn options(buffer: &BufferSettings, ground: &Ground) -> DiskOptions {
+    DiskOptions {
+        max_size: buffer.max_size() as u64,
+        when_full: buffer.when_full,
+        is_compressed: buffer.compression == BufferCompression::Zstd,
+        min_free: ground.min_free.wanted(),
+        is_strict: false,
     }
 }
 

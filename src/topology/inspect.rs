@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::build::Ground;
 use super::pauses::Pauses;
 use super::tap::Taps;
+use crate::buffer::MinFree;
 use crate::component::inspect::Inspect;
 use crate::component::meters::Families;
 use crate::component::pause::Paused;
@@ -31,6 +32,7 @@ pub fn inspect(plan: &Plan, data_dir: &Path) -> Vec<Inspected> {
         families: Families::default(),
         budget: Budget::new(usize::MAX),
         data_dir: data_dir.into(),
+        min_free: MinFree::new(data_dir),
         taps: Taps::default(),
         tables: Tables::default(),
         pauses: pauses.clone(),

@@ -32,6 +32,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::buffer::MinFree;
 use crate::component::meters::Families;
 use crate::delivery::DeadLetters;
 use crate::event::Budget;
@@ -54,6 +55,7 @@ pub use trial::{Emitted, Trial};
 #[derive(Debug)]
 pub struct DataDir {
     path: Arc<Path>,
+    min_free: MinFree,
     /// Holds the lock.
     _lock: File,
 }
@@ -78,7 +80,7 @@ impl DataDir {
                 other => format!("cannot lock the folder `{shown}`: {other}"),
             },
         )?;
-        Ok(Self { path: path.into(), _lock: lock })
+        Ok(Self { min_free: MinFree::new(path), path: path.into(), _lock: lock })
     }
 }
 
@@ -87,17 +89,24 @@ impl DataDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// What of its file system is others'.
+    pub fn min_free(&self) -> MinFree {
+        self.min_free.clone()
+    }
 }
 
 impl Topology {
     /// Nothing runs yet; [`apply`](Self::apply) starts a plan.
     pub fn idle(data_dir: &DataDir, families: Families, budget: Budget) -> Self {
-        let dead_letters = Arc::new(DeadLetters::new(data_dir.path.join("dead_letters")));
+        let dead_letters =
+            Arc::new(DeadLetters::new(data_dir.path.join("dead_letters")).with_min_free(data_dir.min_free()));
         Self::new(
             build::Ground {
                 families,
                 budget,
                 data_dir: data_dir.path.clone(),
+                min_free: data_dir.min_free(),
                 taps: Taps::default(),
                 tables: Tables::default(),
                 pauses: Pauses::open(&data_dir.path),

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::build::Ground;
 use super::pauses::Pauses;
 use super::tap::Taps;
+use crate::buffer::MinFree;
 use crate::component::meters::Families;
 use crate::config::Plan;
 use crate::delivery::http::REFUSES;
@@ -36,6 +37,7 @@ pub async fn probe(plan: &Plan) -> Vec<Probed> {
         families,
         budget,
         data_dir: Path::new("").into(),
+        min_free: MinFree::new(Path::new("")),
         taps,
         tables: Tables::default(),
         pauses: Pauses::default(),

@@ -174,7 +174,7 @@ impl Topology {
 
     fn swap(&mut self, plan: &Plan, built: Built) {
         self.retired.sweep();
-        self.buffers.min_free = entry::min_free(plan);
+        self.leave_free(entry::min_free(plan));
         let removed = self.swap_sinks(built.sinks, &plan.files);
         self.steps = built.steps;
         self.tables = built.tables;
@@ -191,6 +191,13 @@ impl Topology {
         }
         self.buffers.tell_orphans(plan, &self.ground);
         self.buffers.tell_capacity(plan, &self.ground);
+    }
+
+    fn leave_free(&self, share: f64) {
+        if share.to_bits() != self.ground.min_free.wanted().to_bits() {
+            self.ground.min_free.set(share);
+            self.buffers.leave_free(share);
+        }
     }
 
     fn members(&self) -> Vec<Member> {

@@ -11,6 +11,7 @@ use super::compile::BuiltStep;
 use super::pauses::Pauses;
 use super::tables::Shelf;
 use super::tap::Taps;
+use crate::buffer::MinFree;
 use crate::component::meters::Families;
 use crate::component::transform::{Ports, Stateful};
 use crate::config::{Component, OutputRef, Plan};
@@ -60,8 +61,9 @@ impl<'p> Trial<'p> {
     pub fn new(plan: &'p Plan) -> Result<Self, BuildError> {
         let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
         let tables = Shelf::default().build(plan, &families)?.tables();
-        let ground =
-            Ground { families, budget, data_dir: Path::new("").into(), taps, tables, pauses: Pauses::default() };
+        let (pauses, nowhere) = (Pauses::default(), Path::new(""));
+        let (data_dir, min_free) = (nowhere.into(), MinFree::new(nowhere));
+        let ground = Ground { families, budget, data_dir, min_free, taps, tables, pauses };
         let build = |component: &'p Component| {
             if !Ground::is_stateful(component) {
                 return Ok((component, Step::Plain(ground.transform(component, &plan.files)?)));

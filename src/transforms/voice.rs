@@ -64,8 +64,9 @@ impl Speaker {
         *next = now.saturating_add(said.rate_limit_secs.max(1).saturating_mul(SECOND));
         let untold = std::mem::take(untold);
         let mut masked = Vec::new();
-        inner.scrub.line(said.text.as_bytes(), &mut masked);
-        let text = String::from_utf8_lossy(&masked);
+        let is_masked = inner.scrub.line(said.text.as_bytes(), &mut masked);
+        inner.scrub.report();
+        let text = if is_masked { String::from_utf8_lossy(&masked) } else { said.text.into() };
         let end = text.floor_char_boundary(SHOWN);
         let rest = if end < text.len() { "..." } else { "" };
         Some((format!("{}{rest}", text[..end].escape_debug()), untold))

@@ -7,10 +7,11 @@ use prometheus::proto::{Metric, MetricFamily};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::door::Shown;
+use crate::admin::figures::{FREE, MIN_FREE};
 use crate::topology::Standing;
 
 /// The agent, as it is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     /// Which build it is.
     pub version: String,
@@ -24,6 +25,12 @@ pub struct Status {
     /// Disk buffers with records that no sink has.
     #[serde(default)]
     pub orphaned_buffers: u64,
+    /// Share of the file system of `data_dir` that is free, 0 to 1.
+    #[serde(default)]
+    pub free_ratio: f64,
+    /// Share of it that is others': with less free, disk buffers and dead letters are full.
+    #[serde(default)]
+    pub min_free_ratio: f64,
     /// Sources, transforms, sinks, by name.
     pub components: Vec<StatusOf>,
 }
@@ -96,18 +103,14 @@ pub(super) fn status(shown: &Shown) -> Status {
             StatusOf { id, kind, type_name, outputs, state: state.to_owned(), why, ..StatusOf::default() }
         })
         .collect();
-    let mut status = Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        resident_bytes: 0,
-        is_config_current: true,
-        faulty_teams: Vec::new(),
-        orphaned_buffers: 0,
-        components: Vec::new(),
-    };
+    let mut status =
+        Status { version: env!("CARGO_PKG_VERSION").to_owned(), is_config_current: true, ..Status::default() };
     for family in shown.families.registry().gather() {
         match family.name() {
             "process_resident_memory_bytes" => status.resident_bytes = first(&family) as u64,
             "levada_orphaned_buffers" => status.orphaned_buffers = first(&family) as u64,
+            FREE => status.free_ratio = first(&family),
+            MIN_FREE => status.min_free_ratio = first(&family),
             "levada_config_last_reload_successful" => {
                 let stale = family.get_metric().iter().filter(|metric| value(metric) == 0.0);
                 let stale: Vec<_> = stale.filter_map(|metric| label(metric, "team")).map(str::to_owned).collect();

@@ -1,11 +1,13 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 
 use super::*;
+use crate::buffer::MinFree;
 
 fn shown() -> Shown {
     let families = Families::default();
-    let figures = Figures::new(families.registry());
+    let figures = Figures::new(families.registry(), MinFree::new(Path::new("/")));
     Shown { roster: Roster::default(), families, figures }
 }
 
@@ -33,8 +35,12 @@ async fn answers_probes_and_metrics() {
     let health = ask(door.address(), "GET /health").await;
     assert!(health.ends_with(r#"{"status":"running","version":"0.1.0","components":[]}"#), "{health}");
     let metrics = ask(door.address(), "GET /metrics").await;
-    for name in ["levada_build_info{version=", "levada_config_last_reload_successful{team=\"\"} 1", "process_open_fds "]
-    {
+    for name in [
+        "levada_build_info{version=",
+        "levada_config_last_reload_successful{team=\"\"} 1",
+        "process_open_fds ",
+        "levada_data_dir_free_ratio 0.",
+    ] {
         assert!(metrics.contains(name), "{name} in {metrics}");
     }
 }

@@ -136,8 +136,15 @@ impl DiskBuffer {
         }
         let first = mail.line.first();
         drop(mail);
-        self.shared.call();
+        // What found no room may have some now.
+        self.bell.wake_by_ref();
         first.into_iter().for_each(Waker::wake);
+    }
+
+    /// From now on this share of the file system is others', 0 to 1.
+    pub fn leave_free(&self, share: f64) {
+        let options = Options { min_free: share, ..self.shared.lock().options };
+        self.configure(options);
     }
 
     /// One more can write to it; false if it has ended: then there has to be another.

@@ -15,7 +15,7 @@ use super::segment;
 use super::storage::Disk;
 use super::unwritten::Unwritten;
 use super::write::Writer;
-use crate::buffer::WhenFull;
+use crate::buffer::{Space, WhenFull};
 use crate::component::meters::{BufferMeters, Meters};
 use crate::component::reason::Reason;
 use crate::event::Budget;
@@ -98,6 +98,8 @@ pub(crate) struct Log {
     /// Bytes of files that are no segments of ours.
     pub(super) others: u64,
     pub(super) quarantined: u64,
+    /// What of the file system was free when it was last looked at.
+    pub(crate) space: Space,
     /// Number of the last segment.
     pub(super) last_number: u64,
 }
@@ -105,6 +107,11 @@ pub(crate) struct Log {
 /// The first sequence of an epoch.
 pub(crate) fn first_of(epoch: u16) -> u64 {
     u64::from(epoch) << EPOCH
+}
+
+/// The epoch of a sequence.
+pub(crate) fn epoch_of(sequence: u64) -> u16 {
+    (sequence >> EPOCH) as u16
 }
 
 impl Log {
@@ -131,7 +138,7 @@ impl Log {
         segments.chain(ledgers).sum::<u64>() + self.others + self.writer.unsynced()
     }
 
-    /// Are there `bytes` left? Room for ledgers and for the head of another segment is always kept.
+    /// Are there `bytes` left? Space for ledgers and for the head of another segment is always kept.
     pub(super) fn fits(&self, bytes: u64) -> bool {
         self.used() + bytes + self.reserve() <= self.options.max_size
     }

@@ -11,14 +11,15 @@
 //!
 //! In reading order: `storage` (the file system), `bytes`, `payload` and `frame` (the format), `segment`, `positions` and
 //! `ledger` (what stands around frames), `scan`, `acks` and `windows`, then `parcel`, `passing` and `ahead`, and `log` with
-//! `recover`, `write`, `unwritten` and `read`; last `mail` (what waits), `worker` (the thread), `buffer` (its face), and
-//! `inspect` (for verbs).
+//! `recover`, `write`, `unwritten` and `read`; last `mail` (what waits), `growth`, `worker` (the thread), `buffer` (its face), and
+//! `inspect` and `repair` (for verbs).
 
 mod acks;
 mod ahead;
 mod buffer;
 mod bytes;
 mod frame;
+mod growth;
 pub mod inspect;
 mod ledger;
 mod log;
@@ -31,6 +32,7 @@ mod positions;
 mod probe;
 mod read;
 mod recover;
+pub mod repair;
 mod scan;
 mod segment;
 mod storage;

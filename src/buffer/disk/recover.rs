@@ -18,9 +18,10 @@ use super::segment::{self, Kind};
 use super::storage::{Create, Disk, Handle, QUARANTINE, write_all};
 use super::unwritten::Unwritten;
 use super::write::Writer;
+use crate::buffer::Space;
 
 /// What the name of a segment ends with while it is written anew.
-const COPY: &str = ".copy";
+pub(super) const COPY: &str = ".copy";
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,22 +80,24 @@ impl Log {
         let windows = survey.ledgers.values().flat_map(|(ledger, _)| ledger.windows.iter().copied());
         let acks = Acks::new((fed, gone), windows, tools.bell.clone());
         let figures = tools.meters.of_buffer();
+        let records = scanned.records.max(gone);
         Self {
             figures,
             options,
             segments,
             epoch,
             next,
-            records: scanned.records.max(gone),
+            records,
             positions: scanned.positions,
             acks,
             reader: Reader::default(),
-            writer: Writer::default(),
+            writer: Writer::at(next, records),
             passing: None,
             unwritten: Unwritten::default(),
             ledgers: survey.ledgers,
             others: survey.others,
             quarantined: survey.quarantined,
+            space: Space::default(),
             last_number: survey.last_number,
             tools,
         }
@@ -295,7 +298,7 @@ pub(super) struct Scanned {
     pub(super) records: u64,
     positions: Positions,
     /// Where what is to be kept of it ends.
-    end: u64,
+    pub(super) end: u64,
     /// Where its last group begins: the offset, the sequence, and the records stored before.
     group: (u64, u64, u64),
 }
@@ -356,7 +359,7 @@ fn frames(scanner: &mut Scanner, segment: &Segment) -> io::Result<Frames> {
 
 /// The frames up to a gap in the last group: what is behind it was never acknowledged, and must not make a re-read of
 /// what is missing look like one of what is stored.
-fn whole_groups<'f>(frames: &'f [(u64, frame::Head)], segment: &Segment) -> &'f [(u64, frame::Head)] {
+pub(super) fn whole_groups<'f>(frames: &'f [(u64, frame::Head)], segment: &Segment) -> &'f [(u64, frame::Head)] {
     let Some(group) = frames.iter().map(|(_, head)| head.group).max() else { return &[] };
     let mut expected = group.max(segment.first);
     let kept = frames.iter().position(|(_, head)| {

@@ -139,10 +139,7 @@ impl Disk for Folder {
     }
 
     fn free(&self) -> io::Result<f64> {
-        let facts = rustix::fs::statvfs(&self.path)?;
-        // Some file systems (btrfs) count no inodes.
-        let share = |free: u64, all: u64| if all == 0 { 1.0 } else { free as f64 / all as f64 };
-        Ok(share(facts.f_bavail, facts.f_blocks).min(share(facts.f_favail, facts.f_files)))
+        crate::buffer::min_free::free(&self.path)
     }
 }
 

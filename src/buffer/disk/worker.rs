@@ -6,13 +6,14 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::buffer::{Ingredients, Shared};
+use super::growth::Growth;
 use super::log::{Log, Tools};
 use super::mail::Phase;
 use super::parcel::Parcel;
 use super::recover::Report;
 use super::storage::Folder;
 use super::write::Stuck;
-use crate::buffer::Queue;
+use crate::buffer::{Queue, Shortage};
 use crate::component::clock;
 use crate::component::outlet::Inlet;
 
@@ -33,6 +34,7 @@ pub(super) struct Worker {
     timers: Timers,
     pause: Duration,
     obstacle: Option<Obstacle>,
+    shortage: Shortage,
     growth: Growth,
     /// Is the queue open for us?
     is_inside: bool,
@@ -55,30 +57,13 @@ struct Timers {
     feed: Option<Instant>,
     /// When to try again to make marks durable.
     mark: Option<Instant>,
+    /// When to look whether there is `min_free` again.
+    free: Option<Instant>,
 }
 
 impl Timers {
     fn next(&self) -> Option<Instant> {
-        [self.store, self.ledger, self.failed, self.feed, self.mark].into_iter().flatten().min()
-    }
-}
-
-/// Tells when a log will be full.
-#[derive(Debug, Default)]
-struct Growth {
-    last: Option<(Instant, u64)>,
-    /// Bytes a second, smoothed over some ten looks.
-    rate: f64,
-}
-
-impl Growth {
-    fn full_in(&mut self, now: Instant, used: u64, max_size: u64) -> f64 {
-        if let Some((then, before)) = self.last {
-            let seconds = now.duration_since(then).as_secs_f64().max(0.001);
-            self.rate += ((used as f64 - before as f64) / seconds - self.rate) / 10.0;
-        }
-        self.last = Some((now, used));
-        if self.rate >= 1.0 { max_size.saturating_sub(used) as f64 / self.rate } else { f64::INFINITY }
+        [self.store, self.ledger, self.failed, self.feed, self.mark, self.free].into_iter().flatten().min()
     }
 }
 
@@ -112,6 +97,7 @@ impl Worker {
             timers: Timers::default(),
             pause: PAUSE.0,
             obstacle: None,
+            shortage: Shortage::BUFFER,
             growth: Growth::default(),
             is_inside: true,
         }
@@ -215,6 +201,9 @@ impl Worker {
         }
         if phase != Phase::Open {
             return self.close(log, phase);
+        }
+        if is_due(self.timers.free) {
+            self.look_free(log, now);
         }
         if log.acks.has_failed() && self.timers.failed.is_none() {
             self.timers.failed = Some(now + FAILED);
@@ -329,7 +318,7 @@ impl Worker {
     fn may_go(&self, log: &Log, is_rung: bool) -> bool {
         match self.obstacle {
             None => true,
-            Some(Obstacle::Full) => log.may_free(),
+            Some(Obstacle::Full) => log.may_free() || log.options != self.shared.lock().options,
             Some(Obstacle::Passes) => is_rung,
             Some(Obstacle::Failing) => false,
         }
@@ -339,6 +328,7 @@ impl Worker {
         log.configure(self.shared.lock().options);
         let stored = log.store(&mut self.waiting, &self.made_of.queue, minute());
         log.acks.await_each(matches!(stored, Err(Stuck::Full)));
+        self.note_free(log, now);
         let (obstacle, pause) = match stored {
             Ok(()) => {
                 self.pause = PAUSE.0;
@@ -359,6 +349,19 @@ impl Worker {
         self.timers.store = self.obstacle.map(|_| now + pause);
         self.shared.lock().set_full(matches!(self.obstacle, Some(Obstacle::Full | Obstacle::Failing)));
         log.show();
+    }
+
+    /// Tells of too little that is free, and when that ends: nothing else may ask the log until then.
+    fn note_free(&mut self, log: &Log, now: Instant) {
+        self.shortage.note(log.space, &self.made_of.folder, &self.made_of.meters);
+        self.timers.free = self.shortage.is_on().then(|| now + PAUSE.1);
+    }
+
+    fn look_free(&mut self, log: &mut Log, now: Instant) {
+        log.configure(self.shared.lock().options);
+        // One that fails is told of by what has to be written.
+        let _looked = log.look_free();
+        self.note_free(log, now);
     }
 
     fn feed(&mut self, log: &mut Log, now: Instant) {

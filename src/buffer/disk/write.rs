@@ -9,7 +9,7 @@ use super::log::{Log, Segment};
 use super::parcel::{End, Parcel};
 use super::segment;
 use super::storage::{Create, Handle, write_all};
-use crate::buffer::{Queue, WhenFull};
+use crate::buffer::{Queue, Space, WhenFull};
 use crate::component::outlet::Inlet;
 use crate::component::reason::Reason;
 use crate::event::Outcome;
@@ -66,6 +66,11 @@ enum Room {
 }
 
 impl Writer {
+    /// One that has written nothing; the next frame has this sequence, after so many records.
+    pub(super) fn at(next: u64, records: u64) -> Self {
+        Self { before: (next, records), ..Self::default() }
+    }
+
     /// Bytes that are counted and not in a segment's length yet.
     pub(super) fn unsynced(&self) -> u64 {
         self.written + self.buffer.len() as u64
@@ -78,8 +83,8 @@ impl Log {
     pub(crate) fn store(&mut self, waiting: &mut VecDeque<Parcel>, queue: &Queue, now: u32) -> Result<(), Stuck> {
         let mut stuck = match self.has_passed(waiting) {
             false => Some(Stuck::Passes),
-            true if waiting.iter().all(Parcel::has_passed) || self.has_free(now) => None,
-            true => Some(Stuck::Full),
+            true if waiting.iter().all(Parcel::has_passed) => None,
+            true => self.lacks_free(now),
         };
         while stuck.is_none()
             && let Some(parcel) = waiting.pop_front()
@@ -136,16 +141,25 @@ impl Log {
         if parcel.batch.is_empty() { parcel.batch.close() } else { parcel.batch.settle(Outcome::Dropped) }
     }
 
-    /// Has the file system what others need? Where the oldest is to be dropped it makes room.
-    fn has_free(&mut self, now: u32) -> bool {
-        let has = |log: &Self| log.tools.disk.free().is_ok_and(|free| free >= log.options.min_free);
-        while !has(self) {
-            let may_drop = self.options.when_full == WhenFull::DropOldest && self.segments.len() > 1;
-            if !may_drop || self.drop_oldest(now).is_err() {
-                return false;
+    /// Lacks the file system what others need? Where the oldest is to be dropped it makes room.
+    fn lacks_free(&mut self, now: u32) -> Option<Stuck> {
+        let looked = self.look_free().and_then(|mut space| {
+            while space.is_short() && self.options.when_full == WhenFull::DropOldest && self.segments.len() > 1 {
+                self.drop_oldest(now)?;
+                space.free = self.tools.disk.free()?;
             }
+            Ok(space)
+        });
+        match looked {
+            Ok(space) => space.is_short().then_some(Stuck::Full),
+            Err(error) => Some(Stuck::Failing(error)),
         }
-        true
+    }
+
+    /// Looks at what the file system has free.
+    pub(crate) fn look_free(&mut self) -> io::Result<Space> {
+        self.space = Space { free: self.tools.disk.free()?, wanted: self.options.min_free };
+        Ok(self.space)
     }
 
     /// Makes a frame of a parcel.

@@ -89,14 +89,15 @@ impl Agent {
         let limit = globals.memory_limit.map_or_else(machine::default_memory_limit, |limit| limit.0);
         let data_dir = DataDir::open(&globals.data_dir).map_err(|why| bad_data_dir(plan, why))?;
         let families = Families::default();
-        let figures = Figures::new(families.registry());
+        let figures = Figures::new(families.registry(), data_dir.min_free());
         let mut topology = Topology::idle(&data_dir, families.clone(), Budget::new(limit as usize));
         let shown = Shown { roster: topology.roster(), families, figures };
         let door = open_door(plan, &globals, &shown).await?;
         apply(&mut topology, plan, loaded)?;
         let (shown_too, taps, pauses) = (shown.clone(), topology.taps(), topology.pauses());
         let (letters, folder) = (topology.dead_letters(), data_dir.path().to_owned());
-        let controls = Controls { shown: shown_too, taps, pauses, letters, data_dir: folder, asks };
+        let min_free = data_dir.min_free();
+        let controls = Controls { shown: shown_too, taps, pauses, letters, data_dir: folder, min_free, asks };
         let control = open_control(&data_dir, controls);
         let settings = resolved(plan, &Shelves);
         let agent = Self {

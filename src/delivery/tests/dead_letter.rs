@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::kit::letters;
+use crate::buffer::MinFree;
 use crate::component::clock;
 use crate::component::reason::Reason;
 use crate::component::test_kit::meters;
@@ -65,6 +66,23 @@ fn they_never_take_more_than_their_bound() {
         std::fs::remove_file(folder.path().join(name)).unwrap();
     }
     assert_eq!(write(&again, "it"), Outcome::DeadLettered);
+}
+
+#[test]
+fn with_less_than_others_need_they_are_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let min_free = MinFree::new(folder.path());
+    let dead_letters = DeadLetters::new(folder.path().join("letters")).with_min_free(min_free.clone());
+    let (meters, ledger) = (meters(), Arc::new(Ledger::default()));
+    let write = || dead_letters.write(&batch(&ledger, &["it"]), ("code", "reason"), &meters);
+    // More than there can be.
+    min_free.set(1.1);
+    assert_eq!([write(), write()], [Outcome::Dropped, Outcome::Dropped]);
+    assert_eq!(meters.error_count("dead_letter_min_free"), 1, "when it begins");
+    assert_eq!(meters.discarded_events(Reason::DeadLetterLost), 2);
+    assert!(!folder.path().join("letters").exists());
+    min_free.set(0.0);
+    assert_eq!(write(), Outcome::DeadLettered);
 }
 
 #[test]

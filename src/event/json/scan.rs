@@ -10,15 +10,19 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod portable;
-
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx2::run;
+mod run;
+
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use portable::run;
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) use portable::{Seen, marks, nondigits, special};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use run::run;
 #[cfg(target_arch = "x86_64")]
 pub(super) use sse2::{Seen, marks, nondigits, special};
 
@@ -27,7 +31,7 @@ pub(super) const STEP: usize = 16;
 
 /// As many bytes as a register holds. What compares gives all ones in each byte for which it holds.
 pub(crate) trait Lanes: Copy {
-    /// How many: 32 at most.
+    /// How many: 64 at most.
     const BYTES: usize;
 
     /// The first bytes of a text that has enough.
@@ -45,7 +49,7 @@ pub(crate) trait Lanes: Copy {
     /// The bytes above `limit`, as signed numbers: none beyond ASCII is.
     fn above(self, limit: u8) -> Self;
     /// The high bit of each byte, that of the first byte lowest.
-    fn mask(self) -> u32;
+    fn mask(self) -> u64;
 }
 
 /// Work over many bytes, done with the widest registers that the processor has: see [`run`].
@@ -113,6 +117,13 @@ mod sse2 {
             Self(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
         }
 
+        /// The mask of the sixteen bytes.
+        #[inline(always)]
+        fn bits(self) -> u32 {
+            // SAFETY: works on registers alone, and every x86_64 has SSE2.
+            unsafe { _mm_movemask_epi8(self.0) }.cast_unsigned()
+        }
+
         #[inline(always)]
         fn flip(self, bits: u8) -> Self {
             // SAFETY: as in `all`.
@@ -124,7 +135,7 @@ mod sse2 {
         /// Flipping bit 1 moves the quote (0x22) right behind the control characters, so that one unsigned comparison finds both.
         #[inline(always)]
         fn special(self) -> u32 {
-            self.flip(2).at_most(0x20).or(self.equal(b'\\')).mask()
+            self.flip(2).at_most(0x20).or(self.equal(b'\\')).bits()
         }
 
         /// Bit 5 tells the square brackets from the curly ones, so setting it folds four comparisons into two.
@@ -132,16 +143,16 @@ mod sse2 {
         fn marks(self, before: u32) -> Marks {
             let folded = self.or(Self::all(0x20));
             Marks {
-                quote: self.equal(b'"').mask() >> before,
-                backslash: self.equal(b'\\').mask() >> before,
-                open: folded.equal(b'{').mask() >> before,
-                close: folded.equal(b'}').mask() >> before,
+                quote: self.equal(b'"').bits() >> before,
+                backslash: self.equal(b'\\').bits() >> before,
+                open: folded.equal(b'{').bits() >> before,
+                close: folded.equal(b'}').bits() >> before,
             }
         }
 
         #[inline(always)]
         fn digits(self) -> u32 {
-            self.minus(b'0').at_most(9).mask()
+            self.minus(b'0').at_most(9).bits()
         }
     }
 
@@ -190,9 +201,8 @@ mod sse2 {
         }
 
         #[inline(always)]
-        fn mask(self) -> u32 {
-            // SAFETY: as in `all`.
-            unsafe { _mm_movemask_epi8(self.0) }.cast_unsigned()
+        fn mask(self) -> u64 {
+            u64::from(self.bits())
         }
     }
 
@@ -209,7 +219,7 @@ mod sse2 {
     impl Seen {
         /// Was any byte above 0x7f?
         pub(in super::super) fn any_high(self) -> bool {
-            self.0.mask() != 0
+            self.0.bits() != 0
         }
 
         #[inline(always)]

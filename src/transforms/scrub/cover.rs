@@ -99,14 +99,14 @@ impl Cover {
     /// anything. What does not come to an end is covered whole.
     pub(super) fn clean(&self, source: Source<'_>, tally: &mut Tally, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        if !self.round(source, tally, out) {
+        if !self.round(&source, tally, out) {
             return false;
         }
         // What stands in the place of a number is a text.
         let near = Near { is_number: false, ..source.near };
         for _ in 1..ROUNDS {
             let mut next = tally.buffers.empty();
-            let again = self.round(Source { bytes: &out[start..], near, ..source }, tally, &mut next);
+            let again = self.round(&Source { bytes: &out[start..], near, ..source }, tally, &mut next);
             if again {
                 out.truncate(start);
                 out.extend_from_slice(&next);
@@ -124,7 +124,7 @@ impl Cover {
     }
 
     /// Looks once; appends nothing if nothing is found.
-    fn round(&self, source: Source<'_>, tally: &mut Tally, out: &mut Vec<u8>) -> bool {
+    fn round(&self, source: &Source<'_>, tally: &mut Tally, out: &mut Vec<u8>) -> bool {
         if source.form == Form::Plain || memchr(b'\\', source.bytes).is_none() {
             return self.matches((source, source.bytes), tally, (out, |span| span));
         }
@@ -142,11 +142,11 @@ impl Cover {
     /// Covers what is found in `text`, the decoded form of `source`; `place` leads from the one to the other.
     fn matches(
         &self,
-        (source, text): (Source<'_>, &[u8]),
+        (source, text): (&Source<'_>, &[u8]),
         tally: &mut Tally,
         (out, place): (&mut Vec<u8>, impl Fn(Range<usize>) -> Range<usize>),
     ) -> bool {
-        let count = self.scanner.scan_near(text, source.near, &mut tally.found).len();
+        let count = self.scanner.scan_near(text, &source.near, &mut tally.found).len();
         let mut from = None;
         for number in 0..count {
             let found = tally.found.matches()[number].clone();
@@ -202,9 +202,15 @@ impl Cover {
     }
 
     /// Covers what is inside of a text that is a JSON object or array; nothing if it is none.
+    #[inline]
     pub(super) fn document(&self, text: &[u8], tally: &mut Tally, out: &mut Vec<u8>) -> Option<bool> {
-        let trimmed = text.trim_ascii_start();
-        if !matches!(trimmed.first(), Some(b'{' | b'[')) || json::check(text).is_err() {
+        let at = text.iter().position(|byte| !byte.is_ascii_whitespace())?;
+        if matches!(text[at], b'{' | b'[') { self.bracketed(text, at, tally, out) } else { None }
+    }
+
+    /// The same for a text with a bracket at `at`.
+    fn bracketed(&self, text: &[u8], at: usize, tally: &mut Tally, out: &mut Vec<u8>) -> Option<bool> {
+        if json::check(text).is_err() {
             return None;
         }
         if tally.depth == NESTED {
@@ -215,7 +221,7 @@ impl Cover {
         }
         let outer = tally.enter();
         tally.depth += 1;
-        self.find(&Spot { text, at: text.len() - trimmed.len()..text.len(), base: 0 }, Near::default(), tally);
+        self.find(&Spot { text, at: at..text.len(), base: 0 }, Near::default(), tally);
         tally.depth -= 1;
         self.place_hits(text, &outer, tally);
         Some(tally.leave(outer, text, out))

@@ -30,28 +30,32 @@ pub struct Finding {
 }
 
 impl Scrubber {
-    /// Appends a line, JSON or text, with what is found in it covered. A line that is JSON stays JSON.
-    pub fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
-        let (rules, start) = (self.rules.clone(), out.len());
+    /// Appends a line, JSON or text, with what is found in it covered, if there is anything; tells whether there is. A
+    /// line that is JSON stays JSON. What was found is counted when [`report`](Self::report) is called.
+    pub fn line(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
+        let Self { rules, tally, .. } = self;
+        let start = out.len();
         let covered = catch_unwind(AssertUnwindSafe(|| {
-            self.tally.begin();
-            if !rules.line(line, &mut self.tally, out) {
-                out.truncate(start);
-                out.extend_from_slice(line);
-            }
+            tally.begin();
+            rules.line(line, tally, out)
         }));
-        if covered.is_err() {
+        if let Ok(false) = covered {
+            out.truncate(start);
+        }
+        covered.unwrap_or_else(|_| {
             out.truncate(start);
             out.extend_from_slice(FAILED[usize::from(json::check(line).is_ok())]);
-            self.tally.fail();
-        }
-        self.report();
+            tally.fail();
+            true
+        })
     }
 
-    /// The same, and tells of everything that was covered.
+    /// Appends a line with what is found in it covered, and tells of everything that was.
     pub fn explain(&mut self, line: &[u8], out: &mut Vec<u8>) -> Vec<Finding> {
         self.tally.hits = Some(Vec::new());
-        self.line(line, out);
+        if !self.line(line, out) {
+            out.extend_from_slice(line);
+        }
         let hits = self.tally.hits.take().unwrap_or_default();
         hits.into_iter().map(|hit| self.rules.cover.finding(hit)).collect()
     }
@@ -79,7 +83,14 @@ impl Cover {
     }
 
     /// Gives the hits since `outer` their way inside the document `text`.
+    #[inline]
     pub(super) fn place_hits(&self, text: &[u8], outer: &Outer, tally: &mut Tally) {
+        if tally.hits.is_some() {
+            self.place_those(text, outer, tally);
+        }
+    }
+
+    fn place_those(&self, text: &[u8], outer: &Outer, tally: &mut Tally) {
         let Some(mut hits) = tally.hits.take() else { return };
         for hit in &mut hits[outer.hits..] {
             let path = self.path_to(text, hit.at);

@@ -45,7 +45,7 @@ pub(super) fn at_run(text: &[u8], run: &Run, found: &mut Vec<Range<usize>>) {
 /// Has the run the form of a number with nothing but digits behind its country? It is one with a slip, and no card.
 pub(super) fn is_form(text: &[u8], run: &Run) -> bool {
     let Some(&country) = text[..run.span.start].last_chunk() else { return false };
-    length_in(country) == Some(run.digits + 2)
+    country.iter().all(u8::is_ascii_uppercase) && length_in(country) == Some(run.digits + 2)
 }
 
 /// How long the numbers of a country are.

@@ -32,8 +32,8 @@ pub fn probe(line: &[u8]) {
         let (mut out, mut plain, mut again) = (Vec::new(), Vec::new(), Vec::new());
         let findings = scrubber.explain(line, &mut out);
         assert!(!is_json || json::check(&out).is_ok(), "JSON stays JSON");
-        scrubber.line(line, &mut plain);
-        assert_eq!(out, plain, "to explain changes nothing");
+        let is_covered = scrubber.line(line, &mut plain);
+        assert_eq!(out, if is_covered { &plain[..] } else { line }, "to explain changes nothing");
         if findings.is_empty() {
             assert_eq!(out, line, "what is not told of stays");
         }

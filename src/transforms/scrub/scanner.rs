@@ -122,12 +122,12 @@ impl Scanner {
 
     /// All matches in the decoded `text`: sorted, none empty, none overlapping. Gates are part of it.
     pub fn scan<'found>(&self, text: &[u8], found: &'found mut Found) -> &'found [Match] {
-        self.scan_near(text, Near::default(), found)
+        self.scan_near(text, &Near::default(), found)
     }
 
     /// The same for a text of which more is known. Of a JSON number only numbers are asked.
     #[inline]
-    pub fn scan_near<'found>(&self, text: &[u8], near: Near<'_>, found: &'found mut Found) -> &'found [Match] {
+    pub fn scan_near<'found>(&self, text: &[u8], near: &Near<'_>, found: &'found mut Found) -> &'found [Match] {
         found.matches.clear();
         if self.is_open {
             self.look_for_all(text, near, found);
@@ -147,7 +147,7 @@ impl Scanner {
     }
 
     #[inline]
-    fn look_for(&self, index: usize, (text, near, from): (&[u8], Near<'_>, Option<usize>), found: &mut Found) {
+    fn look_for(&self, index: usize, (text, near, from): (&[u8], &Near<'_>, Option<usize>), found: &mut Found) {
         let detector = &self.detectors[index];
         if !near.is_number || detector.kind() == Some(Kind::PaymentCard) {
             match from {
@@ -159,7 +159,7 @@ impl Scanner {
     }
 
     #[inline]
-    fn look_for_all(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
+    fn look_for_all(&self, text: &[u8], near: &Near<'_>, found: &mut Found) {
         let signs = self.gate.signs(text);
         if !signs.is_empty() || self.is_blind {
             self.look_with(&signs, (text, near), found);
@@ -167,7 +167,7 @@ impl Scanner {
     }
 
     #[inline(never)]
-    fn look_with(&self, signs: &Signs, (text, near): (&[u8], Near<'_>), found: &mut Found) {
+    fn look_with(&self, signs: &Signs, (text, near): (&[u8], &Near<'_>), found: &mut Found) {
         if signs.has(gate::ODD) {
             self.look_folded(text, near, found);
         }
@@ -194,7 +194,7 @@ impl Scanner {
 
     /// Looks at the text as it reads without the characters that people do not see. Nothing of such a match is kept.
     #[cold]
-    fn look_folded(&self, text: &[u8], near: Near<'_>, found: &mut Found) {
+    fn look_folded(&self, text: &[u8], near: &Near<'_>, found: &mut Found) {
         let mut folded = std::mem::take(&mut found.folded);
         folded.fold(text);
         let first = found.matches.len();
@@ -235,7 +235,7 @@ impl Scanner {
     }
 
     /// Asks about each run of digits, the first of which begins at `from`.
-    fn find_numbers(&self, (text, near, mut from): (&[u8], Near<'_>, usize), found: &mut Found) {
+    fn find_numbers(&self, (text, near, mut from): (&[u8], &Near<'_>, usize), found: &mut Found) {
         while let Some(run) = numbers::next_run(text, from) {
             from = run.span.end;
             if !run.is_idle(text) {
@@ -245,15 +245,15 @@ impl Scanner {
     }
 
     /// Asks each detector of numbers about a run of digits.
-    fn ask(&self, (text, near): (&[u8], Near<'_>), run: &Run, found: &mut Found) {
+    fn ask(&self, (text, near): (&[u8], &Near<'_>), run: &Run, found: &mut Found) {
         for &(index, kind) in &self.numbers {
             let spans = &mut found.spans;
             match kind {
                 Kind::PaymentCard if run.digits < card::FEWEST || iban::is_form(text, run) => {}
                 Kind::PaymentCard => card::find_within(text, run.span.clone(), spans),
                 Kind::Iban => iban::at_run(text, run, spans),
-                Kind::Phone => phone::at_run(text, run, near, spans),
-                _ => ids::at_run(kind, (text, run), near, spans),
+                Kind::Phone => phone::at_run(text, run, *near, spans),
+                _ => ids::at_run(kind, (text, run), *near, spans),
             }
             self.take(index, text, found);
         }

@@ -263,7 +263,9 @@ impl Disk for Model {
     }
 
     fn free(&self) -> io::Result<f64> {
-        Ok(self.lock().free)
+        let free = self.lock().free;
+        // Not a number: the file system does not tell.
+        if free.is_nan() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(free) }
     }
 }
 

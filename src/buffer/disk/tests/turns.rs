@@ -66,6 +66,31 @@ async fn what_the_sink_does_not_take_in_time_goes_to_the_disk_and_comes_after_al
     assert_eq!(ledger.worst().len(), lines.len());
 }
 
+#[tokio::test]
+async fn too_little_that_is_free_is_told_of_when_it_begins_and_ends_by_itself() {
+    let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(Ledger::default()));
+    let (queue, meters) = (Arc::new(Queue::new(1 << 20, WhenFull::Block, meters())), meters());
+    // More than there can be.
+    let options = DiskOptions { min_free: 1.1, is_strict: true, ..OPTIONS };
+    let (dir, budget) = (folder.path().join("out"), Budget::new(1 << 30));
+    let made_of = Ingredients { folder: dir, options, queue: queue.clone(), meters: meters.clone(), budget };
+    let disk = DiskBuffer::start(made_of);
+    assert!(disk.enter());
+    let entrance = Entrance { buffer: disk.clone(), is_counted: false };
+    entrance.offer(batch(&ledger, &["a"]), Waker::noop()).unwrap();
+    let told = async {
+        while meters.error_count("buffer_min_free") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.expect("it is told of");
+    disk.leave_free(0.0);
+    let taken = tokio::time::timeout(Duration::from_secs(20), queue.take(1)).await.expect("it goes on by itself");
+    assert_eq!(taken.unwrap()[0].get(0).text(), b"a");
+    assert_eq!(meters.error_count("buffer_min_free"), 1, "it lasted, and was told of once");
+    disk.leave();
+}
+
 /// What is offered while the folder cannot be opened yet may be a re-read.
 #[tokio::test]
 async fn what_comes_before_the_log_is_open_is_not_taken_for_new() {

@@ -51,8 +51,8 @@ impl Lanes for Block {
         self.where_it_holds(|own| own.cast_signed() > limit.cast_signed())
     }
 
-    fn mask(self) -> u32 {
-        self.0.iter().enumerate().fold(0, |mask, (place, byte)| mask | u32::from(byte >> 7) << place)
+    fn mask(self) -> u64 {
+        self.0.iter().enumerate().fold(0, |mask, (place, byte)| mask | u64::from(byte >> 7) << place)
     }
 }
 

@@ -21,15 +21,12 @@ proptest! {
     }
 
     #[test]
-    fn lanes_of_any_width_do_what_a_plain_loop_does(bytes in any::<[u8; 32]>(), other in any::<[u8; 32]>(), byte in any::<u8>(), limit in 0_u8..0x80) {
-        let wide = run(Compare(&bytes, &other, byte, limit));
-        for half in 0..2 {
-            let (bytes, other) = (&bytes[half * STEP..], &other[half * STEP..]);
-            let work = || Compare(bytes, other, byte, limit);
-            let plain = work().run::<portable::Block>();
-            prop_assert_eq!(work().run::<sse2::Block>(), plain);
-            let width = wide.len();
-            prop_assert_eq!(wide.map(|mask| (mask >> (half * STEP)) & 0xFFFF), plain, "{}", width);
+    fn lanes_of_any_width_do_what_a_plain_loop_does(bytes in proptest::collection::vec(any::<u8>(), 64), other in proptest::collection::vec(any::<u8>(), 64), byte in any::<u8>(), limit in 0_u8..0x80) {
+        let blocks = bytes.chunks(STEP).zip(other.chunks(STEP));
+        let plain = blocks.map(|(bytes, other)| Compare(bytes, other, byte, limit).run::<portable::Block>().1).enumerate();
+        let plain = plain.fold([0; 7], |all: [u64; 7], (at, masks)| std::array::from_fn(|one| all[one] | masks[one] << (at * STEP)));
+        for (width, masks) in run::all(|| Compare(&bytes, &other, byte, limit)) {
+            prop_assert_eq!(masks, plain.map(|mask| mask & (u64::MAX >> (64 - width))), "{} bytes", width);
         }
     }
 }
@@ -38,7 +35,8 @@ proptest! {
 struct Compare<'a>(&'a [u8], &'a [u8], u8, u8);
 
 impl Work for Compare<'_> {
-    type Done = [u32; 6];
+    /// The bytes of a register, and what of them is so.
+    type Done = (usize, [u64; 7]);
 
     fn run<L: Lanes>(self) -> Self::Done {
         let (own, other) = (L::of(self.0), L::of(self.1));
@@ -47,9 +45,10 @@ impl Work for Compare<'_> {
             own.at_most(self.2),
             own.above(self.3),
             own.minus(self.2),
+            own.equal(self.2).or(own.above(self.3)),
             own.or(other),
             L::all(self.2),
         ];
-        found.map(L::mask)
+        (L::BYTES, found.map(L::mask))
     }
 }

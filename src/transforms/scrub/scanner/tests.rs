@@ -214,7 +214,7 @@ proptest! {
             let (mut found, mut all) = (Found::default(), Found::default());
             scanner.scan(text.as_bytes(), &mut found);
             let signals = if fold::is_needed(text.as_bytes()) { Signals::MAX } else { Signals::MAX & !gate::ODD };
-            scanner.look_with(&Signs::everywhere(signals), (text.as_bytes(), Near::default()), &mut all);
+            scanner.look_with(&Signs::everywhere(signals), (text.as_bytes(), &Near::default()), &mut all);
             unite(&mut all.matches, scanner.detectors());
             prop_assert_eq!(&found.matches, &all.matches, "{}", profile.name());
             let mut from = 0;
@@ -222,7 +222,7 @@ proptest! {
                 from = run.span.end;
                 let first = all.matches.len();
                 if run.is_idle(text.as_bytes()) {
-                    scanner.ask((text.as_bytes(), Near::default()), &run, &mut all);
+                    scanner.ask((text.as_bytes(), &Near::default()), &run, &mut all);
                     prop_assert_eq!(all.matches.len(), first, "a run of no interest has a match: {}", text);
                 }
             }
