@@ -27,6 +27,7 @@ mod readme;
 mod refusal;
 mod reload;
 mod restart;
+mod rights;
 mod scrub;
 mod tidy;
 mod vector_compat;

@@ -49,8 +49,9 @@ const COUNTERS: [(&str, &str); 7] = [
     ("levada_file_hole_bytes_total", "Bytes of holes that truncation left in files and that were passed over."),
 ];
 
-const GAUGES: [(&str, &str); 7] = [
+const GAUGES: [(&str, &str); 8] = [
     ("levada_open_files", "Files that are open."),
+    ("levada_files_waiting", "Files that are found and wait for descriptors."),
     ("levada_deleted_open_files", "Deleted files that are open because they are not read to their end."),
     ("levada_deleted_open_bytes", "Bytes on disk that deleted open files hold."),
     ("levada_file_lag_bytes", "Bytes in all files that are not read yet."),
@@ -81,6 +82,8 @@ pub struct FileMeters {
     pub hole_bytes: IntCounter,
     /// Files that are open.
     pub open: IntGauge,
+    /// Files that are found and wait for descriptors.
+    pub waiting: IntGauge,
     /// Deleted files that are open.
     pub deleted_open: IntGauge,
     /// Bytes on disk that these hold.
@@ -120,7 +123,7 @@ impl FileFamilies {
     pub(super) fn meters(&self, values: &[&str]) -> FileMeters {
         let [added, resumed, unwatched, deleted, rotations, truncations, hole_bytes] =
             self.counters.each_ref().map(|family| family.with_label_values(values));
-        let [open, deleted_open, deleted_open_bytes, lag_bytes, lag_max_bytes, lag_max_seconds, polling] =
+        let [open, waiting, deleted_open, deleted_open_bytes, lag_bytes, lag_max_bytes, lag_max_seconds, polling] =
             self.gauges.each_ref().map(|family| family.with_label_values(values));
         let abandoned =
             Abandoned::ALL.map(|reason| self.abandoned.with_label_values(&[values, &[reason.name()]].concat()));
@@ -133,6 +136,7 @@ impl FileFamilies {
             truncations,
             hole_bytes,
             open,
+            waiting,
             deleted_open,
             deleted_open_bytes,
             lag_bytes,

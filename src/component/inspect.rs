@@ -55,6 +55,8 @@ pub enum FileState {
     Quiet,
     /// Read to its end and closed.
     Finished,
+    /// It is found and not read as it stands: the reason tells why.
+    LeftOut,
 }
 
 impl FileState {
@@ -73,6 +75,7 @@ impl FileState {
             Self::Reading => "reading",
             Self::Quiet => "quiet",
             Self::Finished => "finished",
+            Self::LeftOut => "left out",
         }
     }
 }

@@ -38,6 +38,8 @@ pub enum Cause {
     NoPod,
     /// No agent runs: this is what one would do.
     NoAgent,
+    /// It is found and not read: a copy, or compressed in a way that is not unpacked.
+    LeftOut,
     /// Records of its source went no further than a step or sink; how many, of all its files.
     Discarded,
     /// It was read to its end and closed.

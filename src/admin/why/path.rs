@@ -93,7 +93,12 @@ fn state(source: &SeenSource<'_>, report: &FileReport) -> Finding {
             .next("raise the rate limit, or have its writer write less"),
         FileState::Abandoned => Finding::new(Cause::Abandoned, format!("{read}; what is not read is given up{reason}"))
             .next("`levada_abandoned_bytes_total` counts it; raise the limit that was reached"),
-        FileState::Found => Finding::new(Cause::NotDiscovered, "found, and not read before its key is on the disk"),
+        FileState::Found => {
+            let why = report.reason.as_deref().unwrap_or("not read before its key is on the disk");
+            Finding::new(Cause::NotDiscovered, format!("found; {why}"))
+        }
+        FileState::LeftOut => Finding::new(Cause::LeftOut, format!("found, and left out{reason}"))
+            .next("`levada files` shows what is read; look there for its lines"),
         FileState::Finished => Finding::new(Cause::Finished, format!("read to its end and closed, {read}{reason}")),
         FileState::Reading | FileState::Quiet if *lag_bytes > 0 || report.delivered < report.offset => {
             let rate = show_size(report.bytes_per_second as u64);

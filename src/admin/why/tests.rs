@@ -145,6 +145,7 @@ fn a_file_that_is_read_is_told_how_far() {
         (FileState::Paused, 4, Cause::Paused, "`levada resume app`"),
         (FileState::Finished, 10, Cause::Finished, "read to its end and closed"),
         (FileState::Found, 0, Cause::NotDiscovered, "before its key is on the disk"),
+        (FileState::LeftOut, 0, Cause::LeftOut, "found, and left out"),
         (FileState::Unreadable, 0, Cause::Unreadable, "cannot be read: busy"),
     ];
     for (state, offset, cause, text) in table {

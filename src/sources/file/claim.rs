@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fingerprint::{FINGERPRINT_BYTES, GUARD_BYTES};
@@ -57,6 +57,25 @@ pub(super) enum Kin {
     Rest(FileId),
 }
 
+/// A file that is open and from whose path another may have been rotated.
+#[derive(Debug)]
+pub(super) struct Relative {
+    pub(super) file: Arc<File>,
+    /// May the other be a copy of it, although it is not of all that has the same lines?
+    pub(super) may_be_copied: bool,
+}
+
+/// Where a file is that may have been copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// Where it is written to.
+    InPlace,
+    /// Where it was rotated to.
+    Renamed,
+    /// No path shows it.
+    Nowhere,
+}
+
 impl Found {
     /// Opens the file at `path`, which stood at `base` before it was rotated.
     pub(super) fn open(path: PathBuf, base: PathBuf) -> io::Result<Self> {
@@ -91,9 +110,14 @@ impl Found {
 
     fn is_meant(&self, entry: &Entry, by: By) -> bool {
         let fingerprint = entry.at.fingerprint;
+        // Files may be the same byte for byte. What comes after one was seen to go is another, unless its name tells that it
+        // was made of that one.
+        if entry.is_deleted && self.input.is_plain() && by != By::Rotation {
+            return false;
+        }
         match by {
             By::Inode => fingerprint.len > 0 && self.lies_at(entry) && (self.is_near(entry) || tells_more(entry)),
-            By::Path => entry.path.as_os_str() == self.path.as_os_str() && fingerprint.is_full(),
+            By::Path => entry.left.is_none() && entry.path == self.path && fingerprint.is_full(),
             By::Rotation => fingerprint.len > 0 && self.is_of(entry),
             By::Content => fingerprint.is_full() && tells_more(entry),
             By::Place => fingerprint.len == 0 && self.lies_at(entry) && self.is_near(entry),
@@ -114,8 +138,23 @@ impl Found {
         self.is_rotated_from(entry.base()) || rotated::is_of(&self.path, &entry.path)
     }
 
+    /// May it be a copy of the file at `path`, which stood at `base` before? A plain copy is made of what stands in its place,
+    /// and named after that; a compressed one of what was rotated, too.
+    pub(super) fn may_copy(&self, path: &Path, base: &Path, stands: Stands) -> bool {
+        match stands {
+            Stands::InPlace => self.stems_from(path, base),
+            Stands::Renamed => !self.input.is_plain(),
+            Stands::Nowhere => true,
+        }
+    }
+
+    /// Is its name made of one of these?
+    fn stems_from(&self, path: &Path, base: &Path) -> bool {
+        self.is_rotated_from(base) || [path, base].iter().any(|of| rotated::leads_to(&self.path, of))
+    }
+
     /// Stood it at `base` before?
-    pub(super) fn is_rotated_from(&self, base: &std::path::Path) -> bool {
+    pub(super) fn is_rotated_from(&self, base: &Path) -> bool {
         self.base == base && self.base != self.path
     }
 
@@ -150,10 +189,10 @@ impl Found {
 
     /// What has it to do with files that are followed under a path from which it may have been rotated, of which those in
     /// `open` are open?
-    pub(super) fn kin(&mut self, positions: &Positions, open: &HashMap<FileId, Arc<File>>) -> io::Result<Kin> {
+    pub(super) fn kin(&mut self, positions: &Positions, open: &HashMap<FileId, Relative>) -> io::Result<Kin> {
         // Before the positions: what a lane has read of a file that is truncated after this is in them.
-        for file in open.values() {
-            if self.is_part_of(&mut Input::Plain(file.clone()))? {
+        for relative in open.values().filter(|relative| relative.may_be_copied) {
+            if self.is_part_of(&mut Input::Plain(relative.file.clone()))? {
                 return Ok(Kin::Copy);
             }
         }
@@ -166,7 +205,7 @@ impl Found {
         }
         let (orphans, followed): (Vec<_>, Vec<_>) = relatives.into_iter().partition(|(_, entry)| entry.node.is_none());
         for (id, entry) in orphans {
-            if self.input.bears(&entry.at)? {
+            if self.stems_from(&entry.path, entry.base()) && self.input.bears(&entry.at)? {
                 return Ok(Kin::Rest(id));
             }
         }
@@ -181,16 +220,18 @@ impl Found {
     }
 
     /// Is it a copy of a file that is followed, or of what that was before a truncation which its lane will notice?
-    fn is_copy_of(&mut self, entry: &Entry, open: Option<&Arc<File>>) -> io::Result<bool> {
+    fn is_copy_of(&mut self, entry: &Entry, open: Option<&Relative>) -> io::Result<bool> {
         let other = match open {
-            Some(file) => Some(Input::Plain(file.clone())),
+            Some(relative) => Some(Input::Plain(relative.file.clone())),
             None => Input::open(&entry.path).ok(),
         };
         let is_there = |other: &Input| other.metadata().is_ok_and(|about| Some(node(&about)) == entry.node);
         let Some(mut other) = other.filter(|other| open.is_some() || is_there(other)) else {
             return self.input.bears(&entry.at);
         };
-        Ok(open.is_none() && self.is_part_of(&mut other)? || self.input.bears(&entry.at)? && !other.bears(&entry.at)?)
+        let stands = if entry.base() == entry.path { Stands::InPlace } else { Stands::Renamed };
+        let may_be_part = open.is_none() && self.may_copy(&entry.path, entry.base(), stands);
+        Ok(may_be_part && self.is_part_of(&mut other)? || self.input.bears(&entry.at)? && !other.bears(&entry.at)?)
     }
 
     /// Is all that is in this file in the other too? Looked at where it ends: a copy is no longer than what it was made of.

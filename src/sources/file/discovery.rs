@@ -13,16 +13,17 @@ use super::claim::Found;
 use super::input::{is_named_gz, node, seen};
 use super::job::{FileId, Job, Letter, Note};
 use super::keep::SAVE_EVERY;
+use super::left_out::{LeftOut, Passed, judge_again};
 use super::links;
 use super::live::Live;
 use super::mailbox::Mailbox;
 use super::packed;
 use super::positions::{Entry, Node};
+use super::room::{Room, is_out};
 use super::rotated::Families;
 use super::search::Listing;
 use super::settings::Drain;
 use super::survey::Survey;
-use super::tail::Seen;
 use super::watch::Watch;
 use crate::component::clock;
 use crate::component::signal::Stop;
@@ -40,8 +41,8 @@ pub(super) struct Discovery {
     turn: usize,
     pub(super) live: HashMap<Node, Live>,
     pub(super) nodes: HashMap<FileId, Node>,
-    /// Files that are not to be read, as they stood: copies of others, and what was rotated before the first look.
-    pub(super) passed: HashMap<Node, Seen>,
+    /// Files that are not read as they stand.
+    pub(super) passed: HashMap<Node, Passed>,
     /// Files whose entries are not durable yet.
     pub(super) waiting: Vec<(FileId, Found, Entry)>,
     /// What is left of files that were truncated, with the lanes that have it.
@@ -53,10 +54,8 @@ pub(super) struct Discovery {
     pub(super) families: Families,
     pub(super) watch: Watch,
     pub(super) bounds: Bounds,
-    /// How many descriptors there are for files.
-    pub(super) most_open: usize,
-    /// How many files the last look found no descriptors for.
-    pub(super) crowded: usize,
+    /// Descriptors for files.
+    pub(super) room: Room,
     pub(super) is_first: bool,
     /// When it began, in nanoseconds since the Unix epoch.
     pub(super) started: i64,
@@ -81,12 +80,11 @@ impl Discovery {
         Self {
             watch,
             bounds: Bounds {
-                open_files: tailing.max_open_files.unwrap_or_else(links::default_open_files),
+                open_files: tailing.max_open_files.unwrap_or(usize::MAX),
                 deleted_files: tailing.max_deleted_open_files,
                 deleted_bytes: tailing.max_deleted_open_bytes,
             },
-            most_open: links::default_open_files(),
-            crowded: 0,
+            room: Room::new(links::for_files()),
             job,
             lanes,
             turn: 0,
@@ -115,7 +113,9 @@ impl Discovery {
         if !self.load(stop) {
             return;
         }
+        let share = links::Share::new();
         while stop.deadline().is_none() {
+            self.room.most = share.files();
             self.step(Instant::now());
             std::thread::park_timeout(self.pause());
         }
@@ -173,7 +173,7 @@ impl Discovery {
         for note in notes {
             // A copy that was passed over may be wanted now.
             if !matches!(note, Note::Report(_)) {
-                self.passed.clear();
+                judge_again(&mut self.passed);
                 self.is_asked = true;
             }
             match note {
@@ -207,16 +207,20 @@ impl Discovery {
         let beside = self.beside(&paths);
         let (mut shown, mut found) = (HashSet::new(), Vec::new());
         let room = self.room();
-        self.crowded = 0;
+        self.room.waiting.clear();
         for path in paths.iter().chain(&beside) {
             if self.families.is_scratch(path) {
                 continue;
             }
             match self.look(path, &mut shown) {
                 // What there are no descriptors for is found again when others are closed.
-                Ok(true) if found.len() >= room => self.crowded += 1,
+                Ok(true) if found.len() >= room => self.room.waiting.push(path.clone()),
                 Ok(true) => match self.open(path) {
                     Ok(file) => found.extend(file),
+                    Err(error) if is_out(&error) => {
+                        self.run_out(found.len());
+                        self.room.waiting.push(path.clone());
+                    }
                     Err(error) => faults.extend(links::fault(path, error)),
                 },
                 Ok(false) => {}
@@ -226,6 +230,7 @@ impl Discovery {
         if self.is_first && shown.is_empty() {
             tracing::info!(wanted = self.job.search.wanted(), "no file matches yet: waits for the first");
         }
+        self.tell_crowded();
         self.tell_gone(&shown);
         self.passed.retain(|node, _| shown.contains(node));
         self.enlist(found, &beside, &mut faults);
@@ -233,12 +238,6 @@ impl Discovery {
         self.is_first = false;
         self.scanned = Some(Instant::now());
         self.rest = (began.elapsed() * 8).max(SHORTEST_REST);
-    }
-
-    /// How many more files can be opened: some descriptors are left for all else, positions among it.
-    fn room(&self) -> usize {
-        let open = self.live.values().filter(|live| live.closed.is_none()).count();
-        self.most_open.saturating_sub(open + self.waiting.len())
     }
 
     /// What stands beside the files that are meant, or were followed, and was rotated away from their paths.
@@ -261,10 +260,10 @@ impl Discovery {
 
     /// Tells once of each path that cannot be read; it is tried again at every look.
     fn report(&mut self, faults: Vec<(PathBuf, io::Error)>) {
-        let now = faults.iter().map(|(path, error)| (path.clone(), error.to_string())).collect();
-        for (path, error) in faults {
+        let now: HashMap<_, _> = faults.into_iter().map(|(path, error)| (path, error.to_string())).collect();
+        for (path, error) in &now {
             self.job.meters.error("unreadable");
-            if !self.reported.contains_key(&path) {
+            if !self.reported.contains_key(path) {
                 tracing::warn!(path = %path.display(), %error, "cannot read, trying again at every look");
             }
         }
@@ -285,15 +284,23 @@ impl Discovery {
         } else if self.is_too_old(&about) || self.waiting.iter().any(|(_, waiting, _)| waiting.node == node) {
             return Ok(false);
         }
-        Ok(self.passed.get(&node) != Some(&stands))
+        Ok(self.passed.get(&node).is_none_or(|passed| passed.seen != stands))
     }
 
-    /// Opens the file at `path`, unless it is still being compressed.
-    fn open(&self, path: &Path) -> io::Result<Option<Found>> {
+    /// Opens the file at `path`, unless it is still being compressed, or is in a way that is not unpacked here.
+    fn open(&mut self, path: &Path) -> io::Result<Option<Found>> {
         if is_named_gz(path) && !packed::is_ready(path, seen(&std::fs::metadata(path)?), clock::now())? {
             return Ok(None);
         }
-        Found::open(path.to_owned(), self.families.base(path).to_owned()).map(Some)
+        let found = Found::open(path.to_owned(), self.families.base(path).to_owned())?;
+        if !found.input.is_plain() {
+            return Ok(Some(found));
+        }
+        if let Some(program) = packed::other(path, &found.first) {
+            self.leave_out(&found, LeftOut::Packed(program));
+            return Ok(None);
+        }
+        Ok((!packed::may_become_other(path, found.seen, clock::now())).then_some(found))
     }
 
     fn is_too_old(&self, about: &Metadata) -> bool {

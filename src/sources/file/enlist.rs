@@ -1,17 +1,18 @@
 //! Files that were found: which entry each has, or that it is new, or not to be read.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::claim::{By, Found, Kin};
+use super::claim::{By, Found, Kin, Relative, Stands};
 use super::discovery::Discovery;
 use super::fingerprint::Fingerprint;
 use super::job::{FileId, Letter};
+use super::left_out::LeftOut;
 use super::live::Live;
-use super::positions::{Checkpoint, Entry, Holder};
+use super::positions::{Checkpoint, Entry, Holder, has_left};
+use super::rotated;
 use super::settings::ReadFrom;
 use super::watch::Route;
 use crate::component::file_meters::Abandoned;
@@ -27,7 +28,7 @@ enum Welcome {
     /// It goes to the lane that has what is in flight of it.
     Rest(FileId),
     /// It is left out as it stands.
-    Left(&'static str),
+    Left(LeftOut),
 }
 
 impl Discovery {
@@ -59,10 +60,7 @@ impl Discovery {
             match self.welcome(&mut file, is_wanted) {
                 Ok(Welcome::Known(id, entry)) => enlisted.push((id, file, entry)),
                 Ok(Welcome::Rest(id)) => self.hand_rest(id, file),
-                Ok(Welcome::Left(why)) => {
-                    tracing::debug!(path = %file.path.display(), why, "file is left out");
-                    self.passed.insert(file.node, file.seen);
-                }
+                Ok(Welcome::Left(why)) => self.leave_out(&file, why),
                 Err(error) => faults.push((file.path, error)),
             }
         }
@@ -91,16 +89,26 @@ impl Discovery {
                 Ok(Welcome::Known(id, entry))
             }
             Kin::Stranger if is_wanted => self.add(file),
-            Kin::Stranger => Ok(Welcome::Left("it was rotated before its path was followed")),
-            Kin::Copy => Ok(Welcome::Left("it is a copy, or may become one")),
+            Kin::Stranger => Ok(Welcome::Left(LeftOut::Earlier)),
+            Kin::Copy => Ok(Welcome::Left(LeftOut::Copy)),
             Kin::Rest(id) => Ok(Welcome::Rest(id)),
         }
     }
 
     /// The open files from whose path this one may have been rotated.
-    fn open_kin(&self, file: &Found) -> HashMap<FileId, Arc<File>> {
-        let is_kin = |live: &&Live| file.is_rotated_from(&live.base) || super::rotated::is_of(&file.path, &live.path);
-        self.live.values().filter(is_kin).filter_map(|live| Some((live.route.id, live.file.upgrade()?))).collect()
+    fn open_kin(&self, file: &Found) -> HashMap<FileId, Relative> {
+        let is_kin = |live: &Live| file.is_rotated_from(&live.base) || rotated::is_of(&file.path, &live.path);
+        let kin = self.live.iter().filter(|(_, live)| is_kin(live));
+        let open = kin.filter_map(|(node, live)| {
+            let stands = match live.has_left {
+                false => Stands::InPlace,
+                true if has_left(&live.path, Some(*node)) => Stands::Nowhere,
+                true => Stands::Renamed,
+            };
+            let may_be_copied = file.may_copy(&live.path, &live.base, stands);
+            Some((live.route.id, Relative { file: live.file.upgrade()?, may_be_copied }))
+        });
+        open.collect()
     }
 
     fn add(&mut self, file: &mut Found) -> io::Result<Welcome> {
@@ -116,6 +124,7 @@ impl Discovery {
             size: if file.input.is_plain() { file.seen.size } else { 0 },
             left: None,
             is_whole: false,
+            is_deleted: false,
         };
         self.job.files.added.inc();
         Ok(Welcome::Known(self.job.positions.add(entry.clone()), entry))

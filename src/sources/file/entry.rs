@@ -59,6 +59,9 @@ pub(super) struct Entry {
     /// Was it read to its end when nobody would write to it any more? Then a file that is longer is another.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_whole: bool,
+    /// Was it seen to be deleted, with its last name? Then what comes to its place is another, however alike it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_deleted: bool,
 }
 
 /// An entry without a file is forgotten after an hour.

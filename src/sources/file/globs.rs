@@ -40,12 +40,22 @@ impl Globs {
     /// All paths that are meant and exist, and what could not be listed. `folders` are those of [`folders`](Self::folders).
     pub(super) fn find(&self, folders: &HashSet<PathBuf>) -> (Vec<PathBuf>, Vec<(PathBuf, io::Error)>) {
         let (mut found, mut faults) = (Vec::new(), Vec::new());
-        for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
-            if entry.file_name().to_str().is_none() {
-                self.find_odd(entry.path(), &mut found, &mut faults);
+        for folder in folders {
+            // What cannot be listed may hold files that are meant.
+            match fs::read_dir(folder) {
+                Ok(entries) => {
+                    let odd = entries.flatten().filter(|entry| entry.file_name().to_str().is_none());
+                    odd.for_each(|entry| self.find_odd(entry.path(), &mut found, &mut faults));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => faults.push((folder.clone(), error)),
             }
         }
         for pattern in &self.include {
+            if !is_glob(pattern) {
+                found.extend(self.find_literal(pattern));
+                continue;
+            }
             let Ok(paths) = glob::glob_with(pattern, OPTIONS) else { continue };
             for path in paths {
                 match path {
@@ -56,6 +66,13 @@ impl Globs {
             }
         }
         (found, faults)
+    }
+
+    /// A path that is named literally, also one that cannot be looked at: whoever does will be told why.
+    fn find_literal(&self, pattern: &str) -> Option<PathBuf> {
+        let path = PathBuf::from(pattern);
+        let is_gone = fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        (!is_gone && !self.is_excluded(&path)).then_some(path)
     }
 
     /// A name that is not UTF-8, which the patterns' own search passes over: it is compared as it is shown. What lies in

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::board::Board;
 use super::claim::Found;
-use super::limits::{Buckets, RateLimit};
+use super::limits::{Buckets, RateLimit, WhenExceeded};
 use super::mailbox::Mailbox;
 use super::positions::Positions;
 use super::search::Search;
@@ -122,6 +122,7 @@ pub(in crate::sources) struct Tailing {
     pub(in crate::sources) max_deleted_open_files: usize,
     pub(in crate::sources) max_deleted_open_bytes: u64,
     pub(in crate::sources) rate_limit: Option<RateLimit>,
+    pub(in crate::sources) when_exceeded: WhenExceeded,
     pub(in crate::sources) drain: Drain,
     pub(in crate::sources) release_page_cache: bool,
     /// The folder that keeps the positions.

@@ -7,6 +7,7 @@ use super::board::Bounds;
 use super::discovery::Discovery;
 use super::job::{FileId, Letter};
 use super::live::Live;
+use super::room::is_out;
 use super::shelf::LoadError;
 use super::tail::Tail;
 use super::watch::Route;
@@ -61,9 +62,13 @@ impl Discovery {
                 if std::mem::take(&mut self.is_unsaved) {
                     tracing::info!("positions are saved again");
                 }
+                self.room.sufficed();
                 self.hand_out(now);
             }
             Err(error) => {
+                if is_out(&error) {
+                    self.close_waiting();
+                }
                 self.job.meters.error("positions_not_saved");
                 if !std::mem::replace(&mut self.is_unsaved, true) {
                     tracing::error!(%error, "cannot save positions, new files wait for it; trying again every second");
@@ -76,10 +81,7 @@ impl Discovery {
     pub(super) fn hold_bounds(&self, now: Instant) {
         self.job.board.show(&self.job.files, now);
         // As many are closed as wait for descriptors.
-        let open_files = match self.crowded {
-            0 => self.bounds.open_files,
-            crowded => self.bounds.open_files.min(self.most_open.saturating_sub(crowded)),
-        };
+        let open_files = self.bounds.open_files.min(self.room.files().saturating_sub(self.room.waiting.len()));
         let surplus = self.job.board.surplus(Bounds { open_files, ..self.bounds });
         for id in surplus.deleted {
             self.tell(id, Letter::Abandon(id, Abandoned::DeletedLimit));
@@ -157,6 +159,7 @@ mod tests {
             size: 0,
             left: None,
             is_whole: false,
+            is_deleted: false,
         }
     }
 

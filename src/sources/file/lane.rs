@@ -112,13 +112,19 @@ impl Reader {
         if self.job.tailing.drain == Drain::Leave {
             return;
         }
-        for tail in self.tails.values() {
-            let bytes = tail.row.size().saturating_sub(tail.stream.committed());
-            if bytes > 0 {
-                let id = &self.job.meters.label().id;
-                tracing::warn!(component_id = id, path = %tail.path.display(), bytes, "not delivered before the end");
-            }
+        for (path, bytes) in self.left() {
+            let id = &self.job.meters.label().id;
+            tracing::warn!(component_id = id, path = %path.display(), bytes, "not delivered before the end");
         }
+    }
+
+    /// How many bytes of each file are not delivered.
+    pub(super) fn left(&self) -> impl Iterator<Item = (&std::path::Path, u64)> {
+        let left = self.tails.values().map(|tail| {
+            let bytes = tail.row.size().saturating_sub(tail.stream.committed());
+            (tail.path.as_path(), bytes)
+        });
+        left.filter(|(_, bytes)| *bytes > 0)
     }
 
     /// Reads the letters and, if someone rang, offers again what waits.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -56,8 +57,35 @@ pub(super) fn raise_open_files() {
     }
 }
 
-/// How many files a source keeps open unless it is told: three quarters of what the process may open.
-pub(super) fn default_open_files() -> usize {
+/// Sources of this process that follow files: they share its descriptors.
+static SOURCES: AtomicUsize = AtomicUsize::new(0);
+
+/// A source's part of the descriptors, as long as it runs.
+#[derive(Debug)]
+pub(super) struct Share(());
+
+impl Share {
+    pub(super) fn new() -> Self {
+        SOURCES.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+
+    /// How many files it may keep open, at least one.
+    #[allow(clippy::unused_self, reason = "who has none may open none")]
+    pub(super) fn files(&self) -> usize {
+        (for_files() / SOURCES.load(Ordering::Relaxed).max(1)).max(1)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        SOURCES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many descriptors are for files: three quarters of what the process may have. The rest is for sockets, buffers, and
+/// positions, without which no file is read.
+pub(super) fn for_files() -> usize {
     let most = getrlimit(Resource::Nofile).current.map_or(1 << 20, |most| most as usize);
     most / 4 * 3
 }
@@ -90,6 +118,8 @@ mod tests {
         raise_open_files();
         let limit = getrlimit(Resource::Nofile);
         assert_eq!(limit.current, limit.maximum);
-        assert!(default_open_files() > 0);
+        let (one, two) = (Share::new(), Share::new());
+        assert!(one.files() > 0 && one.files() <= for_files() / 2, "others may run beside");
+        drop(two);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use super::claim::Found;
 use super::discovery::Discovery;
 use super::job::{FileId, Letter};
+use super::left_out;
 use super::positions::{Node, has_left};
 use super::rotated;
 use super::tail::Seen;
@@ -95,6 +96,8 @@ impl Discovery {
             self.job.positions.moved(id, path);
             self.watch.forget(id);
             self.watch.route(path.to_owned(), live.route.clone());
+            // What was taken for a copy of it may be another file with the same lines.
+            self.is_asked |= left_out::judge_again(&mut self.passed);
             path.clone_into(&mut live.path);
             live.has_left = has_left;
             live.route.lane.post(Letter::Shows { id, path: path.to_owned(), has_left });

@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -69,6 +70,9 @@ impl Tail {
         let Some(input) = &self.input else { return Ok(Turn::Quiet) };
         let about = input.metadata()?;
         let now = seen(&about);
+        if self.left_since.is_some() && about.nlink() == 0 {
+            desk.job.positions.deleted(self.id);
+        }
         if self.seen == Some(now) && !(self.remains > 0 && self.is_finished(desk)) {
             return Ok(Turn::Quiet);
         }
@@ -88,8 +92,7 @@ impl Tail {
             return Ok(self.rest(now, 0));
         }
         if let Some(due) = self.limits.iter().filter_map(|bucket| bucket.due(desk.now)).max() {
-            let what = desk.job.tailing.rate_limit.map_or(WhenExceeded::Delay, |limit| limit.when_exceeded);
-            if what == WhenExceeded::Delay {
+            if desk.job.tailing.when_exceeded == WhenExceeded::Delay {
                 return Ok(Turn::Later(due));
             }
             self.is_dropping = true;
@@ -98,9 +101,11 @@ impl Tail {
         if let (Some(Input::Gz(gz)), Ok(Turn::Quiet)) = (&mut self.input, &turn) {
             turn = gz.take_damage().map_or(turn, Err);
         }
-        self.is_dropping = false;
+        // What is dropped takes nothing of what may pass: else nothing would, as long as more comes than may.
+        if !std::mem::take(&mut self.is_dropping) {
+            self.limits.iter().for_each(|bucket| bucket.spend(self.offset.saturating_sub(before)));
+        }
         self.row.read_to(self.offset);
-        self.limits.iter().for_each(|bucket| bucket.spend(self.offset.saturating_sub(before)));
         turn
     }
 

@@ -111,7 +111,7 @@ impl Positions {
         if let Some(Slot { entry, holder }) = table.slots.get_mut(&id) {
             *holder = Holder::File;
             entry.go_to(path);
-            (entry.node, entry.left) = (Some(node), None);
+            (entry.node, entry.left, entry.is_deleted) = (Some(node), None, false);
         }
     }
 
@@ -147,6 +147,7 @@ impl Positions {
     pub(super) fn begin(&self, id: FileId, key: StreamKey, (first, reach): (Fingerprint, Reach)) -> io::Result<()> {
         if let Some(entry) = self.table().change(id) {
             (entry.key, entry.at.fingerprint, entry.at.reach) = (key, first, reach);
+            entry.is_whole = false;
         }
         self.save()
     }
@@ -155,6 +156,8 @@ impl Positions {
     pub(super) fn reached(&self, id: FileId, (first, reach): (Fingerprint, Reach)) {
         if let Some(entry) = self.table().change(id) {
             (entry.at.fingerprint, entry.at.reach) = (first, reach);
+            // It was put back and written to.
+            entry.is_whole = false;
         }
     }
 
@@ -206,6 +209,16 @@ impl Positions {
     pub(super) fn ended(&self, id: FileId) {
         if let Some(entry) = self.table().change(id) {
             entry.is_whole = true;
+        }
+    }
+
+    /// A file has no name any more.
+    pub(super) fn deleted(&self, id: FileId) {
+        let mut table = self.table();
+        if table.slots.get(&id).is_some_and(|slot| !slot.entry.is_deleted)
+            && let Some(entry) = table.change(id)
+        {
+            entry.is_deleted = true;
         }
     }
 

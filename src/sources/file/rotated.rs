@@ -123,6 +123,13 @@ fn may_be_rotated(name: &OsStr) -> bool {
     !is_tmp && (bytes.iter().any(u8::is_ascii_digit) || bytes.ends_with(b".old") || bytes.ends_with(b".gz"))
 }
 
+/// May `rotated` have stood at `path`, as its name tells?
+pub(super) fn leads_to(rotated: &Path, path: &Path) -> bool {
+    let names = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
+    let (Some(name), Some(of)) = (names(rotated), names(path)) else { return false };
+    rotated.parent() == path.parent() && origins(&name).contains(&of)
+}
+
 /// May `rotated` have stood at `path`, or been rotated away from where `path` was? By its name alone.
 pub(super) fn is_of(rotated: &Path, path: &Path) -> bool {
     let names = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
@@ -167,6 +174,9 @@ mod tests {
         let is_of = |one: &str, other: &str| is_of(Path::new(one), Path::new(other));
         assert!(is_of("/l/a.log.1", "/l/a.log") && is_of("/l/a.log.2.gz", "/l/a.log.1"));
         assert!(!is_of("/l/a.log", "/l/a.log.1"), "a new file is no rotated one");
+        let leads_to = |one: &str, other: &str| leads_to(Path::new(one), Path::new(other));
+        assert!(leads_to("/l/a.log.1", "/l/a.log") && leads_to("/l/a.log.1.gz", "/l/a.log.1"));
+        assert!(!leads_to("/l/a-2.log", "/l/a-1.log") && is_of("/l/a-2.log", "/l/a-1.log"), "both may be of `a.log`");
         assert!(
             !is_of("/l/a.log.1", "/m/a.log") && !is_of("/l/a.log", "/l/b.log") && !is_of("/l/a.log.1", "/l/b.log.1")
         );

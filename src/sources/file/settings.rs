@@ -72,7 +72,7 @@ pub struct FileSettings {
     #[serde(default)]
     pub rotate_wait_secs: Option<u64>,
     /// How many files are open at once, about: beyond it those with nothing to read are closed until they are written to.
-    /// Three quarters of what the system allows the process by default.
+    /// By default three quarters of what the system allows the process, which all sources that follow files share.
     #[serde(default)]
     pub max_open_files: Option<usize>,
     /// How many deleted files are kept open at most because they are not read to their end. Beyond it those with the most to
@@ -243,6 +243,7 @@ impl FileSettings {
             max_deleted_open_files: self.max_deleted_open_files,
             max_deleted_open_bytes: self.max_deleted_open_bytes.0,
             rate_limit: self.rate_limit,
+            when_exceeded: self.rate_limit.map(|limit| limit.when_exceeded).unwrap_or_default(),
             drain: self.drain,
             release_page_cache: self.release_page_cache,
             state_dir: self.data_dir.as_deref().map_or_else(|| context.state_dir.clone(), in_folder),

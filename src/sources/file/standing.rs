@@ -147,7 +147,8 @@ impl Reader {
 }
 
 impl Discovery {
-    /// Files that no lane has: those that cannot be opened, and those whose keys are not durable.
+    /// Files that no lane has: those that cannot be opened, those whose keys are not durable, those that wait for descriptors,
+    /// those that are left out.
     pub(super) fn without_lane(&self) -> Vec<FileReport> {
         let faults = self.reported.iter().map(|(path, error)| FileReport {
             path: path.to_string_lossy().into_owned(),
@@ -169,7 +170,14 @@ impl Discovery {
             state: FileState::Found,
             ..FileReport::default()
         });
-        faults.chain(waiting).collect()
+        let crowded = self.room.waiting.iter().map(|path| FileReport {
+            path: path.to_string_lossy().into_owned(),
+            pod: Pod::of(path),
+            state: FileState::Found,
+            reason: Some("waits until others are closed: as many files are open as the system allows".to_owned()),
+            ..FileReport::default()
+        });
+        faults.chain(waiting).chain(crowded).chain(self.left_out()).collect()
     }
 }
 

@@ -10,6 +10,7 @@ mod restart;
 mod rotation;
 mod seen;
 mod threads;
+mod twins;
 
 use std::fs;
 use std::io::Write;

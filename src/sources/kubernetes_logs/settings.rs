@@ -17,7 +17,7 @@ use crate::component::size::ByteSize;
 use crate::component::source::Source;
 use crate::sources::file::job::Tailing;
 use crate::sources::file::source::FileSource;
-use crate::sources::file::{self, Drain, RateLimit, ReadFrom};
+use crate::sources::file::{self, Drain, RateLimit, ReadFrom, WhenExceeded};
 use crate::sources::line;
 
 /// Where metadata of pods comes from.
@@ -86,7 +86,7 @@ pub struct KubernetesLogsSettings {
     #[serde(default)]
     pub rotate_wait_secs: Option<u64>,
     /// How many logs are open at once, about: beyond it those with nothing to read are closed until they are written to.
-    /// Three quarters of what the system allows the process by default.
+    /// By default three quarters of what the system allows the process, which all sources that follow files share.
     #[serde(default)]
     pub max_open_files: Option<usize>,
     /// How many deleted logs are kept open at most because they are not read to their end. Beyond it those with the most to
@@ -105,6 +105,10 @@ pub struct KubernetesLogsSettings {
     /// Bytes a second that the logs of a namespace have together, at most.
     #[serde(default)]
     pub namespace_bytes_per_sec: Option<ByteSize>,
+    /// What happens to what is beyond these rates: it waits (`delay`), or is passed over and counted (`drop`). What
+    /// `rate_limit` says by default.
+    #[serde(default)]
+    pub when_exceeded: Option<WhenExceeded>,
     /// What a stop does with what is not read.
     #[serde(default)]
     pub drain: Drain,
@@ -219,6 +223,7 @@ impl KubernetesLogsSettings {
             max_deleted_open_files: self.max_deleted_open_files,
             max_deleted_open_bytes: self.max_deleted_open_bytes.0,
             rate_limit: self.rate_limit,
+            when_exceeded: self.when_exceeded.or(self.rate_limit.map(|limit| limit.when_exceeded)).unwrap_or_default(),
             drain: self.drain,
             release_page_cache: self.release_page_cache,
             state_dir: match &self.data_dir {

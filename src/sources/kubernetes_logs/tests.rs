@@ -282,6 +282,29 @@ fn pods_and_namespaces_have_rates_of_their_own() {
 }
 
 #[test]
+fn what_a_pod_writes_beyond_its_rate_is_dropped_and_counted_and_another_pod_is_read() {
+    let settings = "pod_bytes_per_sec = 300\nwhen_exceeded = 'drop'\nmax_read_bytes = 300";
+    let (node, outlet) = (Node::with(settings), Catcher::default());
+    let noise = line("stdout", "F", "noise").repeat(1000);
+    // Both containers of the pod share its rate.
+    node.write("shop_loud-1/app/0.log", &noise);
+    node.write("shop_loud-1/side/0.log", &noise);
+    let quiet = node.path("shop_quiet-1_11111111-8a3b-4c5d-9e6f-112233445566/app/0.log");
+    fs::create_dir_all(quiet.parent().unwrap()).unwrap();
+    append(&quiet, line("stdout", "F", "quiet").as_bytes());
+    let running = node.start(&outlet);
+    outlet.wait_for_line("quiet");
+    let throttled = || running.meters.discarded_events(crate::component::reason::Reason::Throttled) as usize;
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while outlet.lines().len() + throttled() < 2001 {
+        assert!(Instant::now() < deadline, "{} came, {} were dropped", outlet.lines().len(), throttled());
+        std::thread::yield_now();
+    }
+    running.stop();
+    assert_eq!(outlet.lines().iter().filter(|line| *line == "quiet").count(), 1);
+}
+
+#[test]
 fn what_a_path_tells() {
     let path = format!("/var/log/pods/kube-system_etcd-node-1_{}/etcd/12.log.20261121-013000", "a".repeat(32));
     let place = Place::parse(Path::new(&path)).unwrap();

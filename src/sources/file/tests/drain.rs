@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use super::Bench;
+use super::engine::Engine;
 use crate::component::test_kit::Catcher;
 
 #[test]
@@ -59,4 +60,19 @@ fn what_is_deleted_as_soon_as_it_is_written_is_read_whole() {
     (0..20).for_each(|pod| outlet.wait_for_line(&format!("{pod} last")));
     running.stop();
     assert_eq!(outlet.lines().len(), 60);
+}
+
+#[test]
+fn what_is_left_at_an_end_is_told_of_in_bytes_for_each_file() {
+    let (bench, outlet) = (Bench::with("drain = \"read_to_end\"\nmax_read_bytes = 4"), Catcher::default());
+    outlet.refuse(|record| record.text() != b"1");
+    bench.append("a.log", "1\n2\n3\n");
+    bench.append("b.log", "4\n");
+    bench.append("c.log", "1\n");
+    let mut engine = Engine::start(&bench, &outlet);
+    engine.settle();
+    assert_eq!(engine.left(), [("a.log".to_owned(), 2), ("b.log".to_owned(), 2)]);
+    outlet.accept_all();
+    engine.settle();
+    assert!(engine.left().is_empty());
 }

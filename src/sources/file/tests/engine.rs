@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Bench, QUICK};
+use crate::component::inspect::FileReport;
 use crate::component::meters::Families;
 use crate::component::outlet::Outlet;
 use crate::component::test_kit::{Catcher, context};
@@ -39,9 +40,14 @@ impl Engine {
         Self { job, families, discovery, readers, now: Instant::now() }
     }
 
+    /// What the thread that looks for files tells of those that no lane has.
+    pub(super) fn without_lane(&self) -> Vec<FileReport> {
+        self.discovery.without_lane()
+    }
+
     /// So few descriptors are left for files.
     pub(super) fn crowd(&mut self, most_open: usize) {
-        self.discovery.most_open = most_open;
+        self.discovery.room.most = most_open;
     }
 
     /// One look for files, and what is new is handed to lanes.
@@ -66,6 +72,15 @@ impl Engine {
                 self.turn();
             }
         }
+    }
+
+    /// What an end that reads to the end would tell of: the names of files and their bytes that are not delivered.
+    pub(super) fn left(&self) -> Vec<(String, u64)> {
+        let name = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+        let left = self.readers.iter().flat_map(Reader::left).map(|(path, bytes)| (name(path), bytes));
+        let mut left: Vec<_> = left.collect();
+        left.sort();
+        left
     }
 
     /// Time passes.

@@ -335,6 +335,21 @@ fn what_is_beyond_a_rate_limit_waits_or_is_dropped_and_counted() {
 }
 
 #[test]
+fn a_writer_that_is_always_too_fast_gets_through_what_the_limit_allows() {
+    let (bench, outlet) = named("rate_limit = { bytes_per_sec = 10, when_exceeded = \"drop\" }\nmax_read_bytes = 10");
+    let mut engine = Engine::start(&bench, &outlet);
+    for second in 1..=5 {
+        bench.append("app.log", "line\n".repeat(10));
+        engine.look();
+        for _ in 0..12 {
+            engine.turn();
+        }
+        assert_eq!(outlet.lines().len(), 2 * second);
+    }
+    assert_eq!(engine.job.meters.discarded_events(crate::component::reason::Reason::Throttled), 40);
+}
+
+#[test]
 fn a_link_whose_target_is_not_there_is_told_of() {
     let (bench, outlet) = (Bench::new(), Catcher::default());
     std::os::unix::fs::symlink(bench.path("not-mounted/a.log"), bench.path("a.log")).unwrap();

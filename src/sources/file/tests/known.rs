@@ -113,9 +113,13 @@ fn files_wait_where_there_are_no_descriptors_until_others_are_closed() {
     engine.crowd(2);
     engine.look();
     assert!(engine.job.positions.all().len() <= 2);
+    assert_eq!(engine.job.files.waiting.get(), 5);
+    let told = engine.without_lane();
+    assert!(told.iter().any(|file| file.reason.as_ref().is_some_and(|why| why.contains("until others are closed"))));
     (0..4).for_each(|_| engine.settle());
     assert_eq!(sorted(&outlet), ["0.log", "1.log", "2.log", "3.log", "4.log", "5.log", "6.log"]);
     assert_eq!(errors(&engine.families, "unreadable") as u32, 0);
+    assert_eq!(engine.job.files.waiting.get(), 0);
 }
 
 #[test]
@@ -254,6 +258,7 @@ fn what_nobody_has_seen_for_an_hour_is_counted_when_it_is_forgotten() {
         size,
         left: None,
         is_whole: false,
+        is_deleted: false,
     };
     for size in [0, 40] {
         let id = positions.add(entry(size));

@@ -179,3 +179,37 @@ fn positions_can_be_left_out_of_account() {
     bench.start(&outlet).stop_after(&outlet, 2);
     assert_eq!(outlet.lines(), ["one", "one"]);
 }
+
+#[test]
+fn other_settings_read_nothing_again() {
+    let (mut bench, outlet) = (Bench::with("file_key = \"log\""), Catcher::default());
+    bench.append("a.log", "{\"n\":1}\n");
+    bench.start(&outlet).stop_after(&outlet, 1);
+    let others = [
+        "decoding.codec = \"json\"\nhost_key = \"node\"",
+        "multiline = { preset = \"java\", timeout_ms = 1 }\nmax_read_bytes = 64",
+        "read_from = \"end\"\nmax_line_bytes = 100\nrate_limit.bytes_per_sec = \"1MiB\"",
+        "include = [\"LOGSa.*\"]\nexclude = [\"LOGSb.log\"]\noldest_first = true",
+    ];
+    for (count, settings) in (2..).zip(others) {
+        settings.clone_into(&mut bench.settings);
+        bench.append("a.log", format!("{{\"n\":{count}}}\n"));
+        bench.start(&outlet).stop_after(&outlet, count);
+        assert_eq!(outlet.lines().len(), count, "{settings}");
+    }
+    let identities: std::collections::HashSet<_> = outlet.caught().iter().map(|caught| caught.identity).collect();
+    assert_eq!(identities.len(), 5);
+}
+
+#[test]
+fn lines_that_are_to_be_one_record_are_read_again_from_the_first() {
+    let settings = "multiline = { preset = \"java\", timeout_ms = 100000 }";
+    let (bench, outlet) = (Bench::with(settings), Catcher::default());
+    bench.append("a.log", "first\nboom\n\tat a.B.c(B.java:1)\n");
+    bench.start(&outlet).stop_after(&outlet, 1);
+    bench.append("a.log", "\tat a.B.d(B.java:2)\nnext\nlast\n");
+    bench.start(&outlet).stop_after(&outlet, 3);
+    assert_eq!(outlet.lines(), ["first", "boom\n\tat a.B.c(B.java:1)\n\tat a.B.d(B.java:2)", "next"]);
+    let positions = super::positions(&outlet.caught());
+    assert_eq!(positions, [0, 6, 51]);
+}
