@@ -236,6 +236,10 @@ impl Chunked {
 
 /// Decodes a block, which says how long it is: that costs nothing before it is known to be possible.
 fn block(bytes: &[u8], plain: &mut Plain) -> Result<(), Fault> {
+    if bytes.is_empty() {
+        // Frames of nothing.
+        return Ok(());
+    }
     let len = snap::raw::decompress_len(bytes).map_err(broken)?;
     if len > plain.limit {
         return Err(Fault::TooLarge);
