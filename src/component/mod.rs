@@ -1,6 +1,7 @@
 //! The contracts: what a source, a transform and a sink are, and what they share.
 
 pub mod auth;
+pub mod claim;
 pub mod clock;
 pub(crate) mod fail;
 pub mod file_meters;
@@ -14,6 +15,7 @@ pub mod meters;
 pub mod outlet;
 pub mod pause;
 pub mod reason;
+pub mod renewed;
 pub mod row;
 pub mod signal;
 pub mod sink;

@@ -41,7 +41,7 @@ use crate::codecs::{Compression, ShapeSettings};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
 use crate::component::meters::Meters;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::sink::{Answer, Encoder, KnownBy, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address::{self, Endpoints, escape};
@@ -203,6 +203,7 @@ impl ElasticsearchSettings {
     }
 
     fn sink(&self, context: &Context) -> Result<Elasticsearch, Problem> {
+        let tls = self.tls.renewed(&context.files, Some(&context.meters)).map_err(|why| Problem::new("tls", why))?;
         let target = self.target()?;
         let mut headers = address::headers(&self.request.headers, self.auth.as_ref())?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
@@ -210,7 +211,7 @@ impl ElasticsearchSettings {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         Ok(Elasticsearch {
-            client: Client::new(self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?),
+            client: Client::new(tls),
             endpoints: Endpoints::new(self.addresses(&target)?),
             headers,
             compression: self.compression,
@@ -240,6 +241,7 @@ endpoints = ["https://elasticsearch:9200"]
 auth = { strategy = "basic", user = "levada", password = "${ELASTICSEARCH_PASSWORD}" }
 bulk.index = "logs-{{ service }}"
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         let (allow, globs) = match self.mode {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::codecs::{Compression, Encoding};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address;
@@ -117,9 +117,10 @@ impl HttpSettings {
         Ok(headers)
     }
 
-    fn sink(&self, files: &Files) -> Result<Http, Problem> {
+    fn sink(&self, context: &Context) -> Result<Http, Problem> {
+        let tls = self.tls.renewed(&context.files, Some(&context.meters)).map_err(|why| Problem::new("tls", why))?;
         Ok(Http {
-            client: Client::new(self.tls.client(files).map_err(|why| Problem::new("tls", why))?),
+            client: Client::new(tls),
             uri: address::address("uri", &self.uri)?,
             method: self.method.as_hyper(),
             headers: self.headers()?,
@@ -141,6 +142,7 @@ framing.method = "newline_delimited"
 compression = "gzip"
 auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = address::address("uri", &self.uri).err().into_iter().collect();
@@ -159,7 +161,7 @@ auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let sink = self.sink(&context.files)?;
+        let sink = self.sink(&context)?;
         let plan = DeliveryPlan {
             compression: self.compression,
             request: self.request,

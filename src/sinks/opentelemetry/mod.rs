@@ -30,7 +30,7 @@ use crate::codecs::Compression;
 use crate::codecs::otlp::{Said, Signal, read_status};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink, Verdict};
 use crate::component::tls::TlsSettings;
 use crate::delivery::settings::{Acknowledgements, BatchSettings, BufferSettings, RequestSettings};
@@ -213,9 +213,9 @@ impl OpenTelemetrySettings {
     }
 
     fn sink(&self, context: &Context) -> Result<OpenTelemetry, Problem> {
-        let tls = self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?;
+        let tls = self.tls.renewed(&context.files, Some(&context.meters)).map_err(|why| Problem::new("tls", why))?;
         let wire = match self.protocol {
-            Protocol::Grpc => Wire::Grpc(grpc::Client::new(&tls)),
+            Protocol::Grpc => Wire::Grpc(grpc::Client::new(tls)),
             Protocol::Http => Wire::Http(Box::new(http::Client::new(tls))),
         };
         Ok(OpenTelemetry {
@@ -241,6 +241,7 @@ inputs = ["spans"]
 protocol = "grpc"
 endpoint = "http://jaeger:4317"
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = self.target_problems();

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio_rustls::TlsAcceptor;
 
 use super::door::{Acknowledgements, Door, HttpAuth, Keepalive, Manner, exposed, run};
 use super::line;
 use crate::codecs::Codec;
+use crate::component::claim::{Claim, Claimed, Transport};
 use crate::component::files::{Files, Named};
 use crate::component::outlet::Outlet;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::signal::Stop;
 use crate::component::size::ByteSize;
 use crate::component::source::{Running, Source};
@@ -171,6 +171,11 @@ address = "127.0.0.1:8080"
 path = "/logs/write"
 decoding.codec = "json"
 "#;
+    const REACH: Reach = Reach::Machine("it listens on a port of this machine");
+
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim::new("address", Claimed::Port(Transport::Tcp, self.address))]
+    }
 
     fn check(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = exposed("address", self.address, self.auth.is_some()).into_iter().collect();
@@ -198,8 +203,8 @@ decoding.codec = "json"
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let tls = self.tls.as_ref().and_then(|tls| tls.server(&context.files)).transpose()?;
-        let door = Door { address: self.address, tls: tls.map(TlsAcceptor::from), keepalive: self.keepalive };
+        let tls = self.tls.as_ref().and_then(|tls| tls.server(&context)).transpose()?;
+        let door = Door { address: self.address, tls, keepalive: self.keepalive };
         let manner =
             Manner { max_bytes: self.max_request_bytes.0 as usize, waits_for_arrival: self.acknowledgements.enabled };
         Ok(Box::new(HttpServer { door, manner, rules: self.rules()?, auth: self.auth, context }))
