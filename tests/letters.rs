@@ -1,14 +1,18 @@
 //! Dead letters and their way back: what was refused is listed, shown scrubbed, and sent again as the records they were.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
+use levada::codecs::otlp;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::export::collector::{Act, Collector};
+use crate::export::free_port;
+use crate::export::kept::{Taken, count, fixture, post_all};
 use crate::peer::{Peer, World};
 use crate::wait;
 
@@ -25,16 +29,22 @@ impl Site {
 
     /// Starts an agent that reads `logs/` into the sink `id` at the peer.
     async fn start(&mut self, id: &str, peer: &Peer) {
-        let (state, logs) = (self.path("state"), self.path("logs"));
+        let logs = self.path("logs");
         let configuration = format!(
-            "data_dir = '{}'\n[sources.app]\ntype = 'file'\ninclude = ['{}/*.log']\ndecoding.codec = 'json'\n\
+            "[sources.app]\ntype = 'file'\ninclude = ['{}/*.log']\ndecoding.codec = 'json'\n\
              glob_minimum_cooldown_ms = 50\n\
              [sinks.{id}]\ntype = 'elasticsearch'\ninputs = ['app']\nendpoints = ['{}']\nbulk.index = 'logs'\n\
              batch.timeout_secs = 0.02\n",
-            state.display(),
             logs.display(),
             peer.url()
         );
+        self.run(&configuration).await;
+    }
+
+    /// Starts an agent with this configuration.
+    async fn run(&mut self, configuration: &str) {
+        let state = self.path("state");
+        let configuration = format!("data_dir = '{}'\n{configuration}", state.display());
         fs::write(self.path("levada.toml"), configuration).unwrap();
         let log = File::options().create(true).append(true).open(self.path("agent.log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
@@ -204,4 +214,33 @@ async fn letters_of_a_sink_that_is_gone_go_to_another() {
     assert_eq!((told.as_str(), site.letters()), ("2 letters sent, 2 delivered\n", vec![]));
     site.end();
     assert!(site.refused(&["replay", "--to", "renamed"]).await.contains("no agent listens"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_that_were_refused_are_sent_again_as_spans() {
+    let (mut site, peer) = (Site { folder: tempfile::tempdir().unwrap(), agent: None }, Collector::start().await);
+    let (port, taken) = (free_port(), Taken::at(&peer, Act::Http(400, &[])));
+    site.run(&format!(
+        "[sources.otlp]\ntype = 'opentelemetry'\nhttp.address = '127.0.0.1:{port}'\n\
+         [sinks.out]\ntype = 'opentelemetry'\ninputs = ['otlp.traces', 'otlp.logs', 'otlp.metrics']\n\
+         protocol = 'http'\nendpoint = '{}'\nbatch.timeout_secs = 0.02\n",
+        peer.url()
+    ))
+    .await;
+    post_all(port).await;
+    let mut expected = BTreeMap::new();
+    for signal in otlp::Signal::ALL {
+        count(signal, &fixture(signal), 1, &mut expected);
+    }
+    let all: usize = expected.values().sum();
+    let lines = || site.letters().iter().map(|(_, text)| text.lines().count()).sum::<usize>();
+    wait::until("the letters", || lines() == all).await;
+    let shown = site.told(&["dead-letters", "show", "out", "--where", ".kind == \"client\""]).await;
+    let letter: serde_json::Value = serde_json::from_str(shown.lines().next().unwrap()).unwrap();
+    assert!(letter["record"]["trace_id"].is_string() && letter["record"]["resource"].is_object(), "{shown}");
+    taken.open();
+    let told = site.told(&["replay", "--to", "out"]).await;
+    assert_eq!(told, format!("{all} letters sent, {all} delivered\n"));
+    assert_eq!(taken.counts(), expected, "byte for byte");
+    assert_eq!(lines(), 0);
 }

@@ -2,8 +2,8 @@
 //! shows content or changes what runs writes a line into the log: who asked, and for what.
 //!
 //! It speaks HTTP/1.1: `GET /status`, `GET /config`, `GET /files`, `GET /positions`, `POST /reload`, `POST /tap`, `POST /why`,
-//! `POST /positions`, `POST /pause`, `POST /resume`, `GET /dead-letters`, `POST /dead-letters`, `POST /replay`, `GET /buffers`.
-//! Bodies are JSON.
+//! `POST /positions`, `POST /pause`, `POST /resume`, `GET /dead-letters`, `POST /dead-letters`, `POST /replay`, `GET /buffers`,
+//! `POST /buffers/verify`, `POST /buffers/dump`. Bodies are JSON.
 
 mod buffers;
 mod files;
@@ -40,7 +40,7 @@ use crate::config::Input;
 use crate::delivery::DeadLetters;
 use crate::topology::{Pauses, Taps};
 
-pub use buffers::{BufferOf, buffers};
+pub use buffers::{BufferOf, DumpRequest, Verified, VerifyRequest, buffers};
 pub use letters::LettersRequest;
 pub use pause::{PauseDone, PauseRequest};
 pub use status::{Status, StatusOf};
@@ -59,7 +59,7 @@ const MOST_BYTES: usize = 64 << 10;
 
 /// What there is, for who asks for something else.
 const PAGES: &str = "there are GET /status, /config, /files, /positions, /dead-letters, /buffers, POST /reload, /tap, /why, /positions, /pause, \
-     /resume, /dead-letters, /replay";
+     /resume, /dead-letters, /replay, /buffers/verify, /buffers/dump";
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -198,6 +198,14 @@ async fn answer(request: Request<Incoming>, controls: &Controls, caller: Caller)
             Err(refused) => *refused,
         },
         (Method::GET, "/buffers") => buffers::list(controls).await,
+        (Method::POST, "/buffers/verify") => match read(&body) {
+            Ok(request) => buffers::verify(controls, request).await,
+            Err(refused) => *refused,
+        },
+        (Method::POST, "/buffers/dump") => match read(&body) {
+            Ok(request) => buffers::dump(controls, request, caller).await,
+            Err(refused) => *refused,
+        },
         (Method::GET, "/dead-letters") => letters::list(controls).await,
         (Method::POST, "/dead-letters") => match read(&body) {
             Ok(request) => letters::show(controls, &request, caller),

@@ -5,9 +5,9 @@ mod line;
 mod memory;
 mod min_free;
 
-pub use disk::inspect;
 #[cfg(fuzzing)]
 pub use disk::probe;
 pub use disk::{DiskBuffer, DiskOptions, Entrance, Frames, Ingredients, Mark, Window};
+pub use disk::{inspect, repair};
 pub use memory::{Passage, Queue, WhenFull};
 pub use min_free::{MinFree, Shortage, Space, percent};

@@ -1,6 +1,8 @@
-//! `levada buffer`: looks at disk buffers, and moves what an orphan holds.
+//! `levada buffer`: looks at disk buffers, mends what is damaged, and moves what an orphan holds.
 
 mod drain;
+mod look;
+mod mend;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -12,13 +14,13 @@ use super::screen::say;
 use super::{FAULTY, USAGE};
 use crate::admin::{BufferOf, buffers};
 use crate::buffer::MinFree;
-use crate::buffer::inspect::{self, Contents};
+use crate::buffer::inspect;
+use crate::buffer::repair::How;
 use crate::component::size::show_size;
 use crate::config::{Globals, Kind, Plan};
-use crate::event::Batch;
 use crate::topology::DataDir;
 
-/// Look at disk buffers; but for `ls`, of an agent that does not run.
+/// Look at disk buffers, mend them, and empty those that no sink has.
 #[derive(Debug, clap::Args)]
 pub(super) struct Buffer {
     #[command(subcommand)]
@@ -30,14 +32,15 @@ enum What {
     /// List the buffers, with what they hold; those that no sink of the configuration has are orphans. An agent that runs
     /// is asked.
     Ls(Place),
-    /// Read all of a buffer, or of all, and tell what is damaged.
+    /// Read all of a buffer, or of all, and tell what is damaged. An agent that runs does it itself, and is not disturbed.
     Verify {
         #[command(flatten)]
         place: Place,
         /// The sinks whose buffers are meant; all by default.
         ids: Vec<String>,
     },
-    /// Write the records that a buffer holds, one JSON object a line. They are what the sink would get: mind who reads them.
+    /// Write the records that a buffer holds, one JSON object a line. Of an agent that runs they are scrubbed, and its log says
+    /// who looked; else they are what the sink would get: mind who reads them.
     Dump {
         #[command(flatten)]
         place: Place,
@@ -46,6 +49,17 @@ enum What {
         /// Records at most.
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
+    },
+    /// Mend the buffers of an agent that does not run: cut off what is torn, move damaged frames and files into `quarantine`,
+    /// and make a lost ledger again. What a later version wrote is left alone.
+    Repair {
+        #[command(flatten)]
+        place: Place,
+        /// The sinks whose buffers are meant; all by default.
+        ids: Vec<String>,
+        /// Only tell what would be done.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Move what an orphan holds into the disk buffer of a sink, which delivers it; the records keep their identities.
     Drain {
@@ -79,8 +93,12 @@ struct Found {
 pub(super) fn buffer(arguments: &Buffer) -> ExitCode {
     let done = match &arguments.what {
         What::Ls(place) => place.ls(),
-        What::Verify { place, ids } => place.find().and_then(|found| verify(&found, ids)),
-        What::Dump { place, id, limit } => place.find().and_then(|found| dump(&found, id, *limit)),
+        What::Verify { place, ids } => look::verify(place, ids),
+        What::Dump { place, id, limit } => look::dump(place, id, *limit),
+        What::Repair { place, ids, dry_run } => {
+            let how = if *dry_run { How::DryRun } else { How::ForReal };
+            place.find().and_then(|found| mend::mend(&found, ids, how))
+        }
         What::Drain { place, orphan, to } => place.find().and_then(|found| drain(&found, orphan, to)),
     };
     done.unwrap_or_else(|(why, code)| {
@@ -97,9 +115,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
 
 impl Place {
     fn ls(&self) -> Result<ExitCode, Fault> {
-        let which = Which { files: self.files.clone(), data_dir: self.data_dir.clone() };
-        let running = which.agent().ok().filter(Agent::is_there);
-        let buffers = if let Some(agent) = running {
+        let buffers = if let Some(agent) = self.running() {
             let asked = runtime().and_then(|runtime| runtime.block_on(agent.get("/buffers")));
             asked.map_err(|why| (why, FAULTY))?
         } else {
@@ -111,6 +127,12 @@ impl Place {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// The agent, if it runs.
+    fn running(&self) -> Option<Agent> {
+        let which = Which { files: self.files.clone(), data_dir: self.data_dir.clone() };
+        which.agent().ok().filter(Agent::is_there)
+    }
+
     fn find(&self) -> Result<Found, Fault> {
         let loaded = self.files.load();
         let unknown = || ("where are the buffers? name `--data-dir`, or the configuration".to_owned(), USAGE);
@@ -118,8 +140,7 @@ impl Place {
         if !data_dir.is_dir() {
             return Err((format!("there is no folder `{}`", data_dir.display()), FAULTY));
         }
-        let alone = DataDir::open(&data_dir)
-            .map_err(|why| (format!("{why}; stop the agent to look at its buffers"), FAULTY))?;
+        let alone = DataDir::open(&data_dir).map_err(|why| (format!("{why}; stop the agent first"), FAULTY))?;
         Ok(Found { folder: data_dir.join(inspect::FOLDER), plan: loaded.plan, alone })
     }
 }
@@ -134,6 +155,11 @@ impl Found {
 
     fn ids(&self) -> Result<Vec<String>, Fault> {
         inspect::list(&self.folder).map_err(|error| unreadable(&self.folder, &error))
+    }
+
+    /// The buffers that are meant: these, or all.
+    fn meant(&self, ids: &[String]) -> Result<Vec<String>, Fault> {
+        if ids.is_empty() { self.ids() } else { Ok(ids.to_vec()) }
     }
 
     fn path(&self, id: &str) -> Result<PathBuf, Fault> {
@@ -166,37 +192,6 @@ fn show(buffers: &[BufferOf]) {
         text.push('\n');
     }
     say(if text.is_empty() { "no disk buffers\n" } else { &text });
-}
-
-fn verify(found: &Found, ids: &[String]) -> Result<ExitCode, Fault> {
-    let ids = if ids.is_empty() { found.ids()? } else { ids.to_vec() };
-    let mut is_sound = true;
-    for id in ids {
-        let path = found.path(&id)?;
-        let contents = inspect::read(&path, |_| true).map_err(|error| unreadable(&path, &error))?;
-        let Contents { frames, records, damaged } = contents;
-        is_sound &= damaged == 0;
-        say(&format!("{id}: {records} records in {frames} frames, {damaged} bytes damaged\n"));
-    }
-    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::from(FAULTY) })
-}
-
-fn dump(found: &Found, id: &str, limit: Option<usize>) -> Result<ExitCode, Fault> {
-    let path = found.path(id)?;
-    let mut left = limit.unwrap_or(usize::MAX);
-    let mut lines = Vec::new();
-    let show = |batch: &Batch| {
-        lines.clear();
-        for record in batch.iter().take(left) {
-            record.write_json(&mut lines);
-            lines.push(b'\n');
-        }
-        left = left.saturating_sub(batch.len());
-        say(&String::from_utf8_lossy(&lines));
-        left > 0
-    };
-    inspect::read(&path, show).map_err(|error| unreadable(&path, &error))?;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn drain(found: &Found, orphan: &str, to: &str) -> Result<ExitCode, Fault> {

@@ -200,7 +200,7 @@ impl Editor<'_> {
                 new.clear();
                 if change(self.tables.span(key), self.tables.span(value), &mut new) {
                     let value = self.tables.append(|out| out.extend_from_slice(&new));
-                    self.tables.edits[at as usize].value = Some(value);
+                    self.tables.change_edit(at as usize, Some(value));
                 }
             }
             at = edit.next;
@@ -243,7 +243,7 @@ impl Editor<'_> {
     fn put_own(&mut self, index: usize, number: u32, value: Option<Span>) {
         let record = &mut self.records[index];
         match self.tables.position_of(record, |_, target| target == Target::Own(number)) {
-            Some(at) => self.tables.edits[at].value = value,
+            Some(at) => self.tables.change_edit(at, value),
             None => self.tables.push_edit(record, Target::Own(number), value),
         }
     }
@@ -252,7 +252,7 @@ impl Editor<'_> {
         let record = &mut self.records[index];
         let named = |tables: &Tables, target| matches!(target, Target::New(name) if tables.span(name) == key);
         if let Some(at) = self.tables.position_of(record, named) {
-            self.tables.edits[at].value = value;
+            self.tables.change_edit(at, value);
             return;
         }
         let name = self.tables.append(|out| out.extend_from_slice(key));

@@ -39,7 +39,7 @@ pub use parts::Parts;
 pub use path::{BadPath, Path};
 pub use receipt::{Outcome, Receipt, Resolution, Resolve};
 pub use record::{Form, Record};
-pub(crate) use store::{Stored, fact};
+pub(crate) use store::{Stock, Stored, StoredMessage, fact};
 pub(crate) use time::parse_json as parse_time;
 pub use tracker::Tracker;
 pub use union::{Owed, Union};

@@ -1,17 +1,21 @@
 //! Records as they are written down and read back: the bytes that a sink would see, and a row of plain facts.
 //!
-//! A record that shows all of its own bytes is stored as they are. Any other is stored as it is written: what an edit
-//! or its origin hides (a value that was masked, say) must not reach a disk.
+//! A record that shows all of its own bytes is stored as they are, an OTLP record as the message it now is (see
+//! [`Keeper`]). Any other is stored as it is written: what an edit or its origin hides (a value that was masked, say) must
+//! not reach a disk.
+
+mod read;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::batch::Batch;
 use super::origin::Origin;
+use super::otlp::Keeper;
 use super::record::{Form, NONE, Record, flag};
-use super::tables::{Tables, Target};
+use super::tables::Target;
 use super::view::{TEXT_KEYS, View};
+
+pub(crate) use read::Stock;
 
 /// What is written down of a record beside its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +30,36 @@ pub(crate) struct Stored {
     pub(crate) origin: u16,
     /// See [`fact`].
     pub(crate) facts: u8,
+    /// Only of an OTLP record.
+    pub(crate) message: Option<StoredMessage>,
+}
+
+/// What is written down of an OTLP record besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoredMessage {
+    pub(crate) form: Form,
+    /// Number of what it shares.
+    pub(crate) head: u32,
+    /// Bytes of its edits, behind those of its message.
+    pub(crate) edits: u32,
 }
 
 /// Facts of a stored record, as bits. They are part of a format: a bit never changes its meaning.
 pub(crate) mod fact {
-    /// Its bytes are a JSON object; else a raw line.
+    /// Its bytes are a JSON object; else a raw line, or an OTLP message.
     pub(crate) const JSON: u8 = 1;
     pub(crate) const ORIGIN_HIDDEN: u8 = 2;
     pub(crate) const OBSERVED: u8 = 4;
     pub(crate) const TRUNCATED: u8 = 8;
     pub(crate) const WAS_TEXT: u8 = 16;
+}
+
+/// Facts of a stored edit. They are part of a format, too.
+mod edit {
+    /// It has a value; else it removes.
+    pub(super) const VALUE: u8 = 1;
+    /// The message was written with it: it tells what the record reads as.
+    pub(super) const WRITTEN: u8 = 2;
 }
 
 /// The facts that are flags of a record, too.
@@ -46,25 +70,51 @@ const FLAGS: [(u8, u8); 4] = [
     (fact::WAS_TEXT, flag::WAS_TEXT),
 ];
 
+impl Stored {
+    /// All bytes that are its own.
+    pub(crate) fn size(&self) -> u64 {
+        u64::from(self.len) + self.message.map_or(0, |message| u64::from(message.edits))
+    }
+}
+
 impl View<'_> {
-    /// Appends the bytes to be stored; the row says how to read them. Its origin is its number in the batch.
-    pub(crate) fn store(self, out: &mut Vec<u8>) -> Stored {
-        let Record { mut time, position, sub, path, origin, .. } = *self.record;
-        let start = out.len();
-        let mut facts = FLAGS.iter().filter(|(_, flag)| self.record.has(*flag)).fold(0, |all, (fact, _)| all | fact);
-        if self.form().is_otlp() {
-            // It is read back as the object it is written as: what time it tells is known now.
-            let (told, is_observed) = self.time();
-            (time, facts) = (told, (facts & !fact::OBSERVED) | if is_observed { fact::OBSERVED } else { 0 });
+    /// Appends the bytes to be stored; the row says how to read them. Its origin is its number in the batch, and what it
+    /// shares stands with `keeper`.
+    pub(crate) fn store(self, keeper: &mut Keeper, out: &mut Vec<u8>) -> Stored {
+        let Record { time, position, sub, path, origin, .. } = *self.record;
+        let flags = FLAGS.iter().filter(|(_, flag)| self.record.has(*flag)).fold(0, |all, (fact, _)| all | fact);
+        let stored = Stored { time, position, sub, path, len: 0, origin, facts: flags, message: None };
+        if self.form().is_otlp() { self.store_message(stored, keeper, out) } else { self.store_text(stored, out) }
+    }
+
+    fn store_message(self, stored: Stored, keeper: &mut Keeper, out: &mut Vec<u8>) -> Stored {
+        let kept = keeper.keep(self, out);
+        let message = Some(StoredMessage { form: self.form(), head: kept.head, edits: kept.edits });
+        let stored = Stored { len: kept.len, message, ..stored };
+        if !kept.is_changed {
+            return stored;
         }
+        // What told its time may be gone.
+        let (time, is_observed) = self.time();
+        let facts = (stored.facts & !fact::OBSERVED) | if is_observed { fact::OBSERVED } else { 0 };
+        Stored { time, facts, ..stored }
+    }
+
+    fn store_text(self, stored: Stored, out: &mut Vec<u8>) -> Stored {
+        let (start, mut facts) = (out.len(), stored.facts);
         if self.shows_all() {
             out.extend_from_slice(self.text());
             facts |= if self.is_text() { 0 } else { fact::JSON };
         } else {
-            self.write_json(out);
-            facts |= fact::JSON | fact::ORIGIN_HIDDEN | if self.is_text() { fact::WAS_TEXT } else { 0 };
+            facts |= fact::JSON | if self.is_text() { fact::WAS_TEXT } else { 0 };
+            if self.shows_all_shared() {
+                self.write_own(out);
+            } else {
+                self.write_json(out);
+                facts |= fact::ORIGIN_HIDDEN;
+            }
         }
-        Stored { time, position, sub, path, len: (out.len() - start) as u32, origin, facts }
+        Stored { len: (out.len() - start) as u32, facts, ..stored }
     }
 
     /// Is there nothing among its own bytes that a reader of the written record would not see, and nothing else?
@@ -78,6 +128,11 @@ impl View<'_> {
         }
     }
 
+    /// Does all that its origin brings show?
+    fn shows_all_shared(self) -> bool {
+        !self.record.has(flag::ORIGIN_HIDDEN) && self.shown_shared().count() == self.origin().members().len()
+    }
+
     /// Is its only edit the mark of a line that was cut?
     fn is_only_truncated(self) -> bool {
         let mut edits = self.tables.edits(self.record);
@@ -89,44 +144,24 @@ impl View<'_> {
     }
 }
 
+/// Appends an edit: its key, the value that the member is given, and whether the message was written with it.
+pub(super) fn put_edit((key, value, is_written): (&[u8], Option<&[u8]>, bool), out: &mut Vec<u8>) {
+    let has_value = if value.is_some() { edit::VALUE } else { 0 };
+    out.push(has_value | if is_written { edit::WRITTEN } else { 0 });
+    for part in [key, value.unwrap_or_default()] {
+        out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+        out.extend_from_slice(part);
+    }
+}
+
 impl Batch {
     /// What the records share, by the numbers that rows name.
     pub(crate) fn origins(&self) -> &[Arc<Origin>] {
         &self.tables.origins
     }
 
-    /// Reads records back whose bytes lie in `text` one behind the other. They answer to nobody yet. The caller has
-    /// checked that the lengths add up to those of `text`, and that each origin is there.
-    ///
-    /// Bytes that are stored as JSON and are none, or are beyond a limit of the index, are a raw line.
-    pub(crate) fn restore(text: Bytes, origins: Vec<Arc<Origin>>, rows: impl ExactSizeIterator<Item = Stored>) -> Self {
-        let tables = Tables { blocks: vec![text], origins, ..Tables::default() };
-        let mut batch = Self::over(tables, Vec::new());
-        batch.records.reserve_exact(rows.len());
-        let mut start = 0;
-        for row in rows {
-            batch.restore_row(start, row);
-            start += row.len;
-        }
-        batch
-    }
-
-    fn restore_row(&mut self, start: u32, row: Stored) {
-        let mut filler = self.fill();
-        let seen = super::Seen { position: row.position, time: row.time };
-        let (at, len) = (start as usize, row.len as usize);
-        if row.facts & fact::JSON == 0 || filler.json(at, len, seen).is_err() {
-            filler.text(at, len, seen);
-        }
-        let is_cut_line = row.facts & fact::TRUNCATED != 0 && row.facts & fact::JSON == 0;
-        if is_cut_line {
-            filler.mark_truncated();
-        }
-        let Some(record) = self.records.last_mut() else { return };
-        (record.sub, record.path, record.origin) = (row.sub, row.path, row.origin);
-        record.flags &= flag::ODD_KEYS;
-        for (fact, flag) in FLAGS {
-            record.flags |= if row.facts & fact != 0 { flag } else { 0 };
-        }
+    /// Is there an OTLP record?
+    pub(crate) fn has_messages(&self) -> bool {
+        self.records.iter().any(|record| record.form.is_otlp())
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Edit {
     pub(crate) target: Target,
     /// JSON text in the arena; `None`: removed.
     pub(crate) value: Option<Span>,
+    /// Has an OTLP message been written with it? Then it only tells what the record reads as.
+    pub(crate) is_written: bool,
     /// The record's next edit, or [`NONE`].
     pub(crate) next: u32,
 }
@@ -108,8 +110,13 @@ impl Tables {
 
     /// Chains a new edit behind the record's others.
     pub(crate) fn push_edit(&mut self, record: &mut Record, target: Target, value: Option<Span>) {
+        self.chain(record, Edit { target, value, is_written: false, next: NONE });
+    }
+
+    /// The same, with all that is known of it.
+    pub(crate) fn chain(&mut self, record: &mut Record, edit: Edit) {
         let new = self.edits.len() as u32;
-        self.edits.push(Edit { target, value, next: NONE });
+        self.edits.push(Edit { next: NONE, ..edit });
         let mut link = &mut record.edits;
         // The chain is short: a record has as many edits as a pipeline touches members.
         let mut at = *link;
@@ -118,6 +125,12 @@ impl Tables {
             at = *link;
         }
         *link = new;
+    }
+
+    /// Gives the edit at `at` another value.
+    pub(crate) fn change_edit(&mut self, at: usize, value: Option<Span>) {
+        let edit = &mut self.edits[at];
+        (edit.value, edit.is_written) = (value, false);
     }
 
     /// Appends what `write` writes to the arena.

@@ -45,21 +45,32 @@ impl View<'_> {
         out.push(b'}');
     }
 
+    /// Appends the record without what its origin brings, as one JSON object.
+    pub(super) fn write_own(self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        self.splice_own(&mut Object { out, empty: true });
+        out.push(b'}');
+    }
+
     fn write_spliced(self, out: &mut Vec<u8>) {
         out.push(b'{');
         let mut object = Object { out, empty: true };
+        self.splice_own(&mut object);
+        self.write_shared(&mut object);
+        object.out.push(b'}');
+    }
+
+    fn splice_own(self, object: &mut Object<'_>) {
         if self.record.form == Form::Json {
-            self.write_own_json(&mut object);
+            self.write_own_json(object);
         } else {
-            self.write_own_virtual(&mut object);
+            self.write_own_virtual(object);
         }
         for edit in self.tables.edits(self.record) {
             if let (Target::New(key), Some(value)) = (edit.target, edit.value) {
                 object.member(self.tables.span(key), self.tables.span(value));
             }
         }
-        self.write_shared(&mut object);
-        object.out.push(b'}');
     }
 
     /// Own members of a JSON record: runs of untouched bytes, cut where a member is replaced or left out.

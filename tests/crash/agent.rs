@@ -95,6 +95,11 @@ impl Home {
         Agent(command.spawn().unwrap())
     }
 
+    /// What its agents have logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("levada.out")).unwrap_or_default()
+    }
+
     /// Leaves all files behind, and tells where.
     pub(crate) fn keep(self) -> String {
         let path = self.folder.keep();

@@ -1,5 +1,6 @@
 //! `levada buffer`, after an agent was killed with a backlog.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::agent::Home;
@@ -32,9 +33,19 @@ async fn what_an_orphan_holds_is_moved_to_another_sink() {
     wait::until("the backlog", || stored() == 500).await;
     let (is_done, text) = buffer(&home, &["ls"]);
     assert!(is_done && text.contains("out: 500 records") && !text.contains("an orphan"), "{text}");
+    // It reads while the agent writes, and disturbs nothing.
     let (is_done, text) = buffer(&home, &["verify"]);
+    assert!(is_done && text.contains("out: 500 records") && text.contains(" 0 bytes damaged\n"), "{text}");
+    let (is_done, text) = buffer(&home, &["verify", "uot"]);
+    assert!(!is_done && text.contains("no disk buffer `uot`"), "{text}");
+    let (is_done, text) = buffer(&home, &["dump", "out", "--limit", "3"]);
+    assert!(is_done && text.lines().count() == 3 && text.contains("{\"n\":2}"), "{text}");
+    assert!(home.log().contains("act=\"buffer dump\" buffer=\"out\""), "{}", home.log());
+    let (is_done, text) = buffer(&home, &["repair"]);
     assert!(!is_done && text.contains("stop the agent"), "{text}");
     drop(agent);
+    let (is_done, text) = buffer(&home, &["repair"]);
+    assert!(is_done && text.contains("out: sound"), "{text}");
     let (is_done, text) = buffer(&home, &["drain", "out", "--to", "other"]);
     assert!(!is_done && text.contains("has no sink `other`"), "{text}");
 
@@ -58,4 +69,43 @@ async fn what_an_orphan_holds_is_moved_to_another_sink() {
     peer.wait_for_all(500).await;
     agent.stop();
     assert_eq!(peer.look(World::len), 500);
+}
+
+/// The files of a buffer that are segments.
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|end| end == "seg")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_buffer_is_mended_and_the_rest_arrives() {
+    let peer = Peer::start();
+    peer.script(|_, _| Act::Answer(503, &[], ""));
+    let home = Home::new(&sink(&peer));
+    let text: String = (0..500).map(|number| format!("{{\"n\":{number},\"pad\":\"{}\"}}\n", "x".repeat(200))).collect();
+    std::fs::write(home.logs().join("app.log"), text).unwrap();
+    let agent = home.start(None);
+    let folder = home.state().join("buffers/out");
+    wait::until("the backlog", || levada::buffer::inspect::summary(&folder).is_ok_and(|found| found.records == 500))
+        .await;
+    drop(agent);
+    // A start writes the last group anew: what is hit next is not of the last group.
+    let agent = home.start(None);
+    peer.wait("an attempt", |world| !world.requests.is_empty()).await;
+    drop(agent);
+    let hurt = segments(&folder).into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&hurt).unwrap();
+    bytes[1_000] ^= 1;
+    std::fs::write(&hurt, bytes).unwrap();
+    let (is_done, text) = buffer(&home, &["verify"]);
+    assert!(!is_done && text.contains("`levada buffer repair` mends it"), "{text}");
+    let (is_done, text) = buffer(&home, &["repair", "--dry-run"]);
+    assert!(is_done && text.starts_with("out: would be mended: "), "{text}");
+    assert!(!buffer(&home, &["verify"]).0, "nothing was done");
+    let (is_done, text) = buffer(&home, &["repair"]);
+    assert!(is_done && text.starts_with("out: ") && !text.contains("would"), "{text}");
+    let (is_done, text) = buffer(&home, &["verify"]);
+    assert!(is_done && text.contains(" 0 bytes damaged\n"), "{text}");
+    let left = levada::buffer::inspect::summary(&folder).unwrap();
+    assert!(left.quarantined > 0 || text.contains("0 records"), "{left:?}");
 }

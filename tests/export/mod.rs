@@ -1,6 +1,7 @@
 //! The sink `opentelemetry` against a peer that refuses, stalls, cuts, takes a part; and against another agent.
 
-mod collector;
+pub(crate) mod collector;
+pub(crate) mod kept;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -254,12 +255,12 @@ async fn a_trace_meets_at_one_server_and_moves_where_that_fails() {
 }
 
 /// A port that nothing listens at.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Posts a request by OTLP/HTTP; gives the status line.
-fn post(port: u16, path: &str, body: &[u8]) -> std::io::Result<String> {
+pub(crate) fn post(port: u16, path: &str, body: &[u8]) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/x-protobuf\r\nContent-Length: {}\r\n\r\n",

@@ -48,7 +48,7 @@ const COUNTRIES: [(&str, usize); 8] =
     [("DE", 22), ("GB", 22), ("FR", 27), ("NL", 18), ("ES", 24), ("IT", 27), ("PL", 28), ("AT", 20)];
 const CARDS: [(&str, usize); 9] =
     [("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("34", 15), ("37", 15), ("2200", 16), ("2204", 16), ("6011", 16)];
-const KEYS: [(&str, usize, &str); 12] = [
+const KEYS: [(&str, usize, &str); 20] = [
     ("AKIA", 16, UPPER),
     ("ghp_", 36, ALNUM),
     ("gho_", 36, ALNUM),
@@ -61,9 +61,18 @@ const KEYS: [(&str, usize, &str); 12] = [
     ("hf_", 34, ALNUM),
     ("hvs.", 28, ALNUM),
     ("sk-proj-", 40, ALNUM),
+    ("hf_", 34, LETTERS),
+    ("tskey-auth-", 16, ALNUM),
+    ("glrt-", 20, ALNUM),
+    ("ya29.", 24, ALNUM),
+    ("whsec_", 32, ALNUM),
+    ("dckr_pat_", 27, ALNUM),
+    ("GOCSPX-", 28, ALNUM),
+    ("hvs.CAESI", 24, ALNUM),
 ];
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const HEX: &str = "0123456789abcdef";
 
 impl Maker {
@@ -176,9 +185,7 @@ impl Maker {
                 (0..6).map(|at| if at == 1 { "a7".to_owned() } else { self.text(HEX, 2) }).collect::<Vec<_>>().join(":")
             }
             Kind::Jwt => self.jwt(),
-            Kind::BearerToken | Kind::KeyValue | Kind::QuerySecret => {
-                format!("{}7{}", self.text(ALNUM, 9), self.text(ALNUM, 12))
-            }
+            Kind::BearerToken | Kind::KeyValue | Kind::QuerySecret => self.text(ALNUM, 22),
             Kind::BasicAuth => base64(format!("user{}:{}", self.below(99), self.text(ALNUM, 10)).as_bytes()),
             Kind::UrlCredentials => format!("app{}:{}", self.below(9), self.text(ALNUM, 12)),
             Kind::CloudKey => self.key(),
@@ -345,7 +352,7 @@ impl Maker {
 
     fn key(&mut self) -> String {
         let (prefix, length, alphabet) = self.pick(&KEYS);
-        format!("{prefix}7{}", self.text(alphabet, length - 1)).replace("AKIA7", "AKIAZ")
+        format!("{prefix}{}", self.text(alphabet, length))
     }
 }
 

@@ -7,7 +7,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use levada::transforms::scrub::{Detector, Found, Kind, Match, Profile, Scanner};
+use levada::component::meters::{Families, Label};
+use levada::transforms::scrub::{Detector, Found, Kind, Match, Profile, Scanner, Scrubber};
 use serde_json::Value;
 
 use self::data::{Line, Maker, SEED};
@@ -134,4 +135,49 @@ fn each_type_is_found_and_nothing_else() {
         text.contains(&table),
         "docs/scrub.md shows another table; `UPDATE=1 cargo test --test integration scrub` writes it"
     );
+}
+
+/// The same line with some of its characters written as escapes, if it is JSON; else a record that has it as a string.
+fn escaped(line: &str, number: usize) -> String {
+    let record = if serde_json::from_str::<Value>(line).is_ok() {
+        line.to_owned()
+    } else {
+        serde_json::json!({ "message": line }).to_string()
+    };
+    let mut before = ' ';
+    let hide = |(at, character): (usize, char)| {
+        // What stands behind a backslash is a part of an escape, and its digits have to stay.
+        let may_hide = before != '\\' && matches!(character, '@' | '0'..='9' | '.' | ' ') && (at + number) % 5 == 0;
+        before = character;
+        if may_hide { format!("\\u{:04x}", u32::from(character)) } else { character.to_string() }
+    };
+    let start = record.find(&line[..line.len().min(4)]).filter(|_| !line.starts_with('{')).unwrap_or(0);
+    if start == 0 {
+        return record;
+    }
+    let (head, body) = record.split_at(start);
+    format!("{head}{}", body.char_indices().map(hide).collect::<String>())
+}
+
+/// The step as it runs: whole lines go in, JSON and text, with and without escapes, and what is labelled does not come out.
+#[test]
+fn what_is_labelled_does_not_leave() {
+    let meters = Families::default().meters(&Label { id: "it".into(), kind: "transform", type_name: "scrub" });
+    let mut scrubber = Scrubber::of_profile(Profile::Strict, meters);
+    let mut maker = Maker::new(SEED + 1);
+    for kind in Kind::ALL {
+        let left = (0..LINES).filter(|number| {
+            let Line { text, value } = maker.line_with(kind);
+            let line = if number % 2 == 0 { text } else { escaped(&text, *number) };
+            let mut out = Vec::new();
+            scrubber.line(line.as_bytes(), &mut out);
+            let (_, value) = value.unwrap();
+            let is_json = serde_json::from_str::<Value>(&line).is_ok();
+            assert!(!is_json || out.is_empty() || serde_json::from_slice::<Value>(&out).is_ok(), "{line}");
+            let shown = if out.is_empty() { line } else { String::from_utf8(out).unwrap() };
+            texts(&shown).iter().any(|text| text.contains(&value))
+        });
+        let left = left.count();
+        assert!(left as f64 <= (1.0 - LEAST) * LINES as f64, "{}: {left} of {LINES} leave", kind.name());
+    }
 }

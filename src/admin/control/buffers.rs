@@ -1,14 +1,28 @@
-//! `GET /buffers`: what each disk buffer holds, also those that no sink has.
+//! `GET /buffers`: what each disk buffer holds, also those that no sink has. `POST /buffers/verify` and `POST /buffers/dump`
+//! read one that an agent has open, without disturbing it.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
-use super::{Body, Controls, files::blocking, json, refusal};
+use super::letters::Told;
+use super::{Body, Caller, Controls, files::blocking, json, refusal};
 use crate::buffer::MinFree;
-use crate::buffer::inspect::{self, Summary};
+use crate::buffer::inspect::{self, Contents, Owner, Summary};
+use crate::component::transform::Ports;
 use crate::config::Kind;
+use crate::diagnostic::closest;
+use crate::event::Batch;
+use crate::transforms::protection;
+
+/// Lines of an answer that wait for whoever reads it.
+const WAITING: usize = 64;
 
 /// A disk buffer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,4 +60,109 @@ pub(super) async fn list(controls: &Controls) -> Response<Body> {
         }
     })
     .await
+}
+
+/// Which buffers to read all of.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct VerifyRequest {
+    /// Their sinks; all if there are none.
+    #[serde(default)]
+    pub ids: Vec<String>,
+}
+
+/// What was read of one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Verified {
+    /// The sink.
+    pub id: String,
+    /// What it holds.
+    #[serde(flatten)]
+    pub contents: Contents,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Which records to show.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct DumpRequest {
+    /// The sink.
+    pub id: String,
+    /// How many at most.
+    #[serde(default)]
+    pub count: Option<u64>,
+}
+
+/// Answers with a line for each buffer, as soon as it is read.
+pub(super) async fn verify(controls: &Controls, request: VerifyRequest) -> Response<Body> {
+    let folder = controls.data_dir.join(inspect::FOLDER);
+    let found = match known(&folder, request.ids.clone()).await {
+        Ok(found) => found,
+        Err(refused) => return *refused,
+    };
+    let ids = if request.ids.is_empty() { found } else { request.ids };
+    let (tell, lines) = mpsc::channel(WAITING);
+    spawn_blocking(move || {
+        for id in ids {
+            let read = inspect::read(&folder.join(&id), Owner::Agent, |_| !tell.is_closed());
+            let verified = match read {
+                Ok(contents) => Verified { id, contents, error: None },
+                Err(error) => Verified { id, error: Some(error.to_string()), ..Verified::default() },
+            };
+            let line = serde_json::to_string(&verified).unwrap_or_default() + "\n";
+            if tell.blocking_send(Bytes::from(line)).is_err() {
+                return;
+            }
+        }
+    });
+    Response::new(Told { lines }.boxed_unsync())
+}
+
+/// Answers with a line for each record, scrubbed.
+pub(super) async fn dump(controls: &Controls, request: DumpRequest, caller: Caller) -> Response<Body> {
+    let folder = controls.data_dir.join(inspect::FOLDER);
+    if let Err(refused) = known(&folder, vec![request.id.clone()]).await {
+        return *refused;
+    }
+    let (Caller { uid, pid }, buffer) = (caller, &request.id);
+    tracing::info!(act = "buffer dump", buffer, uid, pid, "audit: records are shown");
+    let (tell, lines) = mpsc::channel(WAITING);
+    spawn_blocking(move || show_all(&folder.join(&request.id), (request.count.unwrap_or(u64::MAX), &tell)));
+    Response::new(Told { lines }.boxed_unsync())
+}
+
+/// Shows records until so many were shown, or nobody reads.
+fn show_all(folder: &Path, (mut left, tell): (u64, &mpsc::Sender<Bytes>)) {
+    let mut scrub = protection();
+    let each = |mut batch: Batch| {
+        scrub.apply(&mut batch, &mut Ports::default());
+        let mut lines = Vec::new();
+        for record in batch.iter().take(left.try_into().unwrap_or(usize::MAX)) {
+            record.write_json(&mut lines);
+            lines.push(b'\n');
+        }
+        left = left.saturating_sub(batch.len() as u64);
+        tell.blocking_send(lines.into()).is_ok() && left > 0
+    };
+    if let Err(error) = inspect::read(folder, Owner::Agent, each) {
+        tracing::warn!(%error, folder = %folder.display(), "cannot read a disk buffer to its end");
+    }
+}
+
+/// The buffers there are; those that are asked for must be among them.
+async fn known(folder: &Path, asked: Vec<String>) -> Result<Vec<String>, Box<Response<Body>>> {
+    let folder: PathBuf = folder.to_owned();
+    let listed =
+        spawn_blocking(move || inspect::list(&folder)).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    let failed =
+        |error| Box::new(refusal(StatusCode::INTERNAL_SERVER_ERROR, &format!("cannot read the buffers: {error}")));
+    let found = listed.map_err(failed)?;
+    match asked.iter().find(|id| !found.contains(id)) {
+        None => Ok(found),
+        Some(id) => {
+            let meant = closest(id, found.iter().map(String::as_str)).map(|meant| format!("did you mean `{meant}`?"));
+            let hint = meant.unwrap_or_else(|| format!("there are {}", found.join(", ")));
+            Err(Box::new(refusal(StatusCode::NOT_FOUND, &format!("there is no disk buffer `{id}`; {hint}"))))
+        }
+    }
 }

@@ -169,8 +169,8 @@ async fn ready(controls: &Controls, request: &ReplayRequest, from: &str) -> Resu
 }
 
 /// The body: lines as they come. What writes them learns that it is dropped by the closed channel.
-struct Told {
-    lines: mpsc::Receiver<Bytes>,
+pub(super) struct Told {
+    pub(super) lines: mpsc::Receiver<Bytes>,
 }
 
 impl HttpBody for Told {

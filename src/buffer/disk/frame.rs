@@ -13,7 +13,7 @@
 use bytes::Bytes;
 
 use super::bytes::{Cursor, Malformed};
-use super::payload;
+use super::payload::{self, Layout};
 use crate::event::{Batch, StreamKey};
 
 /// Bytes of the head.
@@ -21,7 +21,8 @@ pub(crate) const HEAD: usize = 40;
 /// What a frame begins with.
 pub(crate) const MAGIC: [u8; 4] = *b"lvF\x01";
 const VERSION: u8 = 1;
-const KIND_RECORDS: u8 = 1;
+/// The kinds of frames, by how their records are laid out.
+const KINDS: [(u8, Layout); 2] = [(1, Layout::Texts), (2, Layout::Messages)];
 const FLAG_ZSTD: u8 = 1;
 const FLAG_UNCOUNTED: u8 = 2;
 const RUN: usize = 44;
@@ -52,6 +53,7 @@ pub(crate) struct Head {
     /// Do its positions tell a re-read?
     pub(crate) is_counted: bool,
     is_compressed: bool,
+    layout: Layout,
     crc: u32,
 }
 
@@ -114,6 +116,7 @@ impl Draft<'_> {
             body: body.len() as u32,
             is_counted: self.is_counted,
             is_compressed,
+            layout: Layout::of(self.batch),
             crc: crc32c::crc32c(body),
         };
         out[start..start + HEAD].copy_from_slice(&head.bytes());
@@ -135,7 +138,8 @@ impl Head {
         bytes[..4].copy_from_slice(&MAGIC);
         let zstd = if self.is_compressed { FLAG_ZSTD } else { 0 };
         let uncounted = if self.is_counted { 0 } else { FLAG_UNCOUNTED };
-        bytes[4..8].copy_from_slice(&[VERSION, KIND_RECORDS, zstd | uncounted, 0]);
+        let kind = KINDS.iter().find(|(_, layout)| *layout == self.layout).map_or(0, |(kind, _)| *kind);
+        bytes[4..8].copy_from_slice(&[VERSION, kind, zstd | uncounted, 0]);
         bytes[8..12].copy_from_slice(&self.body.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.records.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.sequence.to_le_bytes());
@@ -155,12 +159,13 @@ impl Head {
         from.u8()?;
         let (body, records, sequence, group) = (from.u32()?, from.u32()?, from.u64()?, from.u64()?);
         let (crc, head_crc) = (from.u32()?, from.u32()?);
-        let is_ours = magic == MAGIC && version == VERSION && kind == KIND_RECORDS;
+        let (_, layout) = *KINDS.iter().find(|(known, _)| *known == kind).ok_or(Malformed)?;
+        let is_ours = magic == MAGIC && version == VERSION;
         if !is_ours || body as usize > MAX_BODY || crc32c::crc32c(&own[..36]) != head_crc {
             return Err(Malformed);
         }
         let (is_counted, is_compressed) = (flags & FLAG_UNCOUNTED == 0, flags & FLAG_ZSTD != 0);
-        Ok(Self { sequence, group, records, body, is_counted, is_compressed, crc })
+        Ok(Self { sequence, group, records, body, is_counted, is_compressed, layout, crc })
     }
 
     /// Bytes of the whole frame.
@@ -184,14 +189,14 @@ impl Head {
         let mut from = Cursor(body);
         read_runs(&mut from)?;
         if !self.is_compressed {
-            return payload::decode(&body.slice_ref(from.0));
+            return payload::decode(self.layout, &body.slice_ref(from.0));
         }
         let plain = from.u32()? as usize;
         if plain > MAX_BODY {
             return Err(Malformed);
         }
         let plain = zstd::bulk::decompress(from.0, plain).map_err(|_| Malformed)?;
-        payload::decode(&plain.into())
+        payload::decode(self.layout, &plain.into())
     }
 }
 

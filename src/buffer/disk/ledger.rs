@@ -139,6 +139,12 @@ impl Ledger {
         disk.sync_folder()
     }
 
+    /// Is there a file of this name that nobody can read? Not one of a later program.
+    pub(crate) fn is_damaged(disk: &dyn Disk, name: &str) -> io::Result<bool> {
+        let bytes = read_all(&*disk.open(name, Create::No)?)?;
+        Ok(!is_newer(&bytes) && Self::read(&bytes).is_err())
+    }
+
     /// The ledger of an epoch.
     pub(crate) fn load(disk: &dyn Disk, epoch: u16) -> io::Result<Found> {
         let mut found = Found::None;
@@ -148,9 +154,8 @@ impl Ledger {
                 file => file?,
             };
             let bytes = read_all(&*file)?;
-            let is_newer = bytes.starts_with(&MAGIC) && bytes.get(4).is_some_and(|version| *version > VERSION);
             found = match (Self::read(&bytes), found) {
-                _ if is_newer => return Ok(Found::Newer),
+                _ if is_newer(&bytes) => return Ok(Found::Newer),
                 (Ok((_, new)), Found::Read(ledger, known)) if new <= known => Found::Read(ledger, known),
                 (Ok((ledger, generation)), _) => Found::Read(ledger, generation),
                 (Err(_), Found::Read(ledger, known)) => Found::Read(ledger, known),
@@ -182,6 +187,11 @@ fn read_all(file: &dyn Handle) -> io::Result<Vec<u8>> {
         }
         bytes.resize(len * 2, 0);
     }
+}
+
+/// Did a later program write it?
+fn is_newer(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC) && bytes.get(4).is_some_and(|version| *version > VERSION)
 }
 
 fn checksum(bytes: &[u8]) -> u32 {

@@ -109,6 +109,11 @@ pub(crate) fn first_of(epoch: u16) -> u64 {
     u64::from(epoch) << EPOCH
 }
 
+/// The epoch of a sequence.
+pub(crate) fn epoch_of(sequence: u64) -> u16 {
+    (sequence >> EPOCH) as u16
+}
+
 impl Log {
     /// Takes other settings; what is stored stays.
     pub(crate) fn configure(&mut self, options: Options) {

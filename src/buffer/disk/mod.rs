@@ -12,7 +12,7 @@
 //! In reading order: `storage` (the file system), `bytes`, `payload` and `frame` (the format), `segment`, `positions` and
 //! `ledger` (what stands around frames), `scan`, `acks` and `windows`, then `parcel`, `passing` and `ahead`, and `log` with
 //! `recover`, `write`, `unwritten` and `read`; last `mail` (what waits), `growth`, `worker` (the thread), `buffer` (its face), and
-//! `inspect` (for verbs).
+//! `inspect` and `repair` (for verbs).
 
 mod acks;
 mod ahead;
@@ -32,6 +32,7 @@ mod positions;
 mod probe;
 mod read;
 mod recover;
+pub mod repair;
 mod scan;
 mod segment;
 mod storage;

@@ -6,6 +6,16 @@
 //! bytes:   of the records, in order, up to the end
 //! ```
 //!
+//! Where there are OTLP messages among them (another kind of frame), what these share is there once, behind the records:
+//!
+//! ```text
+//! rows:    as above, with the form in place of the 0 (0 none of OTLP, 1 span, 2 log record, 3 data point); then number of its
+//!          head u32, bytes of its edits u32
+//! bytes:   behind their length u32: of the records, in order, the edits of each behind its own (facts u8, key, JSON value),
+//!          then what they share
+//! heads:   count u32, then each: start and end, u32 each, of resource, schema url, scope, schema url and metric in the bytes
+//! ```
+//!
 //! Keys and values stand behind their length (u32). All numbers are little-endian.
 
 use std::sync::Arc;
@@ -13,24 +23,76 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::bytes::{Cursor, Malformed, put_sized};
-use crate::event::{Batch, Origin, Shared, Stored, StreamKey, json};
+use crate::event::otlp::{Keeper, Places, Range};
+use crate::event::{Batch, Form, Origin, Shared, Stock, Stored, StoredMessage, StreamKey, json};
 
 const ROW: usize = 32;
+/// What a row has besides where there are OTLP messages.
+const MORE: usize = 8;
+/// Bytes of a head.
+const HEAD: usize = 40;
 /// The least an origin and a member take.
 const ORIGIN: usize = 28;
 const MEMBER: usize = 8;
 
+/// Forms of OTLP, by the numbers that stand for them.
+const FORMS: [Form; 3] = [Form::Span, Form::LogRecord, Form::Point];
+
+/// How records are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Lines and JSON objects alone.
+    Texts,
+    /// OTLP messages too.
+    Messages,
+}
+
+impl Layout {
+    /// The one that `batch` is written in.
+    pub(crate) fn of(batch: &Batch) -> Self {
+        if batch.has_messages() { Self::Messages } else { Self::Texts }
+    }
+
+    const fn row(self) -> usize {
+        match self {
+            Self::Texts => ROW,
+            Self::Messages => ROW + MORE,
+        }
+    }
+}
+
 /// Appends the records of `batch`.
 pub(crate) fn encode(batch: &Batch, out: &mut Vec<u8>) {
+    let layout = Layout::of(batch);
     let used = put_origins(batch, out);
     out.extend_from_slice(&(batch.len() as u32).to_le_bytes());
     let mut slot = out.len();
-    out.resize(slot + batch.len() * ROW, 0);
+    out.resize(slot + batch.len() * layout.row(), 0);
+    let start = out.len();
+    if layout == Layout::Messages {
+        out.extend_from_slice(&[0; 4]);
+    }
+    let (first, mut keeper) = (out.len(), Keeper::default());
     for record in batch.iter() {
-        let row = record.store(out);
-        let row = Stored { origin: used[usize::from(row.origin)], ..row };
-        out[slot..slot + ROW].copy_from_slice(&row_bytes(row));
-        slot += ROW;
+        let row = record.store(&mut keeper, out);
+        let row = row_bytes(Stored { origin: used[usize::from(row.origin)], ..row });
+        out[slot..slot + layout.row()].copy_from_slice(&row[..layout.row()]);
+        slot += layout.row();
+    }
+    if layout == Layout::Messages {
+        put_shared(&keeper, (start, first), out);
+    }
+}
+
+/// Appends what messages share, given where the bytes that it is to be found in, and their length, begin.
+fn put_shared(keeper: &Keeper, (start, first): (usize, usize), out: &mut Vec<u8>) {
+    let heads = keeper.append(first, out);
+    let len = (out.len() - first) as u32;
+    out[start..first].copy_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(&(heads.len() as u32).to_le_bytes());
+    for Range { start, end } in heads.into_iter().flatten() {
+        out.extend_from_slice(&start.to_le_bytes());
+        out.extend_from_slice(&end.to_le_bytes());
     }
 }
 
@@ -69,8 +131,8 @@ fn put_origin(origin: &Origin, out: &mut Vec<u8>) {
     }
 }
 
-fn row_bytes(row: Stored) -> [u8; ROW] {
-    let mut bytes = [0; ROW];
+fn row_bytes(row: Stored) -> [u8; ROW + MORE] {
+    let mut bytes = [0; ROW + MORE];
     bytes[..8].copy_from_slice(&row.time.to_le_bytes());
     bytes[8..16].copy_from_slice(&row.position.to_le_bytes());
     bytes[16..20].copy_from_slice(&row.sub.to_le_bytes());
@@ -78,6 +140,11 @@ fn row_bytes(row: Stored) -> [u8; ROW] {
     bytes[24..28].copy_from_slice(&row.len.to_le_bytes());
     bytes[28..30].copy_from_slice(&row.origin.to_le_bytes());
     bytes[30] = row.facts;
+    if let Some(StoredMessage { form, head, edits }) = row.message {
+        bytes[31] = FORMS.iter().position(|known| *known == form).map_or(0, |at| at as u8 + 1);
+        bytes[32..36].copy_from_slice(&head.to_le_bytes());
+        bytes[36..].copy_from_slice(&edits.to_le_bytes());
+    }
     bytes
 }
 
@@ -85,26 +152,48 @@ fn read_row(bytes: &[u8]) -> Result<Stored, Malformed> {
     let mut from = Cursor(bytes);
     let (time, position) = (from.u64()? as i64, from.u64()?);
     let (sub, path, len) = (from.u32()?, from.u32()?, from.u32()?);
-    Ok(Stored { time, position, sub, path, len, origin: from.u16()?, facts: from.u8()? })
+    Ok(Stored { time, position, sub, path, len, origin: from.u16()?, facts: from.u8()?, message: read_message(from)? })
+}
+
+/// What a row says of a message, if it says anything.
+fn read_message(mut from: Cursor<'_>) -> Result<Option<StoredMessage>, Malformed> {
+    let form = from.u8()?;
+    if from.0.is_empty() || form == 0 {
+        return Ok(None);
+    }
+    let form = *FORMS.get(usize::from(form) - 1).ok_or(Malformed)?;
+    Ok(Some(StoredMessage { form, head: from.u32()?, edits: from.u32()? }))
 }
 
 /// Reads records back; they answer to nobody yet. Total: any bytes give records or an error, in memory that is
 /// bounded by their number.
-pub(crate) fn decode(payload: &Bytes) -> Result<Batch, Malformed> {
+pub(crate) fn decode(layout: Layout, payload: &Bytes) -> Result<Batch, Malformed> {
     let mut from = Cursor(payload);
     let count = from.count(ORIGIN)?;
     let origins: Vec<Arc<Origin>> =
         (0..count).map(|_| read_origin(&mut from).map(Arc::new)).collect::<Result<_, _>>()?;
-    let count = from.count(ROW)?;
-    let rows = from.take(count * ROW)?;
-    let text = payload.slice_ref(from.0);
-    let rows: Vec<Stored> = rows.chunks_exact(ROW).map(read_row).collect::<Result<_, _>>()?;
-    let sum: u64 = rows.iter().map(|row| u64::from(row.len)).sum();
-    let is_known = |row: &Stored| usize::from(row.origin) < origins.len();
-    if sum != text.len() as u64 || u32::try_from(sum).is_err() || !rows.iter().all(is_known) {
-        return Err(Malformed);
-    }
-    Ok(Batch::restore(text, origins, rows.into_iter()))
+    let count = from.count(layout.row())?;
+    let rows = from.take(count * layout.row())?;
+    let rows: Vec<Stored> = rows.chunks_exact(layout.row()).map(read_row).collect::<Result<_, _>>()?;
+    let (text, heads) = match layout {
+        Layout::Texts => (from.0, Vec::new()),
+        Layout::Messages => (from.sized()?, read_heads(&mut from)?),
+    };
+    let sum: u64 = rows.iter().map(Stored::size).sum();
+    let is_whole = layout == Layout::Messages || sum == text.len() as u64;
+    let stock = Stock { text: payload.slice_ref(text), origins, heads };
+    if is_whole { Batch::restore(stock, rows.into_iter()).ok_or(Malformed) } else { Err(Malformed) }
+}
+
+fn read_heads(from: &mut Cursor<'_>) -> Result<Vec<Places>, Malformed> {
+    let count = from.count(HEAD)?;
+    let mut place = |_| Ok(Range { start: from.u32()?, end: from.u32()? });
+    (0..count)
+        .map(|_| {
+            let [resource, resource_schema_url, scope, scope_schema_url, metric] = [0; 5].map(&mut place);
+            Ok([resource?, resource_schema_url?, scope?, scope_schema_url?, metric?])
+        })
+        .collect()
 }
 
 fn read_origin(from: &mut Cursor<'_>) -> Result<Origin, Malformed> {

@@ -21,7 +21,7 @@ use super::write::Writer;
 use crate::buffer::Space;
 
 /// What the name of a segment ends with while it is written anew.
-const COPY: &str = ".copy";
+pub(super) const COPY: &str = ".copy";
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -298,7 +298,7 @@ pub(super) struct Scanned {
     pub(super) records: u64,
     positions: Positions,
     /// Where what is to be kept of it ends.
-    end: u64,
+    pub(super) end: u64,
     /// Where its last group begins: the offset, the sequence, and the records stored before.
     group: (u64, u64, u64),
 }
@@ -359,7 +359,7 @@ fn frames(scanner: &mut Scanner, segment: &Segment) -> io::Result<Frames> {
 
 /// The frames up to a gap in the last group: what is behind it was never acknowledged, and must not make a re-read of
 /// what is missing look like one of what is stored.
-fn whole_groups<'f>(frames: &'f [(u64, frame::Head)], segment: &Segment) -> &'f [(u64, frame::Head)] {
+pub(super) fn whole_groups<'f>(frames: &'f [(u64, frame::Head)], segment: &Segment) -> &'f [(u64, frame::Head)] {
     let Some(group) = frames.iter().map(|(_, head)| head.group).max() else { return &[] };
     let mut expected = group.max(segment.first);
     let kept = frames.iter().position(|(_, head)| {

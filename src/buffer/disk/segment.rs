@@ -6,7 +6,8 @@
 //! seen u32
 //! ```
 //!
-//! Whatever the version, the first eight bytes mean the same. A version that is not known here is left alone.
+//! Whatever the version, the first eight bytes mean the same. A version that is not known here is left alone. In version 2
+//! there are frames with OTLP messages; else it is like version 1, and both are read.
 
 use super::bytes::{Cursor, Malformed};
 use super::positions::{ENTRY, Positions};
@@ -14,8 +15,10 @@ use super::positions::{ENTRY, Positions};
 /// Bytes of the head without positions.
 pub(crate) const HEAD: usize = 40;
 const MAGIC: [u8; 4] = *b"lvS\x01";
-/// What this program writes; it reads no other.
-pub(crate) const VERSION: u8 = 1;
+/// What this program writes.
+pub(crate) const VERSION: u8 = 2;
+/// The oldest that it reads.
+const OLDEST: u8 = 1;
 
 /// The head of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub(crate) enum Kind {
 /// What a file is, by its first bytes.
 pub(crate) fn kind(bytes: &[u8]) -> Kind {
     match bytes.split_first_chunk::<4>() {
-        Some((magic, [VERSION, ..])) if *magic == MAGIC => Kind::Ours,
+        Some((magic, [OLDEST..=VERSION, ..])) if *magic == MAGIC => Kind::Ours,
         Some((magic, [version, 0, 0, 0, ..])) if *magic == MAGIC && *version > VERSION => Kind::Newer(*version),
         _ => Kind::Broken,
     }
@@ -126,8 +129,9 @@ mod tests {
     #[test]
     fn kinds_and_names() {
         assert_eq!(kind(b"lvS\x01\x01\0\0\0"), Kind::Ours);
-        assert_eq!(kind(b"lvS\x01\x02\0\0\0whatever"), Kind::Newer(2));
-        for broken in [&b""[..], b"lvS\x01", &[0; 40], b"lvS\x01\0\0\0\0", b"abc\x01\x02\0\0\0"] {
+        assert_eq!(kind(b"lvS\x01\x02\0\0\0"), Kind::Ours);
+        assert_eq!(kind(b"lvS\x01\x03\0\0\0whatever"), Kind::Newer(3));
+        for broken in [&b""[..], b"lvS\x01", &[0; 40], b"lvS\x01\0\0\0\0", b"abc\x01\x03\0\0\0"] {
             assert_eq!(kind(broken), Kind::Broken, "{broken:?}");
         }
         assert_eq!(parse_name(&name(3, 12)), Some((3, 12)));

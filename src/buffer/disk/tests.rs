@@ -2,6 +2,7 @@ mod ahead;
 mod corpus;
 mod kit;
 mod model;
+mod repair;
 mod scenarios;
 mod simulation;
 mod turns;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{Signal, Unread, read_json, split};
+use crate::event::otlp::Keeper;
 use crate::event::otlp::wire::Fault;
-use crate::event::{Batch, Origin, Receipt, Resolution, Resolve, Seen, StreamKey, View, json};
+use crate::event::{Batch, Origin, Receipt, Resolution, Resolve, Seen, Stock, StreamKey, View, json};
 
 /// What a message may become that is read from JSON.
 const LIMIT: usize = 64 << 10;
@@ -51,10 +52,12 @@ fn read(signal: Signal, request: &[u8]) -> Result<Batch, Fault> {
     Ok(batch)
 }
 
-fn restored(batch: &Batch) -> Batch {
-    let mut text = Vec::new();
-    let rows: Vec<_> = batch.iter().map(|view| view.store(&mut text)).collect();
-    Batch::restore(text.into(), batch.origins().to_vec(), rows.into_iter())
+pub(super) fn restored(batch: &Batch) -> Batch {
+    let (mut text, mut keeper) = (Vec::new(), Keeper::default());
+    let rows: Vec<_> = batch.iter().map(|view| view.store(&mut keeper, &mut text)).collect();
+    let heads = keeper.append(0, &mut text);
+    let stock = Stock { text: text.into(), origins: batch.origins().to_vec(), heads };
+    Batch::restore(stock, rows.into_iter()).expect("what was stored is read back")
 }
 
 fn lines(batch: &Batch) -> Vec<String> {

@@ -269,11 +269,7 @@ fn what_is_copied_out_or_stored_reads_the_same() {
         let (before, times) = (lines(&all), all.iter().map(View::time).collect::<Vec<_>>());
         let compact = all.select(|_| true).compact();
         assert_eq!(lines(&compact), before);
-        let (mut text, mut rows) = (Vec::new(), Vec::new());
-        for view in compact.iter() {
-            rows.push(view.store(&mut text));
-        }
-        let back = Batch::restore(text.into(), compact.origins().to_vec(), rows.into_iter());
+        let back = probe::restored(&compact);
         assert_eq!(lines(&back), before);
         assert_eq!(back.iter().map(View::time).collect::<Vec<_>>(), times);
         all.settle(Outcome::Delivered);

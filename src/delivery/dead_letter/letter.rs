@@ -1,5 +1,7 @@
 //! One dead letter, as it stands in a file: what a person reads, and what makes it the same record again.
 
+mod message;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -8,10 +10,22 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::component::clock;
-use crate::event::{Batch, Origin, Stored, StreamKey, View, fact};
+use crate::event::otlp::Places;
+use crate::event::{Batch, Form, Origin, Shared, Stock, Stored, StreamKey, View, fact};
 
-/// The kind of records that are logs.
-const LOG: &str = "log";
+use message::Otlp;
+
+/// Kinds of records.
+const KINDS: [&str; 3] = ["log", "span", "metric"];
+
+/// What kind of record it is.
+const fn kind(form: Form) -> &'static str {
+    match form {
+        Form::Text | Form::Json | Form::LogRecord => KINDS[0],
+        Form::Span => KINDS[1],
+        Form::Point => KINDS[2],
+    }
+}
 
 /// One line of a file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +53,9 @@ pub struct Letter<'a> {
     #[serde(borrow)]
     payload: Cow<'a, str>,
     record: Facts,
+    /// Of an OTLP record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    otlp: Option<Otlp>,
 }
 
 /// What makes a record the same one again, beside its bytes.
@@ -73,33 +90,26 @@ impl<'a> Letter<'a> {
             code: code.into(),
             reason: reason.into(),
             identity: view.identity().id().into(),
-            kind: LOG.into(),
+            kind: kind(view.form()).into(),
             encoding: encoding.into(),
             payload: payload.into(),
             record: Facts::of(view),
+            otlp: view.form().is_otlp().then(|| Otlp::of(view)),
         }
     }
 
     /// Reads a line; none where it is no letter, or of a kind that is not known here.
     pub fn read(line: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(line).ok().filter(|letter: &Self| letter.kind == LOG)
+        serde_json::from_slice(line).ok().filter(|letter: &Self| KINDS.contains(&&*letter.kind))
     }
 
     /// The records of these letters as they were, with their identities; they answer to nobody yet. A letter that cannot
     /// be a record is left out: the numbers of those that are records come with them.
     pub fn records(letters: &[Self]) -> (Batch, Vec<usize>) {
-        let (mut text, mut origins, mut rows, mut numbers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (number, letter) in letters.iter().enumerate() {
-            let Ok(stream) = u128::from_str_radix(&letter.record.stream, 16) else { continue };
-            let Some(len) = letter.payload(&mut text) else { continue };
-            let is_known = origins.last().is_some_and(|last: &Arc<Origin>| last.stream() == StreamKey(stream));
-            if !is_known {
-                origins.push(Arc::new(Origin::new(StreamKey(stream))));
-            }
-            rows.push(letter.record.row(len, origins.len() - 1));
-            numbers.push(number);
-        }
-        (Batch::restore(text.into(), origins, rows.into_iter()), numbers)
+        let mut records = Records::default();
+        let numbers = letters.iter().enumerate().filter_map(|(number, letter)| records.add(letter).map(|()| number));
+        let numbers = numbers.collect();
+        (records.batch(), numbers)
     }
 
     /// Appends the record's bytes; tells how many they are.
@@ -127,10 +137,61 @@ impl Facts {
         }
     }
 
-    fn row(&self, len: u32, origin: usize) -> Stored {
+    fn row(&self, len: u32, is_json: bool) -> Stored {
         let Self { position, sub, path, time, is_observed, is_text, .. } = *self;
-        let facts = [(true, fact::JSON), (is_observed, fact::OBSERVED), (is_text, fact::WAS_TEXT)];
+        let facts = [(is_json, fact::JSON), (is_observed, fact::OBSERVED), (is_text, fact::WAS_TEXT)];
         let facts = facts.iter().filter(|(is_so, _)| *is_so).fold(0, |all, (_, fact)| all | fact);
-        Stored { time, position, sub, path, len, origin: origin as u16, facts }
+        Stored { time, position, sub, path, len, origin: 0, facts, message: None }
+    }
+}
+
+/// Letters becoming records.
+#[derive(Default)]
+struct Records {
+    text: Vec<u8>,
+    rows: Vec<Stored>,
+    origins: Vec<Arc<Origin>>,
+    /// What messages share, and where it stands in there.
+    shared: Vec<u8>,
+    heads: Vec<Places>,
+}
+
+impl Records {
+    /// Adds a letter, as the message that it was if it was one.
+    fn add(&mut self, letter: &Letter<'_>) -> Option<()> {
+        let stream = StreamKey(u128::from_str_radix(&letter.record.stream, 16).ok()?);
+        if let Some(read) = letter.otlp.as_ref().and_then(|message| message.read(&letter.record)) {
+            let message::Read { text, mut row, places, shared } = read;
+            let head = self.heads.len() as u32;
+            row.message = row.message.map(|message| crate::event::StoredMessage { head, ..message });
+            let base = self.shared.len() as u32;
+            self.shared.extend_from_slice(&text[row.size() as usize..]);
+            self.text.extend_from_slice(&text[..row.size() as usize]);
+            self.heads.push(places.map(|place| place.moved(base)));
+            row.origin = self.origin(stream, &shared);
+            self.rows.push(row);
+            return Some(());
+        }
+        let len = letter.payload(&mut self.text)?;
+        let origin = self.origin(stream, &[]);
+        self.rows.push(Stored { origin, ..letter.record.row(len, true) });
+        Some(())
+    }
+
+    /// The number of an origin: letters of one follow each other.
+    fn origin(&mut self, stream: StreamKey, shared: &[Shared]) -> u16 {
+        let is_it = |last: &Arc<Origin>| last.stream() == stream && last.members() == shared;
+        if !self.origins.last().is_some_and(is_it) {
+            self.origins.push(Arc::new(Origin::new(stream).with(shared)));
+        }
+        self.origins.len() as u16 - 1
+    }
+
+    fn batch(mut self) -> Batch {
+        let base = self.text.len() as u32;
+        self.text.append(&mut self.shared);
+        let heads = self.heads.into_iter().map(|places| places.map(|place| place.moved(base))).collect();
+        let stock = Stock { text: self.text.into(), origins: self.origins, heads };
+        Batch::restore(stock, self.rows.into_iter()).expect("each message has been read alone")
     }
 }

@@ -144,8 +144,8 @@ pub(crate) fn number(form: Form, key: &[u8]) -> Option<u32> {
 /// A record that is an OTLP message, with what it shares.
 #[derive(Clone, Copy)]
 pub(crate) struct Otlp<'a> {
-    form: Form,
-    pub(super) message: &'static Message,
+    pub(super) form: Form,
+    pub(in crate::event) message: &'static Message,
     pub(super) bytes: &'a [u8],
     pub(super) block: &'a [u8],
     pub(super) head: &'a Head,

@@ -8,6 +8,7 @@
 //! - [`log`]: a line or a JSON object as a log record;
 //! - [`members`]: which top-level members a record of each form reads as;
 //! - [`facts`]: what sampling asks of a record, in one walk over it;
+//! - [`keep`]: records as they are written down, with what they share;
 //! - [`stamp`]: fields put into a message by bytes.
 //!
 //! A record is the bytes of its own message. What it shares with others of its request (resource, scope, and for a
@@ -16,6 +17,7 @@
 mod check;
 mod encode;
 pub mod facts;
+mod keep;
 mod log;
 pub(crate) mod members;
 pub(crate) mod project;
@@ -25,6 +27,7 @@ pub mod wire;
 mod write;
 
 pub use encode::Wrong;
+pub(crate) use keep::{Keeper, Places};
 pub use write::{Shown, Writer};
 
 use super::tables::Span;
@@ -43,6 +46,11 @@ impl From<std::ops::Range<usize>> for Range {
 }
 
 impl Range {
+    /// Where it stands with so many bytes before it; one that is not there does not move.
+    pub(crate) fn moved(self, by: u32) -> Self {
+        if self.start == self.end { Self::default() } else { Self { start: self.start + by, end: self.end + by } }
+    }
+
     pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
         &bytes[self.start as usize..self.end as usize]
     }

@@ -14,7 +14,7 @@ use super::wire::{Fields, Value, close, open};
 use super::{Head, Range};
 use crate::event::json::{Segment, seek};
 use crate::event::record::{Form, NONE, flag};
-use crate::event::tables::Target;
+use crate::event::tables::{Edit, Target};
 use crate::event::time::parse_json;
 use crate::event::view::View;
 
@@ -61,17 +61,17 @@ pub(super) struct Memo {
 
 /// What the overlay and the origin change, by where it goes.
 #[derive(Default)]
-struct Changes<'a> {
+pub(super) struct Changes<'a> {
     /// Fields of the record's message; without a value they are removed.
-    own: Vec<(&'static str, Option<Cow<'a, [u8]>>)>,
+    pub(super) own: Vec<(&'static str, Option<Cow<'a, [u8]>>)>,
     /// Fields of the metric.
-    metric: Vec<(&'static str, Option<&'a [u8]>)>,
+    pub(super) metric: Vec<(&'static str, Option<&'a [u8]>)>,
     /// Fields of what holds the metric's points.
-    data: Vec<(&'static str, Option<&'a [u8]>)>,
-    resource: Change<'a>,
-    scope: Change<'a>,
-    attributes: Vec<Attribute<'a>>,
-    of_resource: Vec<Attribute<'a>>,
+    pub(super) data: Vec<(&'static str, Option<&'a [u8]>)>,
+    pub(super) resource: Change<'a>,
+    pub(super) scope: Change<'a>,
+    pub(super) attributes: Vec<Attribute<'a>>,
+    pub(super) of_resource: Vec<Attribute<'a>>,
 }
 
 impl Writer {
@@ -91,7 +91,8 @@ impl Writer {
         self.changed(&Changes::of(view, otlp)?, (otlp, shown))
     }
 
-    fn changed<'a>(
+    /// The record with these changes.
+    pub(super) fn changed<'a>(
         &'a mut self,
         changes: &Changes<'a>,
         (otlp, mut shown): (Otlp<'a>, Shown<'a>),
@@ -127,7 +128,7 @@ impl Writer {
 }
 
 impl<'a> Otlp<'a> {
-    fn shown(self, form: Form) -> Shown<'a> {
+    pub(super) fn shown(self, form: Form) -> Shown<'a> {
         let Head { resource, resource_schema_url, scope, scope_schema_url, .. } = *self.head;
         let of = |range: Range| range.of(self.block);
         Shown {
@@ -143,7 +144,7 @@ impl<'a> Otlp<'a> {
 }
 
 impl<'a> Changes<'a> {
-    fn of(view: View<'a>, otlp: Otlp<'a>) -> Result<Self, Wrong> {
+    pub(super) fn of(view: View<'a>, otlp: Otlp<'a>) -> Result<Self, Wrong> {
         let mut changes = Self::default();
         for number in 0..members::count(view.form()) {
             let value = match change_of(view, number) {
@@ -155,7 +156,7 @@ impl<'a> Changes<'a> {
         }
         let is_new = |key: &[u8]| members::number(view.form(), key).is_none();
         for edit in view.tables.edits(view.record) {
-            if let (Target::New(key), Some(value)) = (edit.target, edit.value) {
+            if let (Target::New(key), Some(value), false) = (edit.target, edit.value, edit.is_written) {
                 let attribute = (view.tables.span(key), view.tables.span(value));
                 changes.attributes.extend(is_new(attribute.0).then_some(attribute));
             }
@@ -166,7 +167,7 @@ impl<'a> Changes<'a> {
     }
 
     /// A member is to have this value, or none. What is told by other members cannot be removed by itself.
-    fn note(&mut self, from: From, value: Option<&'a [u8]>, otlp: Otlp<'a>) -> Result<(), Wrong> {
+    pub(super) fn note(&mut self, from: From, value: Option<&'a [u8]>, otlp: Otlp<'a>) -> Result<(), Wrong> {
         match from {
             From::Own(name) => self.own.push((name, value.map(Cow::Borrowed))),
             From::Time(names) => self.own.push((names[0], value.map(|value| nanos(value, names[0])).transpose()?)),
@@ -201,13 +202,19 @@ impl<'a> Changes<'a> {
 }
 
 /// What is to become of member `number`. An edit of a member that the record does not have stands by its key.
-fn change_of(view: View<'_>, number: u32) -> Change<'_> {
+pub(super) fn change_of(view: View<'_>, number: u32) -> Change<'_> {
     let key = members::name(view.form(), number);
-    let edit = view.tables.edit_of(view.record, number).or_else(|| view.tables.edit_named(view.record, key));
-    match edit {
+    match edit_of(view, number) {
+        Some(edit) if edit.is_written => Change::None,
         Some(edit) => edit.value.map_or(Change::Remove, |value| Change::Set(view.tables.span(value))),
         None => view.shared(key).map_or(Change::None, Change::Set),
     }
+}
+
+/// The edit of member `number`, whether or not the record has it.
+pub(super) fn edit_of(view: View<'_>, number: u32) -> Option<&Edit> {
+    let key = members::name(view.form(), number);
+    view.tables.edit_of(view.record, number).or_else(|| view.tables.edit_named(view.record, key))
 }
 
 fn named<'t>(field: &Field, changes: impl Iterator<Item = (&'static str, Option<&'t [u8]>)>) -> Change<'t> {

@@ -246,12 +246,6 @@ endpoint = "http://jaeger:4317"
         let mut problems = self.target_problems();
         problems.extend(address::header_problems(&self.request.headers, self.auth.as_ref()));
         problems.extend(self.tls.check("tls"));
-        problems.extend(self.buffer.is_disk().then(|| {
-            let message =
-                "a disk buffer keeps OTLP records as what they read as: spans and points would not come out as such";
-            let help = "`memory`; where a source can wait, `acknowledgements.enabled = true` there loses nothing";
-            Problem::new("buffer.type", message).help(help)
-        }));
         problems
     }
 

@@ -2,7 +2,8 @@
 //! `пароль: x1`.
 //!
 //! Names are the key names of the step, whole, or what stands behind the last dot (`db.password=x`); of names in
-//! the style of variables the end tells too (`POSTGRES_PASSWORD=x`, `PGPASSWORD=x`, `dbPassword=x`). Behind a bare
+//! the style of variables the end tells too (`POSTGRES_PASSWORD=x`, `PGPASSWORD=x`, `dbPassword=x`), and a number behind
+//! it does not matter (`password2=x`). Behind a bare
 //! `name:` only what looks like a secret is taken (six characters, one of them no letter), since `invalid token:
 //! unexpected end` is prose. Behind the name of a header that authorises, what follows the scheme is taken.
 
@@ -14,8 +15,10 @@ use std::sync::LazyLock;
 use memchr::memchr2_iter;
 use memchr::memmem::Finder;
 
-use super::keys::{GLUED_ENDINGS, HEADER_NAMES, KeyNames, QUERY_NAMES, STRONG_ENDINGS, Tails};
-use super::word::is_word;
+use super::keys::{
+    GLUED_ENDINGS, HEADER_NAMES, KeyNames, QUERY_NAMES, STRONG_ENDINGS, Tails, tells_by_end, without_number,
+};
+use super::word::{is_mixed, is_word};
 use value::{Value, credentials, flag_value, rest_of_line, value_behind};
 
 /// Bytes of the longest name that is looked at.
@@ -97,7 +100,13 @@ impl Assigned {
     /// Does the name in front of the sign at `at` tell?
     #[inline]
     pub(super) fn tells(&self, text: &[u8], at: usize) -> bool {
-        text[..at].last().is_some_and(|last| self.lasts[usize::from(*last)]) && self.name_before(text, at).is_some()
+        let may_end = match text[..at] {
+            // A time has digits there, too.
+            [.., before, last] if last.is_ascii_digit() => before.is_ascii_alphabetic() || before == b'_',
+            [.., last] => self.lasts[usize::from(last)],
+            [] => false,
+        };
+        may_end && self.name_before(text, at).is_some()
     }
 
     /// Do the two dashes at `at` begin the name of a flag that tells, with its value in the next word?
@@ -139,12 +148,12 @@ impl Assigned {
             [.., b' '] if text[at] == b'=' => (at - 1, false),
             _ => (at, false),
         };
-        if !self.tails.fit(&text[..end]) {
+        let name_end = without_number(&text[..end]).len();
+        if !self.tails.fit(&text[..name_end]) {
             return None;
         }
-        let length = text[..end].iter().rev().take(NAME).take_while(|byte| is_name(**byte)).count();
-        let span = end - length..end;
-        let word = &text[span.clone()];
+        let length = text[..name_end].iter().rev().take(NAME).take_while(|byte| is_name(**byte)).count();
+        let (span, word) = (name_end - length..end, &text[name_end - length..name_end]);
         let is_query = text[at] == b'=' && matches!(text[..span.start].last(), Some(b'?' | b'&'));
         let (role, tail) = (self.role(word), tail(word));
         let tail_role = if tail.len() < word.len() { self.role(tail) } else { role };
@@ -163,26 +172,15 @@ impl Assigned {
     fn flag(&self, text: &[u8], at: usize) -> Option<usize> {
         let start = at + 2;
         let length = text[start..].iter().take(NAME).take_while(|byte| is_name(**byte)).count();
-        let (end, word) = (start + length, &text[start..start + length]);
+        let (end, word) = (start + length, without_number(&text[start..start + length]));
         let is_followed = matches!(text.get(end), Some(b' ' | b'"' | b'\''));
         (is_followed && self.tails.fit(word) && (self.role(word) & OWN != 0 || self.ends_strong(word))).then_some(end)
     }
 
-    /// Does the name end with a word that tells, behind `_`, `-`, a small letter before a capital one, or, all in
-    /// capitals, without anything between?
+    /// Does the name end with a word that tells?
     fn ends_strong(&self, word: &[u8]) -> bool {
-        if !self.strong_tails.fit(word) {
-            return false;
-        }
-        let is_loud = !word.iter().any(u8::is_ascii_lowercase);
-        (1..word.len()).any(|start| {
-            let is_part = matches!(word[start - 1], b'_' | b'-')
-                || (word[start - 1].is_ascii_lowercase() && word[start].is_ascii_uppercase());
-            (is_part || is_loud) && {
-                let role = self.role(&word[start..]);
-                (is_part && role & STRONG != 0) || (is_loud && role & GLUED != 0)
-            }
-        })
+        let wanted = |is_part| if is_part { STRONG } else { GLUED };
+        self.strong_tails.fit(word) && tells_by_end(word, |end, is_part| self.role(end) & wanted(is_part) != 0)
     }
 }
 
@@ -219,7 +217,7 @@ fn is_name(byte: u8) -> bool {
 
 /// Long enough, and no word?
 fn looks_secret(value: &[u8]) -> bool {
-    value.len() >= FEWEST && value.iter().any(|byte| !byte.is_ascii_alphabetic())
+    value.len() >= FEWEST && (value.iter().any(|byte| !byte.is_ascii_alphabetic()) || is_mixed(value))
 }
 
 #[cfg(test)]

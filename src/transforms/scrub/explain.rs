@@ -85,6 +85,12 @@ impl Cover {
     /// Gives the hits since `outer` their way inside the document `text`.
     #[inline]
     pub(super) fn place_hits(&self, text: &[u8], outer: &Outer, tally: &mut Tally) {
+        if tally.hits.is_some() {
+            self.place_those(text, outer, tally);
+        }
+    }
+
+    fn place_those(&self, text: &[u8], outer: &Outer, tally: &mut Tally) {
         let Some(mut hits) = tally.hits.take() else { return };
         for hit in &mut hits[outer.hits..] {
             let path = self.path_to(text, hit.at);

@@ -1,12 +1,12 @@
 //! Characters that people do not see, or take for another one: a soft hyphen that an editor wrote into an address, a
-//! full-width at sign, a blank that does not break between the groups of a card; and what HTML writes for these and for
-//! characters of ASCII (`&shy;`, `&#64;`).
+//! full-width at sign, a blank that does not break between the groups of a card; and what HTML (`&shy;`, `&#64;`), URLs
+//! (`%40`) and JSON inside of text (`\u0040`, also `\x40`) write for these and for characters of ASCII.
 //!
 //! A text that has them is looked at a second time, without the former and with the latter as what they look like.
 
 use std::ops::Range;
 
-use memchr::{memchr_iter, memchr3_iter, memrchr};
+use memchr::{memchr3_iter, memrchr};
 
 /// Bytes of the longest name of a character, with its `&` and its semicolon.
 const NAME: usize = b"&ZeroWidthSpace;".len();
@@ -19,7 +19,7 @@ enum Becomes {
 }
 
 /// How many bytes the character at the start of `text` has and what it becomes, if it is one of those. All begin with
-/// `&` or a byte that [`first`] searches for.
+/// `&`, `%`, a backslash, or a byte that [`first`] searches for.
 fn odd(text: &[u8]) -> Option<(usize, Becomes)> {
     match *text {
         // U+00AD soft hyphen, U+200B to U+200D zero width, U+2060 word joiner, U+FEFF byte order mark.
@@ -34,8 +34,25 @@ fn odd(text: &[u8]) -> Option<(usize, Becomes)> {
         [0xEF, 0xBC, last @ 0x81..=0xBF, ..] => Some((3, Becomes::Byte(last - 0x60))),
         [0xEF, 0xBD, last @ 0x80..=0x9E, ..] => Some((3, Becomes::Byte(last - 0x20))),
         [b'&', ..] => named(text),
+        [b'%', a, b, ..] => Some((3, becomes(numbered(&[a, b], 16)?)?)),
+        [b'\\', b'x', a, b, ..] => Some((4, becomes(numbered(&[a, b], 16)?)?)),
+        [b'\\', b'u', a, b, c, d, ..] => Some((6, becomes(numbered(&[a, b, c, d], 16)?)?)),
         _ => None,
     }
+}
+
+/// What an escaped character becomes: one of ASCII that is printed is itself.
+fn becomes(character: char) -> Option<Becomes> {
+    match u8::try_from(character) {
+        Ok(byte @ b' '..=b'~') => Some(Becomes::Byte(byte)),
+        _ if character.is_ascii() => None,
+        _ => Some(odd(character.encode_utf8(&mut [0; 4]).as_bytes())?.1),
+    }
+}
+
+/// Does the text begin with such a character?
+pub(super) fn begins_odd(text: &[u8]) -> bool {
+    odd(text).is_some()
 }
 
 /// The same for a character that HTML names (its standard, section 13.5) or numbers.
@@ -51,11 +68,7 @@ fn named(text: &[u8]) -> Option<(usize, Becomes)> {
         [b'#', digits @ ..] => numbered(digits, 10)?,
         _ => return None,
     };
-    let becomes = match u8::try_from(character) {
-        Ok(byte @ b' '..=b'~') => Becomes::Byte(byte),
-        _ => odd(character.encode_utf8(&mut [0; 4]).as_bytes())?.1,
-    };
-    Some((end + 1, becomes))
+    Some((end + 1, becomes(character)?))
 }
 
 fn numbered(digits: &[u8], radix: u32) -> Option<char> {
@@ -79,7 +92,8 @@ pub(super) fn name_before(text: &[u8], end: usize) -> Option<usize> {
 
 /// Has the text such a character, or a name of one?
 pub(super) fn is_needed(text: &[u8]) -> bool {
-    (!text.is_ascii() && first(text).is_some()) || memchr_iter(b'&', text).any(|at| named(&text[at..]).is_some())
+    (!text.is_ascii() && first(text).is_some())
+        || memchr3_iter(b'&', b'%', b'\\', text).any(|at| begins_odd(&text[at..]))
 }
 
 /// A text with these characters taken for what they are taken for, and the way back.
@@ -105,7 +119,7 @@ impl Folded {
         self.parts.clear();
         let mut from = 0;
         for (at, byte) in text.iter().enumerate() {
-            if !matches!(byte, b'&' | 0xC2 | 0xE2 | 0xEF) {
+            if !matches!(byte, b'&' | b'%' | b'\\' | 0xC2 | 0xE2 | 0xEF) {
                 continue;
             }
             let Some((width, becomes)) = odd(&text[at..]) else { continue };
@@ -150,6 +164,10 @@ mod tests {
             ("４１１１\u{A0}1111\u{202F}1111\u{2011}1111", "4111 1111 1111-1111"),
             ("ann&shy;.lee&#64;exam&#x200B;ple&period;com", "ann.lee@example.com"),
             ("4111&nbsp;1111 1111 111&#49;", "4111 1111 1111 1111"),
+            ("ann%40example%2ecom", "ann@example.com"),
+            ("%22mail%22%3A%22ann%40example.com%22", "\"mail\":\"ann@example.com\""),
+            (r"ann\u0040example.com, ann\\u0040x.com, ann\x40x.com", r"ann@example.com, ann\@x.com, ann@x.com"),
+            (r"4111\u00A01111\u00ad 1111 1111", "4111 1111 1111 1111"),
             ("\u{FF01}\u{FF5E}\u{FF3F}\u{FF40}\u{FEFF}", "!~_`"),
         ] {
             assert!(is_needed(text.as_bytes()));
@@ -158,14 +176,22 @@ mod tests {
             assert_eq!(folded.place(&(0..plain.len())).start, 0);
         }
         assert!(!is_needed("«ёлка» — “quoted”, 7 € é ｡".as_bytes()));
-        for plain in ["a & b; &amp; &lt; &copy;", "&#; &#x; &#xD800; &#99999999999; &#10;", "?a=1&shy", "&&&;;;"] {
+        for plain in [
+            "a & b; &amp; &lt; &copy;",
+            "&#; &#x; &#xD800; &#99999999999; &#10;",
+            "?a=1&shy",
+            "&&&;;;",
+            "50%",
+            "%d of %s, 5% ok, %0a%D0%BF",
+            r"C:\users\x, \n\t\u000a\u043f\ud83d\u00",
+        ] {
             assert!(!is_needed(plain.as_bytes()), "{plain}");
         }
     }
 
     proptest! {
         #[test]
-        fn each_span_leads_back_to_its_characters(text in "([a&;\u{AD}\u{FF20}\u{A0}é\u{2014}]|&shy;|&#64;){1,12}") {
+        fn each_span_leads_back_to_its_characters(text in r"([a&;%\\\u{AD}\u{FF20}\u{A0}é\u{2014}]|&shy;|&#64;|%40|\\u0040){1,12}") {
             let mut folded = Folded::default();
             folded.fold(text.as_bytes());
             for (at, _) in folded.text.iter().enumerate().filter(|(_, byte)| byte.is_ascii()) {

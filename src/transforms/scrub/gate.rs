@@ -38,7 +38,7 @@ pub(super) const PEM: Signals = 1 << 5;
 pub(super) const DIGITS: Signals = 1 << 6;
 /// A key of a cloud.
 pub(super) const KEY: Signals = 1 << 7;
-/// A character that people do not see, or take for another one, or HTML's name of one.
+/// A character that people do not see, or take for another one, or what HTML, a URL or JSON writes for one.
 pub(super) const ODD: Signals = 1 << 8;
 /// Of raw JSON: a key with a telling name.
 const NAME: Signals = 1 << 9;
@@ -159,7 +159,7 @@ impl<const RAW: bool> Work for Look<'_, '_, RAW> {
         let (text, mut at) = (watch.text, watch.from);
         let (mut high, mut edge) = (L::all(0), Edge::default());
         while let Some(step) = text[at..].first_chunk() {
-            let events = Masks::of::<L, RAW>(step, &mut high).events(&mut edge);
+            let events = Masks::of::<L>(step, &mut high).events(&mut edge);
             if events.is_any() {
                 tell::<L, RAW>(watch, at, &events, (step, 0));
             }
@@ -171,7 +171,7 @@ impl<const RAW: bool> Work for Look<'_, '_, RAW> {
         if at < text.len() && (!RAW || watch.signs.is_empty()) {
             let mut room = [FILL; STEP];
             let (step, known) = last_step(text, at, &mut room);
-            let events = Masks::of::<L, RAW>(step, &mut high).behind(known).events(&mut edge);
+            let events = Masks::of::<L>(step, &mut high).behind(known).events(&mut edge);
             if events.is_any() {
                 tell::<L, RAW>(watch, at, &events, (step, known));
             }
@@ -215,7 +215,7 @@ fn last_step<'a>(text: &'a [u8], at: usize, room: &'a mut [u8; STEP]) -> (&'a [u
 /// A bit for each byte of a step.
 #[derive(Clone, Copy, Debug, Default)]
 struct Masks {
-    /// From `:` over `;` and `=` to `@`, `J` and, of raw JSON, backslashes.
+    /// From `:` over `;` and `=` to `@`, `J`, backslashes and `%`.
     marks: u64,
     /// First, second and third letters of `bea` and `bas`, and what only looks like them.
     letters: [u64; 3],
@@ -228,17 +228,15 @@ struct Masks {
 
 impl Masks {
     #[inline(always)]
-    fn of<L: Lanes, const RAW: bool>(step: &[u8; STEP], high: &mut L) -> Self {
+    fn of<L: Lanes>(step: &[u8; STEP], high: &mut L) -> Self {
         let mut masks = Self::default();
         let mut place = 0;
         while place < STEP {
             let lanes = L::of(&step[place..]);
             let small = lanes.or(L::all(0x20));
             let (a, e, s) = (small.equal(b'a'), small.equal(b'e'), small.equal(b's'));
-            let mut marks = lanes.minus(b':').at_most(b'@' - b':').or(lanes.equal(b'J'));
-            if RAW {
-                marks = marks.or(lanes.equal(b'\\'));
-            }
+            let named = lanes.equal(b'J').or(lanes.equal(b'\\')).or(lanes.equal(b'%'));
+            let marks = lanes.minus(b':').at_most(b'@' - b':').or(named);
             *high = high.or(lanes);
             masks.marks |= bits(marks, place);
             masks.letters[0] |= bits(small.equal(b'b'), place);

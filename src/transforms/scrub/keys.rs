@@ -1,16 +1,22 @@
 //! Names of members whose value is covered whole, whatever it holds.
 //!
 //! Names are compared without regard to case and to `_`, `-` and `.`: `api_key` also means `apiKey`, `API-Key` and
-//! `api.key`. They are whole names: `password` does not mean `password_changed_at`.
+//! `api.key`. They are whole names: `password` does not mean `password_changed_at`. Beside the lists that are here, a
+//! name is also known by its last word: `old_password`, `githubToken`.
 
+mod endings;
 mod tails;
 
 use std::{error, fmt};
+
+pub(super) use endings::{GLUED_ENDINGS, STRONG_ENDINGS, tells_by_end, without_number};
 
 pub(super) use tails::Tails;
 
 /// Bytes of the longest name, folded.
 const LONGEST: usize = 63;
+/// Digits of a number that may be a password.
+const FEWEST_DIGITS: usize = 4;
 /// Stretches that the names of a set lie in, by their shape: so many that most have one name or none.
 const STRETCHES: usize = 1024;
 
@@ -19,17 +25,17 @@ const STRETCHES: usize = 1024;
 pub const DEFAULT_NAMES: &[&str] = &[
     // Passwords
     "password", "passwd", "passphrase", "passcode", "pass", "pwd", "pin", "otp", "user_password", "db_password",
-    "пароль",
+    "password_confirmation", "password_confirm", "password_repeat", "пароль", "пароль_пользователя",
     // Tokens and keys
     "secret", "client_secret", "app_secret", "secret_key", "secret_access_key", "aws_secret_access_key", "token",
     "access_token", "refresh_token", "id_token", "auth_token", "api_token", "bearer_token", "session_token",
     "csrf_token", "xsrf_token", "jwt", "api_key", "x_api_key", "access_key", "private_key", "signing_key",
-    "encryption_key", "credential", "credentials",
+    "encryption_key", "credential", "credentials", "connection_string", "секрет", "токен", "токен_доступа", "ключ_доступа",
     // Headers, also as semantic conventions name them
     "authorization", "proxy_authorization", "authorization_header", "x_auth_token", "cookie", "set_cookie",
     "http.request.header.authorization", "http.request.header.cookie", "http.response.header.set_cookie",
     // Cards
-    "card_number", "card_no", "pan", "credit_card", "credit_card_number", "cc_number", "cvv", "cvv2", "cvc", "cvc2",
+    "card", "card_number", "card_no", "карта", "номер_карты", "pan", "credit_card", "credit_card_number", "cc_number", "cvv", "cvv2", "cvc", "cvc2",
     "card_cvv", "card_cvc", "security_code",
     // Persons
     "email", "email_address", "user_email", "customer_email", "phone", "phone_number", "user_phone", "customer_phone",
@@ -41,8 +47,9 @@ pub const DEFAULT_NAMES: &[&str] = &[
 /// The names that stand for secrets alone: no person, no card.
 #[rustfmt::skip]
 pub const SECRET_NAMES: &[&str] = &[
-    "password", "passwd", "passphrase", "passcode", "pass", "pwd", "otp", "user_password", "db_password", "пароль",
-    "секрет", "токен", "secret", "client_secret", "app_secret", "secret_key", "secret_access_key", "aws_secret_access_key",
+    "password", "passwd", "passphrase", "passcode", "pass", "pwd", "otp", "user_password", "db_password",
+    "password_confirmation", "password_confirm", "password_repeat", "пароль", "пароль_пользователя", "connection_string",
+    "секрет", "токен", "токен_доступа", "ключ_доступа", "secret", "client_secret", "app_secret", "secret_key", "secret_access_key", "aws_secret_access_key",
     "token", "access_token", "refresh_token", "id_token", "auth_token", "api_token", "bearer_token", "session_token",
     "csrf_token", "xsrf_token", "jwt", "api_key", "x_api_key", "access_key", "private_key", "signing_key",
     "encryption_key", "credential", "credentials", "authorization", "proxy_authorization",
@@ -71,26 +78,6 @@ pub const PERSON_NAMES: &[&str] = &[
     "client.address", "user_agent", "device_id", "imei", "imsi", "mac", "mac_address", "latitude", "longitude",
     "gender", "nationality", "driver_license", "license_plate", "vin",
 ];
-
-/// The last words of names of secrets: in `POSTGRES_PASSWORD=...` the end of the name tells.
-pub(super) const STRONG_ENDINGS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "api_key",
-    "apikey",
-    "access_key",
-    "secret_key",
-    "private_key",
-    "пароль",
-];
-
-/// Those that tell behind anything in a name of capitals alone: `PGPASSWORD`.
-pub(super) const GLUED_ENDINGS: &[&str] = &["password", "passwd", "passphrase", "secret", "token", "apikey"];
 
 /// Headers that authorise: a scheme stands before what proves.
 pub(super) const HEADER_NAMES: &[&str] = &[
@@ -135,6 +122,31 @@ pub(super) const QUERY_NAMES: &[&str] = &[
     "login_hint",
 ];
 
+/// What a name tells of the value of its member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Nothing.
+    No,
+    /// Its last word is that of a secret: `old_password`.
+    End,
+    /// It is one of the names.
+    Whole,
+}
+
+impl Telling {
+    /// Does this value, JSON text, go? Behind a name of which only the end tells, `true` and small numbers stay:
+    /// `has_token`, `tests_pass`.
+    #[inline]
+    pub fn takes(self, value: &[u8]) -> bool {
+        match self {
+            Self::No => false,
+            Self::End if matches!(value.first(), Some(b'"' | b'{' | b'[')) => true,
+            Self::End => value.len() >= FEWEST_DIGITS && !matches!(value, b"true" | b"false" | b"null"),
+            Self::Whole => value != b"null",
+        }
+    }
+}
+
 /// A set of names.
 #[derive(Debug, Clone)]
 pub struct KeyNames {
@@ -145,6 +157,8 @@ pub struct KeyNames {
     /// For each first byte of a folded name: which lengths and which last bytes are in use.
     hints: Box<[Hint; 256]>,
     tails: Tails,
+    /// Does the last word of a name tell, too?
+    has_endings: bool,
 }
 
 /// The number of the stretch that a folded name lies in: by its length and three of its bytes.
@@ -193,9 +207,9 @@ impl fmt::Display for NameFault {
 impl error::Error for NameFault {}
 
 impl Default for KeyNames {
-    /// [`DEFAULT_NAMES`].
+    /// [`DEFAULT_NAMES`], and what ends with a word that tells.
     fn default() -> Self {
-        Self::new(DEFAULT_NAMES).expect("the names of the table are neither empty nor too long")
+        Self::new(DEFAULT_NAMES).expect("the names of the table are neither empty nor too long").with_endings()
     }
 }
 
@@ -211,6 +225,14 @@ impl KeyNames {
             }
         };
         Ok(Self::of(names.into_iter().map(fold).collect::<Result<_, _>>()?))
+    }
+
+    /// The same set; the last word of a name tells, too: `old_password`, `githubToken`, `PGPASSWORD`, `password2`.
+    #[must_use]
+    pub fn with_endings(mut self) -> Self {
+        self.has_endings = true;
+        endings::all().for_each(|name| self.tails.add(name));
+        self
     }
 
     /// The set of what is in any of these.
@@ -241,6 +263,25 @@ impl KeyNames {
         self.tails.fit(key) && self.place(key).is_some()
     }
 
+    /// What the decoded member name `key` tells of its value.
+    #[inline]
+    pub fn telling(&self, key: &[u8]) -> Telling {
+        if self.may_end(key) { self.telling_of(key) } else { Telling::No }
+    }
+
+    #[inline(never)]
+    fn telling_of(&self, key: &[u8]) -> Telling {
+        if self.place(key).is_some() {
+            return Telling::Whole;
+        }
+        let name = without_number(key);
+        match self.has_endings {
+            true if name.len() < key.len() && self.place(name).is_some() => Telling::Whole,
+            true if endings::tells(name) => Telling::End,
+            _ => Telling::No,
+        }
+    }
+
     /// The number of the name that the decoded `key` is; each name has its own.
     pub(super) fn place(&self, key: &[u8]) -> Option<usize> {
         let mut folded = Folded::default();
@@ -269,12 +310,14 @@ impl KeyNames {
             hints: Box::new([Hint::default(); 256]),
             starts: Box::new([0; STRETCHES + 1]),
             tails: Tails::none(),
+            has_endings: false,
         }
     }
 
     /// Whether a name can end where `text` does; `false` is certain.
+    #[inline]
     pub(super) fn may_end(&self, text: &[u8]) -> bool {
-        self.tails.fit(text)
+        self.tails.fit(text) || (text.last().is_some_and(u8::is_ascii_digit) && self.tails.fit(without_number(text)))
     }
 
     /// What the first byte, the last byte and the length tell of a key.

@@ -54,7 +54,7 @@ mod word;
 pub use detector::{Detector, Kind};
 pub use explain::Finding;
 pub use hmac::KeySettings;
-pub use keys::{KeyNames, NameFault};
+pub use keys::{KeyNames, NameFault, Telling};
 pub use keyword::Near;
 pub use mask::{Replacement, Shape};
 pub use pattern::{Pattern, PatternFault};

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::action::Act;
 use super::cover::{Cover, Spot};
+use super::keys::Telling;
 use super::keyword::Near;
 use super::tally::{Rule, Tally};
 use crate::event::Path;
@@ -24,15 +25,16 @@ pub(super) enum Deed<'a> {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) path: Path,
-    /// Does its name tell? Known from the start, where it is one key.
-    is_telling: bool,
+    /// What its name tells: known from the start, where it is one key.
+    telling: Telling,
 }
 
 impl Cover {
     /// A place to look into.
     pub(super) fn place(&self, path: Path) -> Place {
-        let is_telling = path.depth() == 1 && path.first_key().is_some_and(|key| self.names.matches(key));
-        Place { path, is_telling }
+        let key = path.first_key().filter(|_| path.depth() == 1);
+        let telling = key.map_or(Telling::No, |key| self.names.telling(key));
+        Place { path, telling }
     }
 
     /// Covers the value of a member, given with its raw key; one with a telling name goes whole. Tells whether `out`
@@ -42,9 +44,9 @@ impl Cover {
         if self.fields.iter().any(|field| is_named(&field.path)) {
             return self.named_member((key, value), out, tally);
         }
-        let is_telling = self.is_telling(key, tally);
+        let telling = self.telling(key, tally);
         tally.clear();
-        self.value((key, value, is_telling), out, tally)
+        self.value((key, value, telling), out, tally)
     }
 
     /// The same for a member that the settings name, or in which they name something.
@@ -54,20 +56,20 @@ impl Cover {
         if let Some(field) = named().find(|field| field.path.depth() == 1) {
             return field.act.as_ref().is_some_and(|act| self.whole((value, act, Rule::Field), tally, out));
         }
-        let is_telling = self.is_telling(key, tally);
+        let telling = self.telling(key, tally);
         tally.clear();
-        if !is_telling {
+        if !telling.takes(value) {
             for field in named() {
                 let deed = field.act.as_ref().map_or(Deed::Skip, Deed::Act);
                 self.below(&whole(value), (&field.path.segments_below_first(), deed), tally);
             }
             tally.skip_cuts();
         }
-        self.value((key, value, is_telling), out, tally)
+        self.value((key, value, telling), out, tally)
     }
 
-    fn value(&self, (key, value, is_telling): (&[u8], &[u8], bool), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
-        if is_telling && value != b"null" {
+    fn value(&self, (key, value, telling): (&[u8], &[u8], Telling), out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+        if telling.takes(value) {
             return self.whole((value, &self.by_name, Rule::Name), tally, out);
         }
         self.find(&whole(value), Near { key: Some(key), is_number: false }, tally);
@@ -80,7 +82,7 @@ impl Cover {
         tally.clear();
         if below.is_empty() {
             let key = place.path.first_key().unwrap_or_default();
-            return self.value((key, value, place.is_telling), out, tally);
+            return self.value((key, value, place.telling), out, tally);
         }
         self.below(&whole(value), (&below, Deed::Look), tally);
         tally.splice(0, value, out)
@@ -137,10 +139,10 @@ impl Visitor for Members<'_> {
         if !json::key_eq(&text[key], self.key) {
             return Walk::Skip;
         }
-        let is_name = matches!(self.deed, Deed::Look) && self.rest.is_empty() && self.cover.names.matches(self.key);
-        let is_null = &text[value.clone()] == b"null";
+        let is_name = matches!(self.deed, Deed::Look) && self.rest.is_empty();
+        let is_told = is_name && self.cover.names.telling(self.key).takes(&text[value.clone()]);
         let value = Spot { text, at: value, base: self.base };
-        if is_name && !is_null {
+        if is_told {
             self.cover.cut_whole(&value, (&self.cover.by_name, Rule::Name), self.tally);
         } else {
             self.cover.inner(&value, (self.rest, self.deed), self.tally);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::cover::Cover;
 use super::hmac::Keys;
+use super::keys::Telling;
 use super::keyword::Near;
 use super::places::Place;
 use super::profile::Profile;
@@ -261,7 +262,7 @@ impl Rules {
     fn raw_message(&self, line: &[u8], tally: &mut Tally, out: &mut Vec<u8>) -> bool {
         let is_message = |path: &crate::event::Path| path.depth() == 1 && path.first_key() == Some(b"message");
         let named = self.cover.fields.iter().find(|field| is_message(&field.path));
-        if named.is_some() || self.cover.names.matches(b"message") {
+        if named.is_some() || self.cover.names.telling(b"message") != Telling::No {
             let mut quoted = Vec::new();
             json::quote(line, &mut quoted);
             return self.cover.member((b"message", &quoted), out, tally);
@@ -279,7 +280,7 @@ impl Rules {
     /// Appends a line with what is found in it covered, if there is anything.
     pub(super) fn line(&self, line: &[u8], tally: &mut Tally, out: &mut Vec<u8>) -> bool {
         let outer = tally.enter();
-        if json::check(line).is_err() {
+        if !may_be_json(line) || json::check(line).is_err() {
             tally.at = 0;
             let changed = self.cover.text((line, Near::default()), tally, out);
             self.cover.place_hits(b"", &outer, tally);
@@ -289,6 +290,12 @@ impl Rules {
         self.cover.place_hits(line, &outer, tally);
         tally.leave(outer, line, out)
     }
+}
+
+/// Does the line begin as a JSON value does? Most that are none do not.
+fn may_be_json(line: &[u8]) -> bool {
+    let first = line.iter().find(|byte| !byte.is_ascii_whitespace());
+    first.is_some_and(|byte| matches!(byte, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
 }
 
 /// Gives top-level members their new names; a name that is taken gets a number.

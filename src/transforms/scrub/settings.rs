@@ -119,7 +119,7 @@ impl ScrubSettings {
         }
         let names = match &self.key_names {
             Some(names) => KeyNames::new(names),
-            None => KeyNames::new(self.profile.unwrap_or_default().key_names()),
+            None => KeyNames::new(self.profile.unwrap_or_default().key_names()).map(KeyNames::with_endings),
         };
         names.map_err(|fault| Problem::new("key_names", fault.to_string()))
     }

@@ -53,6 +53,44 @@ fn raw_lines_are_looked_at_as_they_are() {
 }
 
 #[test]
+fn escapes_in_text_are_seen_through() {
+    let step = scrub("profile = 'strict'");
+    for hidden in [
+        r#"INFO body={"mail":"ann\u0040example.com"}"#,
+        "GET /users/ann%40example.com/orders 200",
+        r"written by ann\x40example.com",
+        "charged 4111%201111%201111%201111 now",
+        "q=%7B%22password%22%3A%22hunter2%22%7D&page=2",
+    ] {
+        let out = step.main(text(&[hidden])).remove(0);
+        let message: Value = serde_json::from_str(&out).unwrap();
+        assert!(message["message"].as_str().unwrap().contains("[REDACTED]"), "{out}");
+        let quoted = serde_json::json!({ "m": hidden, "k": { "ann%40example.com": 1 } }).to_string();
+        let out = one(&step, &quoted);
+        assert_eq!(out.matches("[REDACTED]").count(), 2, "{out}");
+        assert!(!out.contains("example.com"), "{out}");
+    }
+    let plain = r"100%20 of C:\users\x41 are 50% done, %d %s %zz \u00 \u043f";
+    assert!(step.main(text(&[plain])).remove(0).contains("of C:"));
+    assert!(!step.main(text(&[plain])).remove(0).contains("REDACTED"));
+}
+
+#[test]
+fn names_of_which_the_end_tells_cover_what_may_be_a_secret() {
+    let line = r#"{"old_password":"x","new_password":"y","github_token":"t","my_api_key":{"v":1},"pwd2":"z","has_token":true,"tests_pass":12,"card":{"n":1},"токен":"q"}"#;
+    let expected = r#"{"old_password":"[REDACTED]","new_password":"[REDACTED]","github_token":"[REDACTED]","my_api_key":"[REDACTED]","pwd2":"[REDACTED]","has_token":true,"tests_pass":12,"card":"[REDACTED]","токен":"[REDACTED]"}"#;
+    assert_eq!(one(&scrub(""), line), expected);
+    let nested = format!(r#"{{"a":{line}}}"#);
+    assert_eq!(one(&scrub(""), &nested), format!(r#"{{"a":{expected}}}"#));
+    assert_eq!(
+        one(&scrub("key_names = ['x']"), r#"{"old_password":"v","x":"v"}"#),
+        r#"{"old_password":"v","x":"[REDACTED]"}"#
+    );
+    let text = scrub("").main(self::text(&["connect with password2=abcdef and GITHUB_TOKEN=abc123xyz"])).remove(0);
+    assert_eq!(text.matches("[REDACTED]").count(), 2, "{text}");
+}
+
+#[test]
 fn nested_values_and_names_at_any_depth() {
     let line = format!(
         r#"{{"a" : [1, {{"b":["{MAIL}" ,"ok"]}}],"user":{{"passw\u006frd" : {{"x":[1]}},"pin":null}},"Api-Key":12}}"#

@@ -10,7 +10,7 @@ use super::action::{Act, Piece};
 use super::cover::{Cover, Form, Source, Spot};
 use super::keyword::Near;
 use super::tally::{Rule, Tally};
-use super::{Kind, Shape};
+use super::{Kind, Shape, Telling};
 use crate::event::json::{self, Visitor, Walk};
 
 /// Bytes of a key that holds letters, `_` and `.` alone and is too short for a secret.
@@ -150,16 +150,16 @@ impl Cover {
         Some((old, new))
     }
 
-    /// Does the member's name, given raw, tell that its value is to go?
-    pub(super) fn is_telling(&self, raw: &[u8], tally: &mut Tally) -> bool {
+    /// What the member's name, given raw, tells of its value.
+    pub(super) fn telling(&self, raw: &[u8], tally: &mut Tally) -> Telling {
         if memchr(b'\\', raw).is_none() {
-            return self.names.matches(raw);
+            return self.names.telling(raw);
         }
         let mut key = tally.buffers.empty();
         json::unescape(raw, &mut key);
-        let is_telling = self.names.matches(&key);
+        let telling = self.names.telling(&key);
         tally.buffers.put(key);
-        is_telling
+        telling
     }
 
     /// Appends what stands for a whole value, JSON text; `false` if it can stay as it is.
@@ -228,7 +228,7 @@ impl Visitor for Inside<'_> {
         }
         self.cover.key(&Spot { text, at: key.clone(), base: self.base }, self.tally);
         self.key = &self.whole[key];
-        if &text[value.clone()] == b"null" || !self.cover.is_telling(self.key, self.tally) {
+        if !self.cover.telling(self.key, self.tally).takes(&text[value.clone()]) {
             return Walk::Into;
         }
         let act = (&self.cover.by_name, Rule::Name);

@@ -1,6 +1,9 @@
+mod messages;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::otlp::Writer;
 use crate::event::{Outcome, Path, Receipt, Resolution, Resolve, Seen, View, hash32};
 
 struct Nobody;
@@ -62,7 +65,7 @@ fn seen(view: View<'_>) -> impl PartialEq + std::fmt::Debug + use<> {
 fn round_trip(batch: &Batch) -> Batch {
     let mut bytes = vec![b'!'];
     encode(batch, &mut bytes);
-    decode(&Bytes::from(bytes).slice(1..)).unwrap()
+    decode(Layout::of(batch), &Bytes::from(bytes).slice(1..)).unwrap()
 }
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
@@ -99,10 +102,31 @@ proptest! {
         batch.settle(Outcome::Delivered);
     }
 
+    /// What its origin brings is of the resource, also where a step changed the record.
+    #[test]
+    fn a_line_that_is_read_back_is_the_log_record_that_it_would_have_been(
+        lines in prop::collection::vec(line(), 1..6),
+        changes in prop::collection::vec((any::<usize>(), 0..7_u8, "[b-d]"), 0..6),
+    ) {
+        let mut batch = batch(&lines);
+        for wanted in changes.into_iter().filter(|(_, what, _)| *what != 1) {
+            change(&mut batch, wanted);
+        }
+        for (one, other) in round_trip(&batch).iter().zip(batch.iter()) {
+            let mut writers = [Writer::default(), Writer::default()];
+            let [first, second] = &mut writers;
+            prop_assert_eq!(first.read(one), second.read(other));
+        }
+        batch.settle(Outcome::Delivered);
+    }
+
     #[test]
     fn any_bytes_are_records_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        if let Ok(batch) = decode(&Bytes::from(bytes)) {
-            batch.iter().for_each(|view| drop(seen(view)));
+        let bytes = Bytes::from(bytes);
+        for layout in [Layout::Texts, Layout::Messages] {
+            if let Ok(batch) = decode(layout, &bytes) {
+                batch.iter().for_each(|view| drop(seen(view)));
+            }
         }
     }
 
@@ -115,7 +139,7 @@ proptest! {
         for (at, flip) in flips {
             bytes[at % len] ^= flip;
         }
-        if let Ok(batch) = decode(&Bytes::from(bytes)) {
+        if let Ok(batch) = decode(Layout::Texts, &Bytes::from(bytes)) {
             batch.iter().for_each(|view| drop(seen(view)));
         }
     }

@@ -1,4 +1,4 @@
-//! Files as this version writes them. They are part of the repository: a change of the format shows here, and takes a new
+//! Files as this version writes them, and as older ones did. They are part of the repository: a change of the format shows here, and takes a new
 //! version. `LEVADA_UPDATE=1` writes them anew; the fuzz target begins with them.
 
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use crate::buffer::disk::frame::{Draft, runs};
 use crate::buffer::disk::positions::Positions;
 use crate::buffer::disk::probe::probe;
 use crate::buffer::disk::{payload, segment};
+use crate::codecs::otlp::{Signal, split};
 use crate::event::test_kit::{Ledger, batch_of};
 use crate::event::{Batch, Origin, Outcome, Path, Seen, Shared, StreamKey};
 
@@ -30,6 +31,16 @@ fn mixed() -> Batch {
     batch
 }
 
+/// Spans and points of a client, one of each changed.
+fn messages(signal: Signal, request: &'static [u8]) -> Batch {
+    let origin = Origin::new(StreamKey(0xBEEF)).with(&[Shared::string("env", "prod")]);
+    let mut batch = Batch::new(request.into(), Arc::new(origin), Arc::new(Ledger::default()).receipt());
+    split(signal, request, &mut batch, Seen { position: 3, time: 1_700_000_000_000_000_000 }).unwrap();
+    batch.edit().set(0, &Path::parse(".name").unwrap(), b"5");
+    batch.edit().set(0, &Path::parse(".team").unwrap(), b"[\"new\"]");
+    batch
+}
+
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let ledger = Arc::new(Ledger::default());
     let lines = batch_of(7, 100, &["one", "two", ""], ledger.receipt());
@@ -49,7 +60,13 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
     payload::encode(&mixed, &mut plain);
     let mut torn = frame(&mixed, false);
     torn.truncate(torn.len() - 9);
+    let spans = messages(Signal::Traces, include_bytes!("../../../../tests/otlp/traces.pb"));
+    let points = messages(Signal::Metrics, include_bytes!("../../../../tests/otlp/metrics.pb"));
+    let mut of_points = Vec::new();
+    payload::encode(&points, &mut of_points);
     let samples = vec![
+        ("frame_spans", frame(&spans, false)),
+        ("payload_points", of_points),
         ("frame_lines", frame(&lines, false)),
         ("frame_mixed", frame(&mixed, false)),
         ("frame_torn", torn),
@@ -77,4 +94,12 @@ fn the_format_is_what_it_was() {
         // How zstd compresses is not ours.
         assert!(known == bytes || name == "frame_zstd", "{name} is written otherwise than it was");
     }
+}
+
+#[test]
+fn a_segment_of_the_first_version_is_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/disk_frame/segment_head_1");
+    let bytes = std::fs::read(path).unwrap();
+    let (head, positions) = segment::Head::read(&bytes).unwrap();
+    assert_eq!((bytes[4], head.number, head.first, positions.len()), (1, 3, 5, 1));
 }

@@ -4,6 +4,7 @@ use super::kit::{Id, OPTIONS, Site, Source};
 use super::model::{Faults, Model};
 use crate::buffer::WhenFull;
 use crate::buffer::disk::log::Options;
+use crate::buffer::disk::segment;
 use crate::buffer::disk::storage::{Create, Disk, write_all};
 use crate::buffer::disk::write::Stuck;
 use crate::component::reason::Reason;
@@ -259,7 +260,7 @@ fn what_a_later_version_wrote_is_left_for_it() {
     let (disk, source) = filled(SMALL, 20);
     let newer = segments(&disk).pop().unwrap();
     let version = |to: u8| disk.tamper(&newer, |bytes| bytes[4] = to);
-    version(2);
+    version(segment::VERSION + 1);
     let before: Vec<_> = segments(&disk);
     // This version: a new epoch beside it, without losing or touching anything of the other.
     let (mut site, report) = Site::open(&disk, SMALL, 1 << 20).unwrap();
@@ -271,7 +272,7 @@ fn what_a_later_version_wrote_is_left_for_it() {
     drop(site);
     assert!(before.iter().all(|name| segments(&disk).contains(name)));
     // The version that knows it: the old epoch first, then the new one.
-    version(1);
+    version(segment::VERSION);
     let (mut site, report) = Site::open(&disk, SMALL, 1 << 20).unwrap();
     assert!(report.newer.is_empty());
     assert_eq!(numbers(&site.drain()), (0..200).chain(210..220).collect::<Vec<_>>());

@@ -2,6 +2,11 @@
 //!
 //! Sources: the issuers' own documentation and the rules of gitleaks (MIT), without those that have no prefix.
 
+use super::super::word;
+
+/// Letters and digits without a mark between them that are no word.
+const LONGEST_WORD: usize = 24;
+
 /// What a key is made of behind its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Alphabet {
@@ -46,9 +51,14 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// Words have no digits: what begins as one must have a digit, unless its prefix is none.
+    /// Is this, the beginning of what stands behind the prefix, no word? Words have no digits, large letters only where one
+    /// begins, and an end.
     pub(super) fn is_mixed(&self, head: &[u8]) -> bool {
-        self.prefix.bytes().all(|byte| byte.is_ascii_uppercase()) || head.iter().any(u8::is_ascii_digit)
+        let is_long = self.alphabet == Alnum && self.fewest >= LONGEST_WORD && self.prefix.ends_with(['_', '-', '.']);
+        is_long
+            || self.prefix.bytes().all(|byte| byte.is_ascii_uppercase())
+            || head.iter().any(u8::is_ascii_digit)
+            || word::is_mixed(head)
     }
 }
 

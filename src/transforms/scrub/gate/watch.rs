@@ -2,7 +2,7 @@
 
 use memchr::memrchr;
 
-use super::super::{cloud, fold, numbers};
+use super::super::{Telling, cloud, fold, numbers};
 use super::{
     ASSIGNED, AT, BASIC, BEARER, Classes, DIGITS, ESCAPE, Events, FEWEST_DIGITS, Gate, KEY, NAME, ODD, PEM, STEP,
     Signals, Signs, TOKEN,
@@ -90,7 +90,12 @@ impl<'a> Watch<'a> {
             b':' | b'=' => self.sign::<RAW>(at),
             b'@' => self.see(AT, at),
             b'J' if self.text[..at].ends_with(b"ey") => self.see(TOKEN, at - 2),
-            b'\\' => self.see(ESCAPE, at),
+            b'\\' if RAW => self.see(ESCAPE, at),
+            b'%' | b'\\' => {
+                if fold::begins_odd(&self.text[at..]) {
+                    self.see(ODD, at);
+                }
+            }
             b';' => {
                 if let Some(start) = fold::name_before(self.text, at) {
                     self.see(ODD, start);
@@ -131,7 +136,8 @@ impl<'a> Watch<'a> {
 
     fn tells(&self, before: &[u8], at: usize) -> bool {
         let key = memrchr(b'"', before).map_or(0, |quote| quote + 1);
-        self.gate.names.matches(&before[key..]) && !self.text[at + 1..].starts_with(b"null")
+        let telling = self.gate.names.telling(&before[key..]);
+        telling != Telling::No && !self.text[at + 1..].starts_with(b"null")
     }
 
     /// What two dashes, the second at `at`, are a part of.

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
-use super::{DEFAULT_NAMES, KeyNames, NameFault};
+use super::{DEFAULT_NAMES, KeyNames, NameFault, SECRET_NAMES, Telling};
+use crate::transforms::scrub::Profile;
 
 #[test]
 fn spellings_of_a_name_are_one() {
@@ -91,5 +92,69 @@ proptest! {
             if upper >> (place % 64) & 1 == 1 { character.to_uppercase().next().unwrap_or(character) } else { character }
         }).collect();
         prop_assert!(KeyNames::default().matches(spelled.as_bytes()), "{}", spelled);
+    }
+}
+
+#[test]
+fn the_last_word_of_a_name_tells() {
+    let names = KeyNames::default();
+    for name in [
+        "old_password",
+        "newPassword",
+        "github-token",
+        "githubToken",
+        "spring.datasource.password",
+        "PGPASSWORD",
+        "stripe_secret",
+        "my_api_key",
+        "x-access-token",
+        "admin_pwd",
+        "gift_card_number",
+        "старый_пароль",
+    ] {
+        assert_eq!(names.telling(name.as_bytes()), Telling::End, "{name}");
+    }
+    for name in ["password2", "token_1", "TOKEN12", "card", "Карта", "пароль_пользователя"] {
+        assert_eq!(names.telling(name.as_bytes()), Telling::Whole, "{name}");
+    }
+    for name in [
+        "password_changed_at",
+        "max_tokens",
+        "bypass",
+        "compass",
+        "secretary",
+        "tokenizer",
+        "discard",
+        "2",
+        "",
+        "_2",
+        "keyboard",
+    ] {
+        assert_eq!(names.telling(name.as_bytes()), Telling::No, "{name}");
+    }
+    let own = KeyNames::new(["build"]).unwrap();
+    for name in ["old_password", "last_build", "build2"] {
+        assert_eq!(own.telling(name.as_bytes()), Telling::No, "{name}");
+    }
+}
+
+#[test]
+fn behind_an_end_what_is_no_secret_stays() {
+    for (value, is_taken) in
+        [("\"x\"", true), ("\"\"", true), ("{}", true), ("[1]", true), ("1234", true), ("17", false), ("true", false)]
+    {
+        assert_eq!(Telling::End.takes(value.as_bytes()), is_taken, "{value}");
+        assert!(Telling::Whole.takes(value.as_bytes()) && !Telling::No.takes(value.as_bytes()));
+    }
+    assert!(!Telling::End.takes(b"false") && !Telling::End.takes(b"null") && !Telling::Whole.takes(b"null"));
+}
+
+#[test]
+fn no_profile_knows_fewer_secrets_than_secrets() {
+    for profile in Profile::ALL {
+        let known = profile.key_names();
+        for name in SECRET_NAMES {
+            assert!(known.contains(name), "{name} in {}", profile.name());
+        }
     }
 }
