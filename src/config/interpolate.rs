@@ -169,10 +169,10 @@ fn expand(text: &str, outside: Outside<'_>) -> Result<Text, Vec<Fault>> {
                 expanded.content.push_str(&value);
                 expanded.whole = name.filter(|_| opening == 0 && at == text.len());
                 expanded.is_stand_in |= from == From::StandIn;
-                let is_secret = from != From::Variable;
-                if is_secret || text[opening..at] != value {
+                let secret = (from != From::Variable).then(|| text[opening..at].to_owned());
+                if secret.is_some() || text[opening..at] != value {
                     let result = start..expanded.content.len();
-                    expanded.splices.push(Splice { written: opening..at, result, is_secret });
+                    expanded.splices.push(Splice { written: opening..at, result, secret });
                 }
             }
             Err(reason) => faults.push(Fault { span: opening..at, reason }),
