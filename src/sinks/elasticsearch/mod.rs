@@ -258,6 +258,16 @@ bulk.index = "logs-{{ service }}"
         problems
     }
 
+    fn idle(&self) -> Vec<Problem> {
+        let mut idle = self.buffer.idle();
+        idle.extend(self.tls.idle("tls", self.endpoints.iter().map(String::as_str)));
+        idle.push(match self.mode {
+            Mode::Bulk => Problem::idle("data_stream", "`mode` is `bulk`: these settings are those of `data_stream`"),
+            Mode::DataStream => Problem::idle("bulk", "`mode` is `data_stream`: these settings are those of `bulk`"),
+        });
+        idle
+    }
+
     fn files(&self) -> Vec<Named> {
         self.tls.files("tls")
     }

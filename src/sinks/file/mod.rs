@@ -105,6 +105,10 @@ compression = "gzip"
         problems
     }
 
+    fn idle(&self) -> Vec<Problem> {
+        self.buffer.idle()
+    }
+
     fn build(self, _: Context) -> Result<Self::Built, String> {
         Ok(Box::new(FileSink {
             path: self.template().map_err(|problem| problem.message)?,

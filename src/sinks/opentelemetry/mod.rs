@@ -250,6 +250,14 @@ endpoint = "http://jaeger:4317"
         problems
     }
 
+    fn idle(&self) -> Vec<Problem> {
+        let own = [&self.endpoint, &self.traces_endpoint, &self.logs_endpoint, &self.metrics_endpoint];
+        let all = own.into_iter().flatten().chain(&self.endpoints).map(String::as_str);
+        let mut idle = self.buffer.idle();
+        idle.extend(self.tls.idle("tls", all));
+        idle
+    }
+
     fn files(&self) -> Vec<Named> {
         self.tls.files("tls")
     }
