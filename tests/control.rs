@@ -3,41 +3,39 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::wait;
 
-/// Swaps of the whole configuration while a writer writes.
-const SWAPS: usize = 500;
-
 /// A folder for everything, and the agent that runs over it.
-struct Site {
+pub(crate) struct Site {
     folder: TempDir,
-    agent: Option<Child>,
+    agent: Mutex<Option<Child>>,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("logs")).unwrap();
-        Self { folder, agent: None }
+        Self { folder, agent: Mutex::default() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn shown(&self, name: &str) -> String {
+    pub(crate) fn shown(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
     /// A pipeline from `logs/` to the file `out`, whose records get `mark`.
-    fn pipeline(&self, mark: &str) -> String {
+    pub(crate) fn pipeline(&self, mark: &str) -> String {
         format!(
             "data_dir = '{}'\n[sources.app]\ntype = 'file'\ninclude = ['{}/*.log']\ndecoding.codec = 'json'\n\
              glob_minimum_cooldown_ms = 50\n\
@@ -49,33 +47,38 @@ impl Site {
         )
     }
 
-    fn start(&mut self, more: &[&str]) {
+    pub(crate) fn start(&self, more: &[&str]) {
         let log = File::create(self.path("agent.log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
         command.args(["--config", &self.shown("conf")]).args(more).stdout(Stdio::null()).stderr(log);
-        self.agent = Some(command.spawn().unwrap());
+        *self.agent.lock().unwrap() = Some(command.spawn().unwrap());
     }
 
-    async fn until_it_listens(&self) {
+    pub(crate) async fn until_it_listens(&self) {
         let socket = self.path("state/control.sock");
         wait::until("the control socket", || std::os::unix::net::UnixStream::connect(&socket).is_ok()).await;
     }
 
     /// What a verb prints, on both channels.
-    fn verb(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn verb(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
         command.args(arguments).args(["--config", &self.shown("conf"), "--data-dir", &self.shown("state")]);
         command.output().unwrap()
     }
 
-    fn write(&self, line: &str) {
+    pub(crate) fn write(&self, line: &str) {
         let mut file = OpenOptions::new().create(true).append(true).open(self.path("logs/a.log")).unwrap();
         writeln!(file, "{line}").unwrap();
     }
 
     /// How often each number is in the file `out`.
-    fn arrived(&self) -> BTreeMap<u64, usize> {
-        let text = fs::read_to_string(self.path("out")).unwrap_or_default();
+    pub(crate) fn arrived(&self) -> BTreeMap<u64, usize> {
+        self.numbers("out")
+    }
+
+    /// How often each number is in this file.
+    pub(crate) fn numbers(&self, name: &str) -> BTreeMap<u64, usize> {
+        let text = fs::read_to_string(self.path(name)).unwrap_or_default();
         let mut counts = BTreeMap::new();
         for line in text.lines() {
             let Ok(record) = serde_json::from_str::<serde_json::Value>(line) else { continue };
@@ -84,43 +87,35 @@ impl Site {
         counts
     }
 
-    fn end(&mut self) {
-        let mut agent = self.agent.take().unwrap();
+    /// What `levada status` tells of a component.
+    pub(crate) fn status_of(&self, id: &str) -> serde_json::Value {
+        let status: serde_json::Value = serde_json::from_slice(&self.verb(&["status", "--json"]).stdout).unwrap();
+        let components = status["components"].as_array().unwrap();
+        components.iter().find(|component| component["id"] == id).unwrap().clone()
+    }
+
+    pub(crate) fn end(&self) {
+        let mut agent = self.agent.lock().unwrap().take().unwrap();
         kill_process(Pid::from_child(&agent), Signal::TERM).unwrap();
         assert!(agent.wait().unwrap().success(), "{}", self.log());
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("agent.log")).unwrap()
     }
 }
 
 impl Drop for Site {
     fn drop(&mut self) {
-        if let Some(mut agent) = self.agent.take() {
+        if let Some(mut agent) = self.agent.lock().ok().and_then(|mut agent| agent.take()) {
             let _ended = agent.kill().and_then(|()| agent.wait());
         }
     }
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     let [out, error] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     format!("{out}{error}")
-}
-
-/// Points `conf/levada.toml` at a new folder with `configuration`, as Kubernetes updates a `ConfigMap`.
-fn swap(conf: &Path, number: usize, configuration: &str) {
-    let fresh = format!("..{number}");
-    fs::create_dir(conf.join(&fresh)).unwrap();
-    fs::write(conf.join(&fresh).join("levada.toml"), configuration).unwrap();
-    let link = conf.join("..data_tmp");
-    symlink(&fresh, &link).unwrap();
-    fs::rename(&link, conf.join("..data")).unwrap();
-    if number == 0 {
-        symlink("..data/levada.toml", conf.join("levada.toml")).unwrap();
-    } else {
-        fs::remove_dir_all(conf.join(format!("..{}", number - 1))).unwrap();
-    }
 }
 
 /// A tap of what is not there says at once what is.
@@ -135,9 +130,59 @@ fn assert_taps_name_what_there_is(site: &Site) {
     }
 }
 
+/// What lies below the state folder is for its user alone.
+fn assert_private(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, mode) = (entry.path(), entry.metadata().unwrap().permissions().mode() & 0o777);
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        if path.is_dir() {
+            assert_private(&path);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_names_settings_of_the_process_and_the_difference_shows_what_waits() {
+    let site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    let backends: String = ["one", "other"]
+        .map(|name| {
+            fs::write(site.path(name), r#"{"mark":"the same"}"#).unwrap();
+            format!("[secret.{name}]\ntype = 'file'\npath = '{}'\n", site.shown(name))
+        })
+        .concat();
+    let write = |globals: &str, mark: &str| {
+        let text = format!("{globals}\n{}{backends}", site.pipeline(mark));
+        fs::write(site.path("conf/levada.toml"), text).unwrap();
+    };
+    write("memory_limit = '600MiB'", "SECRET[one.mark]");
+    site.start(&[]);
+    site.until_it_listens().await;
+    write("memory_limit = '700MiB'\nscrub.profile = 'strict'", "SECRET[other.mark]");
+    let limit = "- memory_limit = \"600MiB\"\n+ memory_limit = \"700MiB\"\n";
+    let mark = "- transforms.marked.fields.mark = \"SECRET[one.mark]\"\n\
+                + transforms.marked.fields.mark = \"SECRET[other.mark]\"\n";
+    let before = text(&site.verb(&["config", "--diff"]));
+    assert!(
+        before.contains(limit) && before.contains(mark) && before.contains("+ scrub.profile = \"strict\""),
+        "{before}"
+    );
+    let told = "`memory_limit` waits for the next start\n`[scrub] profile` changes now\n";
+    let dry = text(&site.verb(&["reload", "--dry-run"]));
+    assert_eq!(dry, format!("{told}valid: nothing was changed\n"));
+    assert_eq!(text(&site.verb(&["reload"])), format!("{told}reloaded\n"));
+    assert!(
+        site.log().contains("`memory_limit` waits for the next start; `[scrub] profile` changes now"),
+        "{}",
+        site.log()
+    );
+    assert_eq!(text(&site.verb(&["config", "--diff"])), limit);
+    site.end();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn verbs_show_and_change_what_runs() {
-    let mut site = Site::new();
+    let site = Site::new();
     fs::create_dir(site.path("conf")).unwrap();
     fs::write(site.path("conf/levada.toml"), site.pipeline("one")).unwrap();
     site.start(&[]);
@@ -152,7 +197,9 @@ async fn verbs_show_and_change_what_runs() {
             "--count",
             "1",
             "--where",
-            ".n == 7 || int!(.mark) == 1",
+            ".n == 7 || int!(.mark) == 1 || .mail == \"ann.secret@example.com\"",
+            "--save",
+            &site.shown("saved.json"),
             "--data-dir",
             &site.shown("state"),
         ])
@@ -165,9 +212,14 @@ async fn verbs_show_and_change_what_runs() {
         site.write(&format!(r#"{{"n":{number},"mail":"ines@mail.example.org"}}"#));
     }
     let shown = tap.wait_with_output().unwrap();
-    let record: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let saved = fs::read_to_string(site.path("saved.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&saved).unwrap();
     assert_eq!((&record["n"], &record["mark"]), (&7.into(), &"one".into()));
-    assert!(!text(&shown).contains("ines@"), "what is shown is scrubbed: {record}");
+    assert!(!saved.contains("ines@"), "what is shown is scrubbed: {record}");
+    assert_eq!(fs::metadata(site.path("saved.json")).unwrap().permissions().mode() & 0o777, 0o600);
+    let log = site.log();
+    let audit = log.lines().find(|line| line.contains("audit: records are shown")).unwrap();
+    assert!(audit.contains("int!(.mark) == 1") && !audit.contains("ann.secret@"), "{audit}");
     assert!(text(&shown).contains("the condition fails on a record, which is not shown: "), "{}", text(&shown));
     assert!(text(&shown).contains("the condition failed on "), "{}", text(&shown));
     assert_taps_name_what_there_is(&site);
@@ -175,6 +227,12 @@ async fn verbs_show_and_change_what_runs() {
     let top = text(&site.verb(&["top", "--json", "--count", "1"]));
     assert_eq!(top.lines().filter(|line| line.contains("received_events_per_second")).count(), 3, "{top}");
 
+    let status: serde_json::Value = serde_json::from_slice(&site.verb(&["status", "--json"]).stdout).unwrap();
+    for (id, part) in [("marked", "working"), ("out", "working"), ("out", "waiting")] {
+        let component =
+            status["components"].as_array().unwrap().iter().find(|component| component["id"] == id).unwrap();
+        assert!(component[part]["count"].as_u64().unwrap() > 0, "{id}, {part}: {component}");
+    }
     let mut unread = Command::new(env!("CARGO_BIN_EXE_levada"))
         .args(["top", "--data-dir", &site.shown("state")])
         .stdout(Stdio::piped())
@@ -196,6 +254,7 @@ async fn verbs_show_and_change_what_runs() {
     assert!(text(&refused).contains("error[E015]") && text(&refused).contains("what runs stays as it is"));
     assert!(text(&site.verb(&["status"])).contains("was read last has faults"));
     site.end();
+    assert_private(&site.path("state"));
     assert_eq!(site.arrived(), (0..20).map(|number| (number, 1)).collect());
     let alone = site.verb(&["status"]);
     assert!(text(&alone).contains("no agent listens at"), "{}", text(&alone));
@@ -203,7 +262,7 @@ async fn verbs_show_and_change_what_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn buffers_are_listed_while_the_agent_runs_and_one_without_a_sink_is_told_of() {
-    let mut site = Site::new();
+    let site = Site::new();
     fs::create_dir(site.path("conf")).unwrap();
     let gone = "min_free = '0%'\n[sinks.gone]\ntype = 'http'\ninputs = ['app']\nuri = 'http://127.0.0.1:1/'\n\
                 encoding.codec = 'json'\nbuffer.type = 'disk'\n";
@@ -225,7 +284,7 @@ async fn buffers_are_listed_while_the_agent_runs_and_one_without_a_sink_is_told_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_system_with_too_little_free_is_told_of_until_a_reload_mends_it() {
-    let mut site = Site::new();
+    let site = Site::new();
     fs::create_dir(site.path("conf")).unwrap();
     let write = |site: &Site, min_free: &str| {
         let disk = "[sinks.kept]\ntype = 'http'\ninputs = ['app']\nuri = 'http://127.0.0.1:1/'\n\
@@ -247,49 +306,45 @@ async fn a_file_system_with_too_little_free_is_told_of_until_a_reload_mends_it()
     site.end();
 }
 
-/// How many reloads a log tells of: some of them as repetitions.
-fn reloads(log: &str) -> usize {
-    let lines = log.lines().filter(|line| line.contains("what the reload changed"));
-    lines.map(|line| line.split_once("repeated=").map_or(1, |(_, times)| times.trim().parse().unwrap())).sum()
+/// A tap on what comes out of `marked`, which ends after so many records.
+fn tap(site: &Site, count: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_levada"))
+        .args(["tap", "marked", "--count", count, "--data-dir", &site.shown("state")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_hundred_swaps_of_a_watched_folder_lose_and_repeat_nothing() {
-    let mut site = Site::new();
-    let conf = site.path("conf");
-    fs::create_dir(&conf).unwrap();
-    swap(&conf, 0, &site.pipeline("0"));
-    site.start(&["--watch-config"]);
+async fn a_tap_survives_a_reload() {
+    let site = Site::new();
+    fs::create_dir(site.path("conf")).unwrap();
+    fs::write(site.path("conf/levada.toml"), site.pipeline("one")).unwrap();
+    site.start(&[]);
     site.until_it_listens().await;
-    let mut written = 0;
-    for number in 1..=SWAPS {
-        // One in five has a fault.
-        let configuration =
-            if number % 5 == 3 { "[sinks.out]\ntype = 'fil'\n".to_owned() } else { site.pipeline(&number.to_string()) };
-        swap(&conf, number, &configuration);
-        for _ in 0..20 {
-            site.write(&format!(r#"{{"n":{written}}}"#));
-            written += 1;
-        }
-        // So that many are seen, and many at once.
-        if number % 50 == 0 {
-            let mark = format!("\"mark\":\"{number}\"");
-            wait::until("a reload", || {
-                site.write(&format!(r#"{{"n":{written}}}"#));
-                written += 1;
-                fs::read_to_string(site.path("out")).is_ok_and(|text| text.contains(&mark))
-            })
-            .await;
-        }
-    }
-    wait::until("everything", || site.arrived().len() as u64 == written).await;
+    let tap = tap(&site, "2");
+    wait::until("the tap", || site.log().contains("audit: records are shown")).await;
+    site.write(r#"{"n":1}"#);
+    wait::until("the first record", || site.arrived().len() == 1).await;
+    fs::write(site.path("conf/levada.toml"), site.pipeline("two")).unwrap();
+    assert!(text(&site.verb(&["reload"])).contains("~ transforms.marked: built anew"));
+    site.write(r#"{"n":2}"#);
+    let shown = tap.wait_with_output().unwrap();
+    assert!(shown.status.success());
+    let records = String::from_utf8(shown.stdout).unwrap();
+    let records: Vec<serde_json::Value> = records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), 2, "{records:?}");
+    assert_eq!((&records[0]["mark"], &records[1]["mark"]), (&"one".into(), &"two".into()));
     site.end();
-    assert!(site.arrived().values().all(|count| *count == 1), "each once");
-    let reloads = reloads(&site.log());
-    assert!((10..=SWAPS).contains(&reloads), "{reloads} reloads");
-    let log = site.log();
-    let told: Vec<&str> = log.lines().filter(|line| line.contains("sinks.out")).collect();
-    assert!(told.is_empty(), "unchanged components do not notice: {told:#?}");
+}
+
+#[test]
+fn an_error_of_our_own_has_an_exit_code_of_its_own() {
+    // What cannot be said where faults are said is a panic.
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));
+    let ended = command.args(["explain", "none"]).stderr(full).stdout(Stdio::null()).status().unwrap();
+    assert_eq!(ended.code(), Some(70));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -327,7 +382,7 @@ fn backend(site: &Site) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_does_not_wait_for_the_secrets_of_a_reload() {
-    let mut site = Site::new();
+    let site = Site::new();
     fs::create_dir(site.path("conf")).unwrap();
     fs::write(site.path("conf/levada.toml"), site.pipeline("SECRET[slow.mark]") + &backend(&site)).unwrap();
     site.start(&[]);
@@ -335,7 +390,7 @@ async fn an_end_does_not_wait_for_the_secrets_of_a_reload() {
     site.write(r#"{"n":1}"#);
     wait::until("a record", || site.arrived().len() == 1).await;
     fs::write(site.path("hang"), "").unwrap();
-    kill_process(Pid::from_child(site.agent.as_ref().unwrap()), Signal::HUP).unwrap();
+    kill_process(Pid::from_child(site.agent.lock().unwrap().as_ref().unwrap()), Signal::HUP).unwrap();
     wait::until("the question", || site.path("asked").exists()).await;
     let command: i32 = fs::read_to_string(site.path("asked")).unwrap().trim().parse().unwrap();
     site.end();
@@ -347,7 +402,7 @@ async fn an_end_does_not_wait_for_the_secrets_of_a_reload() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_of_the_log_says_whose_it_is() {
-    let mut site = Site::new();
+    let site = Site::new();
     fs::create_dir(site.path("conf")).unwrap();
     fs::write(site.path("conf/levada.toml"), site.pipeline("one")).unwrap();
     site.start(&["--log-format", "json"]);

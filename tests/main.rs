@@ -29,5 +29,6 @@ mod reload;
 mod restart;
 mod rights;
 mod scrub;
+mod swaps;
 mod tidy;
 mod vector_compat;

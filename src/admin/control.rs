@@ -43,7 +43,7 @@ use crate::topology::{Pauses, Taps};
 pub use buffers::{BufferOf, DumpRequest, Verified, VerifyRequest, buffers};
 pub use letters::LettersRequest;
 pub use pause::{PauseDone, PauseRequest};
-pub use status::{Status, StatusOf};
+pub use status::{Latency, Status, StatusOf};
 pub use tap::TapRequest;
 
 /// The name of the socket in the state folder.

@@ -12,8 +12,8 @@ mod sight;
 mod why;
 
 pub use control::{
-    Ask, BufferOf, Control, Controls, DumpRequest, LettersRequest, PauseDone, PauseRequest, ReloadRequest, Reloaded,
-    SOCKET, Status, StatusOf, TapRequest, Verified, VerifyRequest, buffers,
+    Ask, BufferOf, Control, Controls, DumpRequest, Latency, LettersRequest, PauseDone, PauseRequest, ReloadRequest,
+    Reloaded, SOCKET, Status, StatusOf, TapRequest, Verified, VerifyRequest, buffers,
 };
 pub use door::{Door, Shown};
 pub use figures::Figures;

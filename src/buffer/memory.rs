@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Instant;
 
 use super::line::Line;
 use crate::component::meters::Meters;
@@ -57,7 +58,8 @@ impl std::fmt::Debug for Queue {
 
 #[derive(Debug)]
 struct State {
-    batches: VecDeque<(Batch, usize)>,
+    /// With its bytes, and since when it is here.
+    batches: VecDeque<(Batch, usize, Instant)>,
     bytes: usize,
     max_size: usize,
     when_full: WhenFull,
@@ -242,9 +244,12 @@ impl Queue {
         if state.batches.is_empty() {
             return if state.phase == Phase::Open { Poll::Pending } else { Poll::Ready(None) };
         }
-        let (mut taken, mut sum) = (Vec::new(), 0);
-        while let Some((batch, weight)) = state.batches.pop_front_if(|(_, weight)| sum == 0 || sum + *weight <= bytes) {
+        let (mut taken, mut sum, now) = (Vec::new(), 0, Instant::now());
+        while let Some((batch, weight, since)) =
+            state.batches.pop_front_if(|(_, weight, _)| sum == 0 || sum + *weight <= bytes)
+        {
             sum += weight;
+            self.meters.waited(now.duration_since(since));
             taken.push(batch);
         }
         state.bytes -= sum;
@@ -288,7 +293,7 @@ impl Queue {
         }
         state.bytes += weight;
         let queued = batch.queued(&self.witness);
-        state.batches.push_back((batch, weight));
+        state.batches.push_back((batch, weight, Instant::now()));
         state.line.leave(stream);
         self.meters.buffer(state.bytes, state.max_size);
         // There may be room for one more.
@@ -317,7 +322,7 @@ impl State {
     fn make_room(&mut self, weight: usize) -> Vec<Batch> {
         let mut dropped = Vec::new();
         while self.bytes + weight > self.max_size
-            && let Some((batch, bytes)) = self.batches.pop_front()
+            && let Some((batch, bytes, _)) = self.batches.pop_front()
         {
             self.bytes -= bytes;
             dropped.push(batch);

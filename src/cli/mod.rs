@@ -28,6 +28,7 @@ mod status;
 mod tailed;
 mod tap;
 mod test;
+mod top;
 mod validate;
 mod vrl;
 mod why_not;
@@ -65,7 +66,7 @@ enum Verb {
     Test(test::Test),
     Reload(reload::Reload),
     Status(status::Status),
-    Top(status::Top),
+    Top(top::Top),
     Tap(tap::Tap),
     Buffer(buffer::Buffer),
     DeadLetters(dead_letters::DeadLetters),
@@ -106,7 +107,7 @@ pub fn main() -> ExitCode {
             Verb::Validate(arguments) => validate::validate(&arguments),
             Verb::Reload(arguments) => reload::reload(&arguments),
             Verb::Status(arguments) => status::status(&arguments),
-            Verb::Top(arguments) => status::top(&arguments),
+            Verb::Top(arguments) => top::top(&arguments),
             Verb::Tap(arguments) => tap::tap(&arguments),
             Verb::Files(arguments) => tailed::files(&arguments),
             Verb::WhyNot(arguments) => why_not::why_not(&arguments),

@@ -1,7 +1,8 @@
 //! `levada tap`: shows the records that pass an edge of the running agent.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,7 +35,7 @@ pub(super) struct Tap {
     /// Stop after this time, such as `10s`.
     #[arg(long = "for", value_name = "TIME")]
     time: Option<String>,
-    /// Write the records to this file instead.
+    /// Write the records to this file instead, which is made for its user alone.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
 }
@@ -158,7 +159,9 @@ enum Out {
 impl Out {
     fn new(path: Option<&PathBuf>) -> Result<Self, String> {
         let Some(path) = path else { return Ok(Self::Screen) };
-        let opened = File::create(path).map_err(|error| format!("cannot write `{}`: {error}", path.display()));
+        // What is shown is scrubbed, and yet not for everyone.
+        let opened = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
+        let opened = opened.map_err(|error| format!("cannot write `{}`: {error}", path.display()));
         opened.map(Self::File)
     }
 

@@ -21,12 +21,20 @@ pub struct Named {
     pub setting: String,
     /// The file, as it is written there; a relative one counts from the working directory.
     pub path: PathBuf,
+    /// Does the component take over what it holds by itself when that changes, so that it need not be built anew?
+    pub is_renewed: bool,
 }
 
 impl Named {
     /// The file at `path`, which `setting` names.
     pub fn new(setting: impl Into<String>, path: &Path) -> Self {
-        Self { setting: setting.into(), path: path.to_owned() }
+        Self { setting: setting.into(), path: path.to_owned(), is_renewed: false }
+    }
+
+    /// The same of a file whose changes the component sees by itself.
+    #[must_use]
+    pub fn renewed(self) -> Self {
+        Self { is_renewed: true, ..self }
     }
 }
 
@@ -65,6 +73,8 @@ struct Held {
     is_private: bool,
     /// Does a program name it, whose functions read it by themselves?
     is_of_program: bool,
+    /// Within which it was read.
+    reach: Reach,
 }
 
 impl Held {
@@ -94,6 +104,22 @@ enum Reach {
     None,
 }
 
+impl Reach {
+    /// An error is why not.
+    fn admit(&self, path: &Path) -> Result<(), String> {
+        let folder = match self {
+            Self::All => return Ok(()),
+            Self::None => return Err(format!("cannot read `{}`: no file is read here", path.display())),
+            Self::Within(folder) => folder,
+        };
+        // A link may lead out of it.
+        let is_inside = path.canonicalize().is_ok_and(|path| path.starts_with(folder));
+        let refusal =
+            || format!("cannot read `{}`: only files in `{}` may be named here", path.display(), folder.display());
+        is_inside.then_some(()).ok_or_else(refusal)
+    }
+}
+
 impl Files {
     /// What the file holds; an error is why it cannot be read, with its path.
     pub fn read(&self, path: &Path) -> Result<Arc<[u8]>, String> {
@@ -112,23 +138,15 @@ impl Files {
             return known.contents.clone();
         }
         self.may_read(path)?;
-        let contents = read(path).map(Arc::from).map_err(|error| format!("cannot read `{}`: {error}", path.display()));
-        files.insert(path.to_owned(), Held { contents: contents.clone(), is_private, is_of_program: false });
+        let contents = contents(path);
+        let held = Held { contents: contents.clone(), is_private, is_of_program: false, reach: self.reach.clone() };
+        files.insert(path.to_owned(), held);
         contents
     }
 
     /// Whether a file may be read: an error is why not.
     pub fn may_read(&self, path: &Path) -> Result<(), String> {
-        let folder = match &self.reach {
-            Reach::All => return Ok(()),
-            Reach::None => return Err(format!("cannot read `{}`: no file is read here", path.display())),
-            Reach::Within(folder) => folder,
-        };
-        // A link may lead out of it.
-        let is_inside = path.canonicalize().is_ok_and(|path| path.starts_with(folder));
-        let refusal =
-            || format!("cannot read `{}`: only files in `{}` may be named here", path.display(), folder.display());
-        is_inside.then_some(()).ok_or_else(refusal)
+        self.reach.admit(path)
     }
 
     /// Files of which none outside `folder` is read.
@@ -165,6 +183,16 @@ impl Files {
         Self { held: Arc::new(Mutex::new(some)), reach: self.reach.clone() }
     }
 
+    /// The same files as they are now, each read within what it was allowed to be read in.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let mut files = self.lock().clone();
+        for (path, held) in &mut files {
+            held.contents = held.reach.admit(path).and_then(|()| contents(path));
+        }
+        Self { held: Arc::new(Mutex::new(files)), reach: self.reach.clone() }
+    }
+
     /// All files that were read, with what they hold, but for those that hold keys and secrets, and those that programs
     /// name: their functions read what lies there.
     pub fn kept(&self) -> Vec<(PathBuf, Arc<[u8]>)> {
@@ -183,7 +211,8 @@ impl Files {
     /// Keeps a file that was read elsewhere; `None`: it could not be.
     pub fn put(&self, path: &Path, contents: Option<&[u8]>) {
         let contents = contents.map(Arc::from).ok_or_else(|| format!("cannot read `{}`", path.display()));
-        self.lock().insert(path.to_owned(), Held { contents, is_private: false, is_of_program: false });
+        let reach = self.reach.clone();
+        self.lock().insert(path.to_owned(), Held { contents, is_private: false, is_of_program: false, reach });
     }
 
     /// A file as it was.
@@ -232,6 +261,10 @@ impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.lock().keys()).finish()
     }
+}
+
+fn contents(path: &Path) -> Contents {
+    read(path).map(Arc::from).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
 }
 
 /// A pipe would have no end, or none that comes twice.

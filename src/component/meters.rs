@@ -1,20 +1,23 @@
 //! Meters: what each component counts. Names are Vector's with the prefix `levada_`; never a pod or a file as a label.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use tracing::{Span, error_span};
 
 mod buffer;
+mod latency;
 mod requests;
 mod sampling;
 
 pub use buffer::BufferMeters;
+pub use latency::Working;
 pub use requests::RequestMeters;
 pub use sampling::SamplingMeters;
 
 use buffer::BufferFamilies;
+use latency::{LatencyFamily, Part};
 use requests::RequestFamilies;
 use sampling::SamplingFamilies;
 
@@ -65,6 +68,7 @@ struct Inner {
     buffer_bytes: IntGaugeVec,
     buffer_max_bytes: IntGaugeVec,
     buffers: BufferFamilies,
+    latency: LatencyFamily,
     requests: RequestFamilies,
     sampling: SamplingFamilies,
     paused: IntGaugeVec,
@@ -116,6 +120,7 @@ impl Default for Families {
             buffer_bytes: gauge("levada_buffer_byte_size", "Bytes the sink's buffer holds."),
             buffer_max_bytes: gauge("levada_buffer_max_byte_size", "Bytes the sink's buffer may hold."),
             buffers: BufferFamilies::new(&registry),
+            latency: LatencyFamily::new(&registry),
             requests: RequestFamilies::new(&registry),
             sampling: SamplingFamilies::new(&registry),
             paused: gauge("levada_component_paused", "Whether a person has paused the source: 1 or 0."),
@@ -172,6 +177,8 @@ impl Families {
             discarded,
             work: self.0.utilization.work(label, Instant::now()),
             buffer: OnceLock::new(),
+            waiting: OnceLock::new(),
+            working: OnceLock::new(),
             families: self.clone(),
             label: label.clone(),
         }))
@@ -192,6 +199,9 @@ struct Own {
     work: Arc<Work>,
     /// Made at first use: not every component has a buffer.
     buffer: OnceLock<[IntGauge; 2]>,
+    /// The same: not every component has a queue, or batches in hand.
+    waiting: OnceLock<Histogram>,
+    working: OnceLock<Histogram>,
     families: Families,
     label: Label,
 }
@@ -286,6 +296,35 @@ impl Meters {
     /// The component is at work until the answer is dropped.
     pub fn at_work(&self) -> AtWork {
         AtWork::new(self.0.work.clone())
+    }
+
+    /// The same with a batch: how long it takes is a latency of the component.
+    pub fn working(&self) -> Working {
+        Working::new(self.latency(Part::Working).clone(), self.at_work())
+    }
+
+    /// A request took so long, from its first byte to its answer.
+    pub fn worked(&self, time: Duration) {
+        latency::observe(self.latency(Part::Working), time);
+    }
+
+    /// A batch stood in the queue for so long.
+    pub fn waited(&self, time: Duration) {
+        latency::observe(self.latency(Part::Waiting), time);
+    }
+
+    fn latency(&self, part: Part) -> &Histogram {
+        let own = match part {
+            Part::Waiting => &self.0.waiting,
+            Part::Working => &self.0.working,
+        };
+        own.get_or_init(|| self.0.families.0.latency.of(self.values(), part))
+    }
+
+    /// How many batches have waited, and how many batches and requests were worked on.
+    #[cfg(test)]
+    pub(crate) fn latencies(&self) -> (u64, u64) {
+        (self.latency(Part::Waiting).get_sample_count(), self.latency(Part::Working).get_sample_count())
     }
 
     /// One more lane runs the component until the answer is dropped.

@@ -15,6 +15,7 @@ pub mod meters;
 pub mod outlet;
 pub mod pause;
 pub mod reason;
+pub mod renewed;
 pub mod row;
 pub mod signal;
 pub mod sink;

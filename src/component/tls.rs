@@ -12,6 +12,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::files::{Files, Named};
+use super::meters::Meters;
+use super::renewed::Renewed;
 use super::row::Problem;
 
 /// TLS settings; names are Vector's.
@@ -69,7 +71,7 @@ impl TlsSettings {
         let named = [("ca_file", &self.ca_file), ("crt_file", &self.crt_file), ("key_file", &self.key_file)];
         named
             .iter()
-            .filter_map(|(name, path)| Some(Named::new(format!("{setting}.{name}"), (*path).as_ref()?)))
+            .filter_map(|(name, path)| Some(Named::new(format!("{setting}.{name}"), (*path).as_ref()?).renewed()))
             .collect()
     }
 
@@ -88,6 +90,12 @@ impl TlsSettings {
         }
         // Each is fine by itself; what is left is that certificate and key do not belong together.
         self.client(files).err().map(|why| Problem::new(format!("{setting}.key_file"), why)).into_iter().collect()
+    }
+
+    /// The client's configuration, made anew when the files change; `meters` count where that cannot be.
+    pub fn renewed(&self, files: &Files, meters: Option<&Meters>) -> Result<Renewed<ClientConfig>, String> {
+        let (settings, paths) = (self.clone(), self.files("").into_iter().map(|named| named.path).collect());
+        Renewed::new(move |files| settings.client(files), (files, paths), meters.cloned())
     }
 
     /// The client's configuration, with what the files hold.

@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::files::{Files, Named};
-use super::row::Problem;
+use super::renewed::Renewed;
+use super::row::{Context, Problem};
 use super::tls::{at, authorities, certificates, key};
 
 /// What clients may ask for, the first they know being taken.
@@ -55,7 +56,7 @@ impl TlsServerSettings {
     pub fn files(&self, setting: &str) -> Vec<Named> {
         let named = [("crt_file", &self.crt_file), ("key_file", &self.key_file), ("ca_file", &self.ca_file)];
         let named = named.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
-        named.map(|(name, path)| Named::new(format!("{setting}.{name}"), path)).collect()
+        named.map(|(name, path)| Named::new(format!("{setting}.{name}"), path).renewed()).collect()
     }
 
     /// Faults in what the files hold, but for those that cannot be read.
@@ -71,17 +72,27 @@ impl TlsServerSettings {
             return problems;
         }
         // Each is fine by itself; what is left is that certificate and key do not belong together.
-        let together = self.server(files).and_then(Result::err);
+        let together = self.pair().and_then(|pair| self.build(files, pair).err());
         together.map(|why| Problem::new(format!("{setting}.key_file"), why)).into_iter().collect()
     }
 
-    /// The server's configuration, with what the files hold; none where TLS is not spoken.
-    pub fn server(&self, files: &Files) -> Option<Result<Arc<ServerConfig>, String>> {
-        let (certificate, secret) = self.crt_file.as_deref().zip(self.key_file.as_deref())?;
-        self.is_on().then(|| self.build(files, (certificate, secret)))
+    /// The server's configuration, made anew when the files change; none where TLS is not spoken.
+    pub fn server(&self, context: &Context) -> Option<Result<Renewed<ServerConfig>, String>> {
+        self.pair()?;
+        let (settings, paths) = (self.clone(), self.files("").into_iter().map(|named| named.path).collect());
+        let make = move |files: &Files| {
+            let pair = settings.pair().ok_or("there is no certificate")?;
+            settings.build(files, pair)
+        };
+        Some(Renewed::new(make, (&context.files, paths), Some(context.meters.clone())))
     }
 
-    fn build(&self, files: &Files, (certificate, secret): (&Path, &Path)) -> Result<Arc<ServerConfig>, String> {
+    /// The files of the certificate and its key, where TLS is spoken.
+    fn pair(&self) -> Option<(&Path, &Path)> {
+        self.crt_file.as_deref().zip(self.key_file.as_deref()).filter(|_| self.is_on())
+    }
+
+    fn build(&self, files: &Files, (certificate, secret): (&Path, &Path)) -> Result<ServerConfig, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
         let builder = versions.map_err(|error| error.to_string())?;
@@ -96,6 +107,6 @@ impl TlsServerSettings {
         let built = builder.with_single_cert(certificates(certificate, files)?, key(secret, files)?);
         let mut config = built.map_err(|error| at(secret, &error))?;
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
-        Ok(Arc::new(config))
+        Ok(config)
     }
 }

@@ -86,15 +86,6 @@ impl Globals {
     }
 }
 
-impl Globals {
-    /// The settings that `new` changes and that only a start can change.
-    pub fn fixed_changes(&self, new: &Self) -> impl Iterator<Item = &'static str> + use<> {
-        let changes =
-            [("data_dir", self.data_dir != new.data_dir), ("memory_limit", self.memory_limit != new.memory_limit)];
-        changes.into_iter().filter_map(|(setting, has_changed)| has_changed.then_some(setting))
-    }
-}
-
 /// The door for probes and metrics: read-only, no content, no paths.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -149,7 +149,8 @@ impl Graph<'_> {
             .filter(|other| other.id != draft.id)
             .flat_map(|other| {
                 // One with a fault has some outputs, too.
-                let faulty = other.checked.is_none().then(|| OutputRef { component: other.id.clone(), port: None });
+                let is_faulty = other.checked.is_none() && other.kind != Kind::Sink;
+                let faulty = is_faulty.then(|| OutputRef { component: other.id.clone(), port: None });
                 outputs(other).into_iter().chain(faulty)
             })
             .chain(self.imports.iter().cloned())

@@ -170,9 +170,10 @@ fn expand(text: &str, outside: Outside<'_>) -> Result<Text, Vec<Fault>> {
                 expanded.whole = name.filter(|_| opening == 0 && at == text.len());
                 expanded.is_stand_in |= from == From::StandIn;
                 let is_secret = matches!(from, From::Secret | From::StandIn);
+                let secret = is_secret.then(|| text[opening..at].to_owned());
                 if is_secret || text[opening..at] != value {
                     let (result, is_default) = (start..expanded.content.len(), from == From::Default);
-                    expanded.splices.push(Splice { written: opening..at, result, is_secret, is_default });
+                    expanded.splices.push(Splice { written: opening..at, result, secret, is_default });
                 }
             }
             Err(reason) => faults.push(Fault { span: opening..at, reason }),

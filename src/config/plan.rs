@@ -76,7 +76,7 @@ impl Section {
         self.node.for_each_text(&mut |text| {
             for splice in text.splices.iter().filter(|splice| !splice.is_default) {
                 let value = text.content.get(splice.result.clone()).unwrap_or_default();
-                if value.len() >= SHORTEST || splice.is_secret && !value.is_empty() {
+                if value.len() >= SHORTEST || splice.secret.is_some() && !value.is_empty() {
                     shown = shown.replace(value, STARS).replace(&value.escape_debug().to_string(), STARS);
                 }
             }

@@ -6,6 +6,7 @@ use super::catalogue::Catalogue;
 use super::plan::{Plan, Section};
 use super::schema::Schema;
 use super::tree::{Node, Text, Value};
+use crate::component::files::Digest;
 use crate::component::mask::STARS;
 use crate::diagnostic::{Place, Sources};
 
@@ -14,8 +15,10 @@ use crate::diagnostic::{Place, Sources};
 pub struct Resolved {
     /// Its path from the root, such as `sinks.out.batch.max_bytes`.
     pub path: String,
-    /// Its value, as TOML would have it; `"***"` for a secret.
+    /// Its value, as TOML would have it; `"***"` for a secret, `"SECRET[backend.key]"` for one of a backend.
     pub value: String,
+    /// Of its value, also where that is not shown.
+    pub digest: Digest,
     /// Where the value came from.
     pub origin: Origin,
 }
@@ -43,7 +46,8 @@ pub fn resolved(plan: &Plan, catalogue: &dyn Catalogue) -> Vec<Resolved> {
         let place = component.section.place();
         let mut line = |name: &str, value: String| {
             let origin = Origin::Written(place.clone());
-            lines.push(Resolved { path: format!("{above}.{name}"), value, origin });
+            let digest = Digest::of(value.as_bytes());
+            lines.push(Resolved { path: format!("{above}.{name}"), value, digest, origin });
         };
         line("type", text(&component.type_name));
         if !component.inputs.is_empty() {
@@ -125,8 +129,9 @@ fn child<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
 }
 
 fn leaf(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>), schema: &Schema<'_>) {
+    let references = node.map(references).unwrap_or_default();
     let shown = match value {
-        Some(_) if node.is_some_and(|node| node.any_text(Text::has_secret)) => text(STARS),
+        Some(_) if !references.is_empty() => text(&references.join(", ")),
         Some(value) => veiled(value, vec![schema.clone()]).to_string(),
         None => match schema.default_value().filter(|value| !value.is_null()) {
             Some(value) => value.to_string(),
@@ -139,7 +144,15 @@ fn leaf(out: &mut Walk<'_>, (node, value): (Option<&Node>, Option<&toml::Value>)
         (Some(_), Some(node)) => Origin::Written(node.place.clone()),
         _ => Origin::Default,
     };
-    out.lines.push(Resolved { path: out.path.clone(), value: shown, origin });
+    let digest = Digest::of(value.map_or_else(|| shown.clone(), ToString::to_string).as_bytes());
+    out.lines.push(Resolved { path: out.path.clone(), value: shown, digest, origin });
+}
+
+/// The secrets of backends that are part of a value, as they are written.
+fn references(node: &Node) -> Vec<String> {
+    let mut found = Vec::new();
+    node.for_each_text(&mut |text| found.extend(text.splices.iter().filter_map(|splice| splice.secret.clone())));
+    found
 }
 
 /// The value with stars in the place of each secret: of what any of `forms` calls so, in lists and in the tables of lists, too.

@@ -57,7 +57,7 @@ pub(super) struct Text {
 impl Text {
     /// Is a secret part of it?
     pub(super) fn has_secret(&self) -> bool {
-        self.splices.iter().any(|splice| splice.is_secret)
+        self.splices.iter().any(|splice| splice.secret.is_some())
     }
 }
 
@@ -75,8 +75,8 @@ pub(super) struct Splice {
     pub(super) written: Range<usize>,
     /// The stretch in the string after interpolation.
     pub(super) result: Range<usize>,
-    /// Is it a secret of a backend?
-    pub(super) is_secret: bool,
+    /// The reference as it is written, if it is a secret of a backend.
+    pub(super) secret: Option<String>,
     /// Is it the default of a variable, which stands in the file?
     pub(super) is_default: bool,
 }

@@ -162,8 +162,10 @@ impl Courier {
         };
         let pass = self.gate.enter().await;
         fail::reach("request");
+        let begun = Instant::now();
         let sent = timeout(self.attempts.timeout, self.sink.send(payload)).await;
         fail::reach("answer");
+        self.meters.worked(begun.elapsed());
         let answer = sent.unwrap_or_else(|_| Answer::Retry {
             why: format!(
                 "no answer within {:?}; the outcome is unknown, the same request is sent again",

@@ -11,12 +11,13 @@ use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri, Version};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
+use rustls::ClientConfig;
 
-use super::http::{Connections, connector, explain};
+use super::connector::{Connector, Speaks};
+use super::http::{Connections, explain};
+use crate::component::renewed::Renewed;
 
 /// Bytes of an answer that are read; a longer one counts as broken off.
 const MAX_ANSWER: usize = 4 << 20;
@@ -42,7 +43,7 @@ const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// A flag and a length: what a message begins with.
 const PREFIX: usize = 5;
 
-type Connection = HyperClient<HttpsConnector<HttpConnector>, Full<Chain<Bytes, Bytes>>>;
+type Connection = HyperClient<Connector, Full<Chain<Bytes, Bytes>>>;
 
 /// Makes calls over kept connections.
 #[derive(Debug)]
@@ -92,7 +93,8 @@ pub struct End {
 
 impl Client {
     /// A client with this TLS configuration for `https`.
-    pub fn new(tls: &rustls::ClientConfig) -> Self {
+    pub fn new(tls: impl Into<Renewed<ClientConfig>>) -> Self {
+        let tls = tls.into();
         let connections = (0..CONNECTIONS).map(|_| connection(tls.clone())).collect();
         Self { connections, next: AtomicUsize::new(0) }
     }
@@ -120,12 +122,7 @@ impl Client {
     }
 }
 
-fn connection(tls: rustls::ClientConfig) -> Connection {
-    let https = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http2()
-        .wrap_connector(connector());
+fn connection(tls: Renewed<ClientConfig>) -> Connection {
     HyperClient::builder(Connections)
         .http2_only(true)
         .timer(TokioTimer::new())
@@ -135,7 +132,7 @@ fn connection(tls: rustls::ClientConfig) -> Connection {
         .http2_keep_alive_interval(KEEP_ALIVE)
         .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .http2_max_header_list_size(HEADERS)
-        .build(https)
+        .build(Connector::new(tls, Speaks::Http2))
 }
 
 fn request(call: Call<'_>) -> Request<Full<Chain<Bytes, Bytes>>> {

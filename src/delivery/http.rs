@@ -6,12 +6,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use hyper::{Request, StatusCode};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
+use rustls::ClientConfig;
 use tracing::Instrument;
 
+use super::connector::{Connector, Speaks};
+use crate::component::renewed::Renewed;
 use crate::component::sink::Answer;
 
 /// What is told of a destination that does not let us in.
@@ -19,8 +20,6 @@ pub const REFUSES: &str = "it does not take these credentials";
 
 /// Bytes of an answer that are read; a longer one counts as broken off.
 const MAX_ANSWER: usize = 32 << 20;
-/// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept that nothing uses.
 const KEEP_IDLE: Duration = Duration::from_secs(50);
 /// Bytes of an answer that are quoted in a message.
@@ -28,7 +27,7 @@ const QUOTED: usize = 300;
 
 /// Sends requests over kept connections.
 #[derive(Clone, Debug)]
-pub struct Client(HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Client(HyperClient<Connector, Full<Bytes>>);
 
 /// Runs connections where the sink's requests run: what is logged for them is the sink's.
 #[derive(Clone)]
@@ -53,20 +52,14 @@ pub struct Reply {
 
 impl Client {
     /// A client with this TLS configuration for `https`.
-    pub fn new(tls: rustls::ClientConfig) -> Self {
+    pub fn new(tls: impl Into<Renewed<ClientConfig>>) -> Self {
         Self::keeping_idle(tls, KEEP_IDLE)
     }
 
     /// One that lets go of a connection which nothing used for so long: sooner than its server does.
-    pub fn keeping_idle(tls: rustls::ClientConfig, idle: Duration) -> Self {
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector());
-        let client =
-            HyperClient::builder(Connections).pool_timer(TokioTimer::new()).pool_idle_timeout(idle).build(https);
-        Self(client)
+    pub fn keeping_idle(tls: impl Into<Renewed<ClientConfig>>, idle: Duration) -> Self {
+        let connector = Connector::new(tls.into(), Speaks::Http1);
+        Self(HyperClient::builder(Connections).pool_timer(TokioTimer::new()).pool_idle_timeout(idle).build(connector))
     }
 
     /// Sends `request` and reads the whole reply. An error means that the outcome is unknown.
@@ -82,15 +75,6 @@ impl Client {
             Limited::new(body, limit).collect().await.map_err(|error| format!("the answer broke off: {error}"))?;
         Ok(Reply { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
-}
-
-/// What connections are made with, below TLS.
-pub(super) fn connector() -> HttpConnector {
-    let mut http = HttpConnector::new();
-    http.set_nodelay(true);
-    http.enforce_http(false);
-    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    http
 }
 
 /// The whole chain of causes: hyper's outermost message alone says "client error (Connect)".

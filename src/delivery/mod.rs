@@ -7,6 +7,7 @@ pub mod address;
 pub(crate) mod backoff;
 mod body;
 pub mod confined;
+mod connector;
 mod courier;
 mod cutter;
 mod dead_letter;

@@ -1,14 +1,14 @@
 //! Builds components from the plan, opening no connection and changing nothing that runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::compile::BuiltStep;
 use super::pauses::Pauses;
 use super::tap::Taps;
 use crate::buffer::MinFree;
-use crate::component::files::{Files, Input, Named};
+use crate::component::files::{Files, Input};
 use crate::component::health::Health;
 use crate::component::inspect::Inspect;
 use crate::component::meters::{Families, Label};
@@ -139,6 +139,8 @@ fn build<B: 'static>(
 pub(super) struct Made {
     pub(super) component: Component,
     inputs: Vec<Input>,
+    /// Files whose changes it sees by itself.
+    renewed: Vec<PathBuf>,
 }
 
 impl Made {
@@ -151,17 +153,20 @@ impl Made {
                 .or_else(|| named(transforms::STATEFUL, name).map(|row| (row.files)(settings))),
             Kind::Sink => named(sinks::ROWS, name).map(|row| (row.files)(settings)),
         };
-        let input = |named: Named| files.input(&named.path);
-        let mut inputs: Vec<_> = named.unwrap_or_default().into_iter().map(input).collect();
+        let (renewed, named): (Vec<_>, Vec<_>) =
+            named.unwrap_or_default().into_iter().partition(|named| named.is_renewed);
+        let mut inputs: Vec<_> = named.iter().map(|named| files.input(&named.path)).collect();
+        let renewed = renewed.into_iter().map(|named| named.path).collect();
         if may_name_files(component) {
             inputs.extend(files.of_programs());
         }
-        Self { component: component.clone(), inputs }
+        Self { component: component.clone(), inputs, renewed }
     }
 
     /// What it takes to build it once more: the files as they were.
     pub(super) fn recipe(&self, files: &Files) -> (Component, Files) {
-        (self.component.clone(), files.only(self.inputs.iter().map(|input| input.path.as_path())))
+        let inputs = self.inputs.iter().map(|input| &input.path);
+        (self.component.clone(), files.only(inputs.chain(&self.renewed).map(PathBuf::as_path)))
     }
 
     /// Would building the other give the same?

@@ -342,10 +342,10 @@ impl Run<'_> {
         step.meters.received(batch.len(), 0);
         chain.show((&step.meters, None), Side::In, &batch);
         let mut ports = Ports::default();
-        let at_work = step.meters.at_work();
+        let working = step.meters.working();
         let Copy { transform, span, .. } = &mut self.steps[number];
         span.in_scope(|| transform.apply(&mut batch, &mut ports));
-        drop(at_work);
+        drop(working);
         for (port, batch) in ports.take_named() {
             step.meters.sent(batch.len(), 0);
             chain.show((&step.meters, step.ports[port].as_deref()), Side::Out, &batch);

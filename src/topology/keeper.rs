@@ -229,9 +229,9 @@ impl Worker {
     /// A panic leaves the step with nothing: what it held before has failed, its sources offer it again.
     fn guarded(&mut self, work: impl FnOnce(&mut dyn Stateful, &mut Ports)) -> Result<(), String> {
         let mut ports = Ports::default();
-        let at_work = self.meters.at_work();
+        let working = self.meters.working();
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut *self.step, &mut ports)));
-        drop(at_work);
+        drop(working);
         if let Err(panic) = done {
             self.step = self.step.renew();
             return Err(panic_text(panic.as_ref()));

@@ -25,7 +25,7 @@ use crate::component::transform::{Stateful, Transform};
 use crate::delivery::settings::QueueSettings;
 
 pub use condition::ConditionText;
-pub use protection::protection;
+pub use protection::{protected, protection};
 pub use voice::voice;
 
 /// A stateful transform as its settings make it.

@@ -70,6 +70,8 @@ pub(crate) type Documents = BTreeMap<String, BTreeMap<String, Value>>;
 pub(crate) struct World {
     pub(crate) stored: Documents,
     pub(crate) requests: Vec<Request>,
+    /// How many connections were opened.
+    pub(crate) connections: usize,
     script: Option<Script>,
     judge: Option<Judge>,
 }

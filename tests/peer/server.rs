@@ -31,6 +31,7 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        shared.lock().connections += 1;
         connections.spawn(connection(stream, shared.clone()));
     }
 }

@@ -6,6 +6,7 @@ use tokio::task::spawn_blocking;
 use super::{Body, Caller, Controls, json, refusal, status};
 use crate::admin::sight::{self, SetRequest};
 use crate::admin::why::{Subject, why};
+use crate::transforms::protected;
 
 /// How each file stands.
 pub(super) async fn files(controls: &Controls) -> Response<Body> {
@@ -27,13 +28,23 @@ pub(super) async fn set(controls: &Controls, request: SetRequest, caller: Caller
         let (uid, pid) = (caller.uid, caller.pid);
         match sight::set(&sight::inspected(&members), &request) {
             Ok(done) => {
+                let path = protected(&path);
                 let (component_id, stream_key) = (&done.source, &done.position.stream_key);
                 let act = "positions set";
                 tracing::info!(act, component_id, path, offset, stream_key, uid, pid, "audit: a position was set");
                 json(&done)
             }
             Err(why) => {
-                tracing::info!(act = "positions set", path, offset, why, uid, pid, "audit: a position was not set");
+                let (path, told) = (protected(&path), protected(&why));
+                tracing::info!(
+                    act = "positions set",
+                    path,
+                    offset,
+                    why = told,
+                    uid,
+                    pid,
+                    "audit: a position was not set"
+                );
                 refusal(StatusCode::CONFLICT, &why)
             }
         }

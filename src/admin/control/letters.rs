@@ -18,6 +18,7 @@ use crate::admin::letters::{CHUNK, Judge, Judged, Replay, ReplayRequest, Replaye
 use crate::config::Kind;
 use crate::delivery::{DeadLetters, Lines};
 use crate::diagnostic::closest;
+use crate::transforms::protected;
 
 /// Lines of an answer that wait for whoever reads it.
 const WAITING: usize = 64;
@@ -65,7 +66,8 @@ pub(super) fn show(controls: &Controls, request: &LettersRequest, caller: Caller
         Ok(judge) => judge,
         Err(why) => return refusal(StatusCode::BAD_REQUEST, &why),
     };
-    let (component, condition, Caller { uid, pid }) = (&request.component, &request.condition, caller);
+    let told = |text: &Option<String>| text.as_deref().map(protected);
+    let (component, condition, Caller { uid, pid }) = (told(&request.component), told(&request.condition), caller);
     tracing::info!(act = "dead-letters", component, condition, uid, pid, "audit: records are shown");
     let (tell, lines) = mpsc::channel(WAITING);
     let (letters, count) = (controls.letters.clone(), request.count.unwrap_or(u64::MAX));
@@ -110,7 +112,17 @@ pub(super) async fn again(controls: &Controls, request: ReplayRequest, caller: C
         return refusal(StatusCode::CONFLICT, "another replay is under way: wait for its end, or end it with Ctrl-C");
     }
     let Caller { uid, pid } = caller;
-    tracing::info!(act = "replay", from, to, condition, dry_run, uid, pid, "audit: dead letters are sent again");
+    let (condition, told) = (condition.as_deref().map(protected), (protected(&from), protected(&to)));
+    tracing::info!(
+        act = "replay",
+        from = told.0,
+        to = told.1,
+        condition,
+        dry_run,
+        uid,
+        pid,
+        "audit: dead letters are sent again"
+    );
     let (tell, mut told) = mpsc::channel::<Replayed>(WAITING);
     let (letters, roster) = (controls.letters.clone(), controls.shown.roster.clone());
     let work = replay(Replay { letters, roster, to, judge: Some(judge), is_dry: dry_run, turn }, tell);

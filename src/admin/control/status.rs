@@ -71,6 +71,23 @@ pub struct StatusOf {
     pub buffer_max_bytes: u64,
     /// Share of its time it was at work, 0 to 1.
     pub utilization: f64,
+    /// How long batches waited in its queue.
+    #[serde(default)]
+    pub waiting: Latency,
+    /// How long batches or requests were worked on.
+    #[serde(default)]
+    pub working: Latency,
+}
+
+/// How long something took, each time: a histogram.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// All of it together, in seconds.
+    pub sum: f64,
+    /// How often.
+    pub count: u64,
+    /// How often it took at most so many seconds.
+    pub at_most: Vec<(f64, u64)>,
 }
 
 pub(super) fn status(shown: &Shown) -> Status {
@@ -114,6 +131,14 @@ fn value(metric: &Metric) -> f64 {
     metric.get_counter().get_value() + metric.get_gauge().get_value()
 }
 
+fn latency(metric: &Metric) -> Latency {
+    let histogram = metric.get_histogram();
+    let at_most = histogram.get_bucket().iter().map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
+    // JSON has no infinity; what lies beyond the last bound is in `count`.
+    let at_most = at_most.filter(|(bound, _)| bound.is_finite()).collect();
+    Latency { sum: histogram.get_sample_sum(), count: histogram.get_sample_count(), at_most }
+}
+
 fn label<'m>(metric: &'m Metric, name: &str) -> Option<&'m str> {
     metric.get_label().iter().find(|label| label.name() == name).map(prometheus::proto::LabelPair::value)
 }
@@ -135,6 +160,10 @@ fn enter(family: &MetricFamily, components: &mut [StatusOf]) {
             "levada_component_discarded_events_total" if figure > 0.0 => {
                 component.discarded.insert(of("reason"), figure as u64);
             }
+            "levada_component_latency_seconds" => match of("part").as_str() {
+                "waiting" => component.waiting = latency(metric),
+                _ => component.working = latency(metric),
+            },
             "levada_component_errors_total" if figure > 0.0 => {
                 component.errors.insert(of("error_type"), figure as u64);
             }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::{Body, Caller, Controls, refusal};
 use crate::lang::{TimeZone, compile_condition};
 use crate::topology::{Shown, Side, Tapped, Wanted};
-use crate::transforms::protection;
+use crate::transforms::{protected, protection};
 
 /// The longest look.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -54,7 +54,8 @@ pub(super) fn tap(controls: &Controls, request: TapRequest, caller: Caller) -> R
     };
     let TapRequest { edge, input, count, seconds, .. } = request;
     let (uid, pid) = (caller.uid, caller.pid);
-    tracing::info!(act = "tap", edge, input, condition = request.condition, uid, pid, "audit: records are shown");
+    let (told, condition_told) = (protected(&edge), request.condition.as_deref().map(protected));
+    tracing::info!(act = "tap", edge = told, input, condition = condition_told, uid, pid, "audit: records are shown");
     let side = if input { Side::In } else { Side::Out };
     let tapped = controls.taps.open(Wanted { edge, side, condition, scrub: protection() });
     let time = seconds

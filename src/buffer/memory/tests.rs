@@ -244,3 +244,13 @@ proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn how_long_each_batch_waited_is_measured() {
+    let (ledger, meters) = (Arc::new(Ledger::default()), meters());
+    let queue = Queue::new(1 << 20, WhenFull::Block, meters.clone());
+    assert!(offer(&queue, batch(&ledger, &["a"])) && offer(&queue, batch(&ledger, &["b"])));
+    assert_eq!(meters.latencies(), (0, 0));
+    assert_eq!(lines(&queue.take(usize::MAX).await.unwrap()), ["a", "b"]);
+    assert_eq!(meters.latencies(), (2, 0));
+}

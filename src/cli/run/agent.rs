@@ -11,7 +11,10 @@ use crate::admin::{Ask, Control, Controls, Door, Figures, ReloadRequest, Reloade
 use crate::cli::files::Files;
 use crate::component::machine;
 use crate::component::meters::Families;
-use crate::config::{Backend, Component, Globals, LastGood, Loaded, Plan, Shelves, keep_token, resolved, show_size};
+use crate::config::{
+    Backend, Component, GlobalChange, Globals, LastGood, Loaded, Plan, Resolved, Shelves, global_changes, in_force,
+    keep_token, resolved, show_size,
+};
 use crate::diagnostic::{Code, Color, Diagnostic, render_report};
 use crate::event::Budget;
 use crate::topology::{BuildError, DataDir, Topology};
@@ -23,7 +26,7 @@ pub(super) struct Agent {
     door: Option<Door>,
     topology: Topology,
     /// What runs, setting by setting, as [`Ask::Config`] tells it.
-    settings: Vec<(String, String)>,
+    settings: Vec<Resolved>,
     /// What it was read from.
     kept: LastGood,
     team_paths: Vec<PathBuf>,
@@ -96,7 +99,7 @@ impl Agent {
         let min_free = data_dir.min_free();
         let controls = Controls { shown: shown_too, taps, pauses, letters, data_dir: folder, min_free, asks };
         let control = open_control(&data_dir, controls);
-        let settings = settings(plan);
+        let settings = resolved(plan, &Shelves);
         let agent = Self {
             renewals: renewals(plan, &globals),
             kept: LastGood::default(),
@@ -119,7 +122,10 @@ impl Agent {
         // Whoever asked may have gone.
         match ask {
             Ask::Reload(request, to) => drop(to.send(self.reload(arguments, request).await)),
-            Ask::Config(to) => drop(to.send(self.settings.clone())),
+            Ask::Config(to) => {
+                let settings = self.settings.iter().map(|setting| (setting.path.clone(), setting.value.clone()));
+                drop(to.send(settings.collect()));
+            }
         }
     }
 
@@ -136,7 +142,7 @@ impl Agent {
         let mut done = Reloaded { inputs, is_good: plan.is_some(), ..Reloaded::default() };
         if let Some(plan) = &mut plan {
             let changes = if request.dry_run {
-                Ok(changes(&self.topology, plan))
+                Ok([self.global_changes(plan), changes(&self.topology, plan)].concat())
             } else {
                 self.turn_into(plan, &mut loaded).await
             };
@@ -166,18 +172,25 @@ impl Agent {
         // What can fail comes first: after the swap there is no way back.
         let has_moved = globals.api != self.globals.api;
         let door = if has_moved { Some(open_door(plan, &globals, &self.shown).await?) } else { None };
-        let changes = apply(&mut self.topology, plan, loaded)?;
+        let of_globals = self.global_changes(plan);
+        let changes = [of_globals, apply(&mut self.topology, plan, loaded)?].concat();
         if let Some(door) = door {
             self.door = door;
         }
-        for setting in self.globals.fixed_changes(&globals) {
-            tracing::warn!("`{setting}` has changed: that takes effect with the next start");
+        let settings = resolved(plan, &Shelves);
+        for change in global_changes(&self.settings, &settings).iter().filter(|change| change.waits) {
+            tracing::warn!("{change}");
         }
         self.renewals = renewals(plan, &globals);
-        (self.globals, self.settings) = (globals, settings(plan));
+        (self.globals, self.settings) = (globals, in_force(&self.settings, settings));
         tracing::info!(changes = changes.join("; "), "what the reload changed");
         self.announce(plan, "reloaded");
         Ok(changes)
+    }
+
+    /// What `plan` changes of the settings of the process, a line each.
+    fn global_changes(&self, plan: &Plan) -> Vec<String> {
+        global_changes(&self.settings, &resolved(plan, &Shelves)).iter().map(GlobalChange::to_string).collect()
     }
 
     /// Waits until no source has anything more to come.
@@ -248,11 +261,6 @@ fn renewals(plan: &Plan, globals: &Globals) -> JoinSet<()> {
         _ => None,
     });
     vaults.collect()
-}
-
-/// Every setting of a plan, secrets masked.
-fn settings(plan: &Plan) -> Vec<(String, String)> {
-    resolved(plan, &Shelves).into_iter().map(|setting| (setting.path, setting.value)).collect()
 }
 
 /// Without the socket everything runs all the same.

@@ -145,7 +145,7 @@ fn a_secret_is_not_shown() {
     assert_eq!(plan.sinks[0].section.settings["endpoints"][0].as_str(), Some("http://zqx:9200"));
     let lines = resolved(plan, &Shelves);
     let line = |path: &str| lines.iter().find(|line| line.path == path).unwrap();
-    assert_eq!(line("sinks.out.endpoints").value, "\"***\"");
+    assert_eq!(line("sinks.out.endpoints").value, "\"SECRET[s.host]\"");
     assert!(line("sinks.out.endpoints").origin.show(&loaded.sources).ends_with("from a secret backend"));
     for shown in [format!("{plan:?}"), format!("{lines:?}"), format!("{loaded:?}")] {
         assert!(!shown.contains("zqx") && !shown.contains("zqy"), "{shown}");

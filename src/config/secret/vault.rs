@@ -137,7 +137,7 @@ struct Vault<'s> {
 
 impl<'s> Vault<'s> {
     fn new(settings: &'s VaultSettings, files: &Files) -> Result<Self, String> {
-        Ok(Self { settings, client: Client::new(settings.tls.client(files)?) })
+        Ok(Self { settings, client: Client::new(settings.tls.renewed(files, None)?) })
     }
 
     /// The members of the secret that are asked for.

@@ -194,8 +194,9 @@ impl ClickhouseSettings {
     }
 
     fn sink(&self, context: &Context) -> Result<Clickhouse, Problem> {
+        let tls = self.tls.renewed(&context.files, Some(&context.meters)).map_err(|why| Problem::new("tls", why))?;
         Ok(Clickhouse {
-            client: server::client(self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?),
+            client: server::client(tls),
             id: context.id.clone(),
             base: self.base()?,
             headers: address::headers(&self.request.headers, self.auth.as_ref())?,

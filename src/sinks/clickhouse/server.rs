@@ -16,6 +16,7 @@ use super::encoder::{Form, RowEncoder};
 use super::insert::Insert;
 use super::question::{self, Facts};
 use super::target::{Name, Spot, Table};
+use crate::component::renewed::Renewed;
 use crate::component::sink::{Answer, Encoder, KnownBy, Payload, Place, Probing, Sending, Sink, Verdict};
 use crate::delivery::http::{Client, Reply};
 
@@ -25,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const KEEP_IDLE: Duration = Duration::from_secs(2);
 
 /// A client for this kind of server.
-pub(super) fn client(tls: rustls::ClientConfig) -> Client {
+pub(super) fn client(tls: Renewed<rustls::ClientConfig>) -> Client {
     Client::keeping_idle(tls, KEEP_IDLE)
 }
 

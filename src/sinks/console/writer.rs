@@ -39,7 +39,7 @@ impl Writer {
     pub(super) fn run(mut self, work: &Receiver<Work>, idle: &Sender<()>) {
         while idle.blocking_send(()).is_ok() {
             let Ok((batches, _in_hand)) = work.recv() else { return };
-            let _at_work = self.meters.at_work();
+            let _working = self.meters.working();
             for batch in batches {
                 self.write_guarded(batch);
             }

@@ -203,6 +203,7 @@ impl ElasticsearchSettings {
     }
 
     fn sink(&self, context: &Context) -> Result<Elasticsearch, Problem> {
+        let tls = self.tls.renewed(&context.files, Some(&context.meters)).map_err(|why| Problem::new("tls", why))?;
         let target = self.target()?;
         let mut headers = address::headers(&self.request.headers, self.auth.as_ref())?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
@@ -210,7 +211,7 @@ impl ElasticsearchSettings {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         Ok(Elasticsearch {
-            client: Client::new(self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?),
+            client: Client::new(tls),
             endpoints: Endpoints::new(self.addresses(&target)?),
             headers,
             compression: self.compression,

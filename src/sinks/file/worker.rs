@@ -158,7 +158,7 @@ pub(super) async fn run(sink: Arc<FileSink>, bench: Bench, stop: Stop) {
             }
         };
         let (Some(batches), Some(idle)) = (taken, worker.take()) else { return };
-        let (_at_work, _in_hand) = (bench.meters.at_work(), bench.in_hand.hold(&batches));
+        let (_working, _in_hand) = (bench.meters.working(), bench.in_hand.hold(&batches));
         let sorted = blocking(move || {
             let job = idle.sort(batches);
             idle.finish(job)

@@ -117,9 +117,10 @@ impl HttpSettings {
         Ok(headers)
     }
 
-    fn sink(&self, files: &Files) -> Result<Http, Problem> {
+    fn sink(&self, context: &Context) -> Result<Http, Problem> {
+        let tls = self.tls.renewed(&context.files, Some(&context.meters)).map_err(|why| Problem::new("tls", why))?;
         Ok(Http {
-            client: Client::new(self.tls.client(files).map_err(|why| Problem::new("tls", why))?),
+            client: Client::new(tls),
             uri: address::address("uri", &self.uri)?,
             method: self.method.as_hyper(),
             headers: self.headers()?,
@@ -166,7 +167,7 @@ auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let sink = self.sink(&context.files)?;
+        let sink = self.sink(&context)?;
         let plan = DeliveryPlan {
             compression: self.compression,
             request: self.request,

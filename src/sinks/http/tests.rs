@@ -5,6 +5,7 @@ use std::io::Read;
 use bytes::Bytes;
 
 use super::*;
+use crate::component::test_kit::sink_context;
 use crate::delivery::test_batch::json;
 use crate::delivery::test_peer::Peer;
 
@@ -15,7 +16,7 @@ fn settings(text: &str) -> HttpSettings {
 /// The body and its content type.
 fn body(text: &str) -> (String, &'static str) {
     let settings = settings(&format!("uri = \"http://h/x\"\n{text}"));
-    let mut encoder = settings.sink(&Files::default()).unwrap().encoder();
+    let mut encoder = settings.sink(&sink_context("http")).unwrap().encoder();
     let mut body = Vec::new();
     encoder.begin(&mut body);
     let batch = json(&[r#"{"message":"a"}"#, r#"{"message":"b"}"#]);
@@ -65,7 +66,8 @@ async fn a_request_carries_what_the_settings_say() {
     let peer = Peer::new(|_| (204, String::new())).await;
     let text = "method = \"put\"\ncompression = \"zstd\"\nauth = { strategy = \"bearer\", token = \"t\" }\n\
                 request.headers.Content-Type = \"application/vnd.own\"";
-    let sink = settings(&format!("uri = \"http://{}/in?x=1\"\n{text}", peer.address)).sink(&Files::default()).unwrap();
+    let sink =
+        settings(&format!("uri = \"http://{}/in?x=1\"\n{text}", peer.address)).sink(&sink_context("http")).unwrap();
     let body = Compression::Zstd.compress(b"[1]");
     assert_eq!(sink.send(Payload { body: body.into(), records: 1, ..Payload::default() }).await, Answer::Delivered);
     let came = peer.came().remove(0);
@@ -96,7 +98,8 @@ async fn answers_meet_their_class() {
         (501, "Hold"),
         (503, "Retry"),
     ] {
-        let sink = settings(&format!("uri = \"http://{}/{status}\"", peer.address)).sink(&Files::default()).unwrap();
+        let sink =
+            settings(&format!("uri = \"http://{}/{status}\"", peer.address)).sink(&sink_context("http")).unwrap();
         let answer = sink.send(Payload { body: Bytes::from_static(b"x"), records: 1, ..Payload::default() }).await;
         let text = format!("{answer:?}");
         assert!(text.starts_with(class), "{status}: {text}");

@@ -213,9 +213,9 @@ impl OpenTelemetrySettings {
     }
 
     fn sink(&self, context: &Context) -> Result<OpenTelemetry, Problem> {
-        let tls = self.tls.client(&context.files).map_err(|why| Problem::new("tls", why))?;
+        let tls = self.tls.renewed(&context.files, Some(&context.meters)).map_err(|why| Problem::new("tls", why))?;
         let wire = match self.protocol {
-            Protocol::Grpc => Wire::Grpc(grpc::Client::new(&tls)),
+            Protocol::Grpc => Wire::Grpc(grpc::Client::new(tls)),
             Protocol::Http => Wire::Http(Box::new(http::Client::new(tls))),
         };
         Ok(OpenTelemetry {

@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -23,6 +24,7 @@ use super::answer::Answer;
 use super::desk::Desk;
 use super::opening::Opening;
 use super::settings::Keepalive;
+use crate::component::renewed::Renewed;
 use crate::component::signal::Stop;
 
 /// Connections of one listener served at once; more wait in the kernel's queue.
@@ -60,7 +62,8 @@ pub(in crate::sources) trait Answers: Send + Sync + 'static {
 #[derive(Clone)]
 pub(in crate::sources) struct Door {
     pub(in crate::sources) address: SocketAddr,
-    pub(in crate::sources) tls: Option<TlsAcceptor>,
+    /// With what its files hold when a connection comes.
+    pub(in crate::sources) tls: Option<Renewed<ServerConfig>>,
     pub(in crate::sources) keepalive: Keepalive,
 }
 
@@ -153,7 +156,8 @@ async fn serve<A: Answers>(stream: TcpStream, peer: SocketAddr, (door, answers, 
     let Some(tls) = door.tls else {
         return converse(Opening::new(stream, OPENING), (answers, peer), (ending, age)).await;
     };
-    match tokio::time::timeout(OPENING, tls.accept(stream)).await {
+    let acceptor = TlsAcceptor::from(tls.current());
+    match tokio::time::timeout(OPENING, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => converse(Opening::new(stream, OPENING), (answers, peer), (ending, age)).await,
         Ok(Err(error)) => {
             answers.desk().error("tls_handshake");

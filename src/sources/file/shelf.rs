@@ -3,8 +3,9 @@
 //! What a later version wrote is left alone: this one then writes beside it, under a name with its own version, and the
 //! version that knows both reads both when it returns.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -67,7 +68,10 @@ impl Shelf {
     /// Can files be written here? Makes the folder.
     pub(super) fn probe(&self) -> Result<(), String> {
         let probe = self.folder.join("probe");
-        let tried = fs::create_dir_all(&self.folder)
+        let tried = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
             .and_then(|()| fs::write(&probe, b""))
             .and_then(|()| fs::remove_file(&probe));
         tried.map_err(|error| {
@@ -165,7 +169,7 @@ impl Row {
 
     fn save(&self, text: &[u8]) -> io::Result<()> {
         let Self([current, previous, next]) = self;
-        let mut file = File::create(next)?;
+        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(next)?;
         file.write_all(text)?;
         file.sync_all()?;
         fail::reach("positions_synced");

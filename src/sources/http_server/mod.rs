@@ -12,7 +12,6 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio_rustls::TlsAcceptor;
 
 use super::door::{Acknowledgements, Door, HttpAuth, Keepalive, Manner, exposed, run};
 use super::line;
@@ -204,8 +203,8 @@ decoding.codec = "json"
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
-        let tls = self.tls.as_ref().and_then(|tls| tls.server(&context.files)).transpose()?;
-        let door = Door { address: self.address, tls: tls.map(TlsAcceptor::from), keepalive: self.keepalive };
+        let tls = self.tls.as_ref().and_then(|tls| tls.server(&context)).transpose()?;
+        let door = Door { address: self.address, tls, keepalive: self.keepalive };
         let manner =
             Manner { max_bytes: self.max_request_bytes.0 as usize, waits_for_arrival: self.acknowledgements.enabled };
         Ok(Box::new(HttpServer { door, manner, rules: self.rules()?, auth: self.auth, context }))

@@ -9,6 +9,7 @@ use hyper::Request;
 use super::super::door::Answers;
 use super::*;
 use crate::component::health::State;
+use crate::component::meters::Meters;
 use crate::component::test_kit::{Catcher, context};
 use crate::component::tls::TlsSettings;
 use crate::delivery::http::Client;
@@ -20,6 +21,7 @@ struct World {
     stop: Stop,
     running: tokio::task::JoinHandle<()>,
     address: SocketAddr,
+    meters: Meters,
     folder: tempfile::TempDir,
 }
 
@@ -29,8 +31,9 @@ impl World {
         assert_eq!(settings.check(), []);
         let (folder, end, stop) = (tempfile::tempdir().unwrap(), Catcher::default(), Stop::default());
         let (_, context) = context(folder.path(), 8 << 20);
-        let tls = settings.tls.as_ref().and_then(|tls| tls.server(&context.files)).transpose().unwrap();
-        let door = Door { address: settings.address, tls: tls.map(TlsAcceptor::from), keepalive: settings.keepalive };
+        let meters = context.meters.clone();
+        let tls = settings.tls.as_ref().and_then(|tls| tls.server(&context)).transpose().unwrap();
+        let door = Door { address: settings.address, tls, keepalive: settings.keepalive };
         let manner = Manner { max_bytes: settings.max_request_bytes.0 as usize, waits_for_arrival: true };
         let rules = (settings.rules().unwrap(), settings.auth.as_ref());
         let intake = Arc::new(Intake::new((context, Arc::new(end.clone())), manner, rules));
@@ -41,7 +44,7 @@ impl World {
             }
             tokio::task::yield_now().await;
         };
-        Self { end, stop, running, address, folder }
+        Self { end, stop, running, address, meters, folder }
     }
 
     /// Sends a request over a connection of its own; the answer.
@@ -221,7 +224,7 @@ async fn with_tls_clients_show_their_certificates() {
     let world = World::start(&format!("{JSON}\n{tls}")).await;
     let uri = format!("https://localhost:{}/logs/write", world.address.port());
     let send = |settings: TlsSettings| {
-        let client = Client::new(settings.client(&crate::component::files::Files::default()).unwrap());
+        let client = Client::new(settings.client(&Files::default()).unwrap());
         let request = Request::post(&uri).body(Full::new(Bytes::from_static(b"{}"))).unwrap();
         async move { client.send(request).await.map(|reply| reply.status.as_u16()) }
     };
@@ -235,6 +238,40 @@ async fn with_tls_clients_show_their_certificates() {
     assert_eq!(send(known).await, Ok(200));
     assert!(!world.send("POST /logs/write", "", b"{}").await.contains("HTTP/1.1"), "no plain text");
     assert_eq!(world.lines(), ["{}"]);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_shown_to_new_connections_and_a_broken_one_is_not() {
+    let (old, new) = (Pki::new(), Pki::new());
+    let [own, ca] = ["server.pem", "ca.pem"].map(|name| old.file(name));
+    let tls = format!("tls = {{ crt_file = '{own}', key_file = '{}', ca_file = '{ca}' }}", old.file("server.key"));
+    let trusted = tempfile::tempdir().unwrap();
+    let client = |pki: &Pki, name: &str| {
+        let ca_file = trusted.path().join(name);
+        std::fs::copy(pki.file("ca.pem"), &ca_file).unwrap();
+        let [crt_file, key_file] = ["client.pem", "client.key"].map(|name| Some(pki.file(name).into()));
+        let settings = TlsSettings { ca_file: Some(ca_file), crt_file, key_file, ..TlsSettings::default() };
+        Client::new(settings.client(&Files::default()).unwrap())
+    };
+    let world = World::start(&format!("{JSON}\n{tls}")).await;
+    let uri = format!("https://localhost:{}/logs/write", world.address.port());
+    let send = async |client: &Client| {
+        let request = Request::post(&uri).body(Full::new(Bytes::from_static(b"{}"))).unwrap();
+        client.send(request).await.map(|reply| reply.status.as_u16())
+    };
+    let kept = client(&old, "old.pem");
+    assert_eq!(send(&kept).await, Ok(200));
+    std::fs::copy(new.file("server.pem"), &own).unwrap();
+    assert_eq!(send(&client(&old, "old.pem")).await, Ok(200), "it does not fit its key yet");
+    assert_eq!(world.meters.error_count("tls_renewal"), 1);
+    std::fs::copy(new.file("server.key"), old.file("server.key")).unwrap();
+    let untrusted = send(&client(&old, "old.pem")).await.unwrap_err();
+    assert!(untrusted.contains("UnknownIssuer") || untrusted.contains("BadSignature"), "{untrusted}");
+    std::fs::copy(new.file("ca.pem"), &ca).unwrap();
+    assert_eq!(send(&client(&new, "new.pem")).await, Ok(200), "the authority of clients, too");
+    assert_eq!(send(&kept).await, Ok(200), "its connection goes on");
+    assert_eq!(world.meters.error_count("tls_renewal"), 1);
     world.end().await;
 }
 

@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio_rustls::TlsAcceptor;
 
 use super::door::{Acknowledgements, Door, HttpAuth, Keepalive, Manner, exposed, run};
 use crate::codecs::otlp::Signal;
@@ -201,8 +200,8 @@ grpc.address = "127.0.0.1:4317"
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
         let door = |Opened { address, tls, keepalive, .. }: Opened| {
-            let tls = tls.as_ref().and_then(|tls| tls.server(&context.files)).transpose()?;
-            Ok(Door { address, tls: tls.map(TlsAcceptor::from), keepalive })
+            let tls = tls.as_ref().and_then(|tls| tls.server(&context)).transpose()?;
+            Ok(Door { address, tls, keepalive })
         };
         let doors = self.doors().into_iter().map(door).collect::<Result<_, String>>()?;
         let manner =

@@ -179,11 +179,31 @@ async fn a_reload_moves_the_door_and_a_failed_one_leaves_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_a_start_can_change_is_named() {
-    let limit = |text: &str| toml::from_str::<Globals>(text).unwrap();
-    let (old, new) = (limit("data_dir = 'a'"), limit("data_dir = 'b'\nmemory_limit = '1MiB'"));
-    assert_eq!(old.fixed_changes(&new).collect::<Vec<_>>(), ["data_dir", "memory_limit"]);
-    assert_eq!(old.fixed_changes(&old).count(), 0);
+async fn a_reload_names_what_changes_now_and_what_waits_for_a_start() {
+    let desk = Desk::new(PIPELINE);
+    let mut agent = desk.start().await.unwrap();
+    let running = |agent: &Agent, path: &str| {
+        agent.settings.iter().find(|setting| setting.path == path).map(|setting| setting.value.clone())
+    };
+    desk.write(&format!(
+        "memory_limit = '300MiB'\nscrub.profile = 'strict'\n{}",
+        PIPELINE.replace("FOLDER/state", "FOLDER/other")
+    ));
+    let told = [
+        "`data_dir` waits for the next start",
+        "`memory_limit` waits for the next start",
+        "`[scrub] profile` changes now",
+    ];
+    let dry = agent.reload(&desk.arguments, ReloadRequest { dry_run: true }).await;
+    assert_eq!((dry.is_good, dry.changes.as_slice()), (true, told.map(str::to_owned).as_slice()), "{}", dry.faults);
+    assert_eq!(running(&agent, "scrub.profile"), None);
+    let reloaded = agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert_eq!(reloaded.changes, told);
+    assert_eq!(running(&agent, "scrub.profile").as_deref(), Some("\"strict\""));
+    assert!(running(&agent, "data_dir").unwrap().ends_with("/state\""), "it is still the one in use");
+    assert_eq!(running(&agent, "memory_limit"), None);
+    let again = agent.reload(&desk.arguments, ReloadRequest::default()).await;
+    assert_eq!(again.changes, told[..2], "as long as they wait");
 }
 
 #[tokio::test]
@@ -199,8 +219,8 @@ async fn a_start_with_faults_runs_what_ran_last() {
     drop(desk.start().await.map_err(|fault| panic!("{fault}")));
     desk.write(&PIPELINE.replace("inputs = ", "inputs = = "));
     let agent = start().await.expect("it runs what ran last");
-    let interval = ("graceful_shutdown_limit_secs".to_owned(), "7.0".to_owned());
-    assert!(agent.settings.contains(&interval), "{:?}", agent.settings);
+    let limit = agent.settings.iter().find(|setting| setting.path == "graceful_shutdown_limit_secs").unwrap();
+    assert_eq!(limit.value, "7.0");
     let gauge = agent.shown.families.registry().gather();
     let gauge = gauge.iter().find(|family| family.name() == "levada_config_last_reload_successful").unwrap();
     assert_eq!(gauge.get_metric()[0].get_gauge().get_value().to_bits(), 0.0_f64.to_bits());
@@ -281,7 +301,7 @@ async fn a_team_that_cannot_be_built_is_what_it_was_with_the_files_it_had() {
     desk.write(&platform.replace("['app']\n[sources", "[]\n[sources"));
     let reloaded = agent.reload(&desk.arguments, ReloadRequest::default()).await;
     assert_eq!((reloaded.is_good, runs(&agent)), (true, false), "{}", reloaded.faults);
-    assert_eq!(reloaded.changes, ["- sinks.one.own", "- transforms.one.mark"]);
+    assert_eq!(reloaded.changes, ["`[teams.*] exports` changes now", "- sinks.one.own", "- transforms.one.mark"]);
     assert_ne!(agent.kept, before);
     // The platform is mended: what was kept of it in the state folder is gone, and what it says now can be built.
     crate::topology::fault::set(None);
