@@ -17,7 +17,9 @@ pub(super) fn backends(documents: &[Document], report: &mut Report) {
         return;
     }
     let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    documents.iter().for_each(|document| secret::collect(&document.root, &mut keys));
+    for document in documents {
+        secret::collect(&document.root, &mut keys);
+    }
     let declared: BTreeMap<&str, &Node> = secret::declared(documents).collect();
     // A misspelt reference may be meant for any.
     if keys.keys().any(|name| !declared.contains_key(name.as_str())) {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use super::check::plain_secret;
 use super::plan::Section;
 use super::tree::{Node, Text, Value};
-use crate::diagnostic::Report;
+use crate::diagnostic::{Label, Report, Severity};
 use crate::transforms::scrub::{Detector, Found, KeyNames, Kind, Profile, Scanner};
 
 /// Tables of names and values that are sent as they are.
@@ -42,7 +42,7 @@ impl Walk<'_> {
     /// Looks at a value, the path to it, and the name of the table that it stands in.
     fn node(&mut self, node: &Node, path: &str, table: &str) {
         match &node.value {
-            Value::Text(text) if !text.is_stand_in && is_telling(text, path, table) => {
+            Value::Text(text) if !text.is_stand_in && is_telling(text, path, table) && !self.is_refused(node) => {
                 self.report.push(plain_secret((path, self.subject), &node.place));
             }
             Value::Table(inner) => {
@@ -57,6 +57,15 @@ impl Walk<'_> {
             }
             _ => {}
         }
+    }
+}
+
+impl Walk<'_> {
+    /// Is the value a fault already? That tells what to do with it.
+    fn is_refused(&self, node: &Node) -> bool {
+        let is_here = |label: &Label| label.place == node.place;
+        let faults = self.report.diagnostics().iter().filter(|fault| fault.severity() == Severity::Error);
+        faults.into_iter().any(|fault| fault.primary.as_ref().is_some_and(is_here))
     }
 }
 

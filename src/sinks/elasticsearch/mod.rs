@@ -260,13 +260,8 @@ bulk.index = "logs-{{ service }}"
     }
 
     fn idle(&self) -> Vec<Problem> {
-        let mut idle = self.buffer.idle();
-        idle.extend(self.tls.idle("tls", self.endpoints.iter().map(String::as_str)));
-        idle.push(match self.mode {
-            Mode::Bulk => Problem::idle("data_stream", "`mode` is `bulk`: these settings are those of `data_stream`"),
-            Mode::DataStream => Problem::idle("bulk", "`mode` is `data_stream`: these settings are those of `bulk`"),
-        });
-        idle
+        let tls = self.tls.idle("tls", self.endpoints.iter().map(String::as_str));
+        self.buffer.idle().into_iter().chain(tls).chain([self.mode.idle()]).collect()
     }
 
     fn files(&self) -> Vec<Named> {
