@@ -251,11 +251,7 @@ endpoint = "http://jaeger:4317"
     }
 
     fn idle(&self) -> Vec<Problem> {
-        let own = [&self.endpoint, &self.traces_endpoint, &self.logs_endpoint, &self.metrics_endpoint];
-        let all = own.into_iter().flatten().chain(&self.endpoints).map(String::as_str);
-        let mut idle = self.buffer.idle();
-        idle.extend(self.tls.idle("tls", all));
-        idle
+        self.buffer.idle().into_iter().chain(self.idle_tls()).collect()
     }
 
     fn files(&self) -> Vec<Named> {
