@@ -35,7 +35,7 @@ fn programs_know_the_tables_of_all_files_before_any_is_read() {
 
 #[test]
 fn faults_of_a_table_stand_where_it_is_declared() {
-    let program = "source = '.a = 1'\n";
+    let program = "source = '.a = \"owners\"'\n";
     let fault = |table: &str| shown(&[&format!("{PIPELINE}{program}"), table]);
     let of = |table: &str, words: &[&str]| {
         let fault = fault(table);

@@ -117,8 +117,15 @@ async fn an_address_in_use() {
 async fn a_component_that_cannot_be_built() {
     let source = "[sources.more]\ntype = 'file'\ninclude = ['FOLDER/*.txt']\ndata_dir = 'FOLDER/levada.toml'\n";
     let shown = Desk::new(&format!("{}{source}", PIPELINE.replace("'app'", "'*'"))).fault().await;
-    assert!(shown.contains("error[E029]: cannot build the source `more`\n  --> FOLDER/levada.toml:10:1"), "{shown}");
-    assert!(shown.contains("cannot keep positions in `FOLDER/levada.toml/more`: Not a directory"), "{shown}");
+    assert_snapshot!(shown, @r#"
+    error[E029]: cannot build the source `more`
+      --> FOLDER/levada.toml:10:1
+       |
+    10 | [sources.more]
+       |  cannot keep positions in `FOLDER/levada.toml/more`: Not a directory (os error 20); give `data_dir` a folder that this user may write to
+
+    1 error
+    "#);
 }
 
 #[tokio::test]
