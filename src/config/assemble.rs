@@ -10,7 +10,7 @@ use super::plan::{Component, OutputRef, Plan, Section};
 use super::schema::{Others, Schema};
 use super::secret::{self, Backend, Secrets};
 use super::tree::{Node, Value};
-use super::{Purpose, Rules, cases, check, graph, interpolate, judge, merge, privacy, teams};
+use super::{Purpose, Rules, cases, check, enrichment, graph, interpolate, judge, merge, privacy, teams};
 use crate::component::files::Files;
 use crate::component::size::show_size;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
@@ -41,6 +41,11 @@ pub(super) fn assemble(
     if let Some(globals) = &globals {
         let found = Ok(rules.catalogue.check_globals(&globals.settings));
         judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
+        // What runs says it itself, and has what the file held last.
+        if purpose != Purpose::Run && matches!(scope, Scope::Platform) {
+            let found = Ok(enrichment::check_files(&globals.settings));
+            judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
+        }
     }
     let tests: Vec<_> =
         merged.tests.into_iter().map(|test| draft::section(test, rules.catalogue.tests(), "a test", report)).collect();

@@ -67,6 +67,9 @@ struct Built {
     guards: Guards,
 }
 
+/// Stateless and stateful transforms.
+type Steps = (HashMap<String, RunningStep>, keepers::Built);
+
 /// Takes the place of a sink, and gets it as it was built, to pass records on to or to let go.
 pub type Guest = Box<dyn FnOnce(Box<dyn Drain>) -> Box<dyn Drain>>;
 
@@ -134,14 +137,10 @@ impl Topology {
     }
 
     fn build(&self, plan: &Plan, guests: &mut HashMap<String, Guest>) -> Result<Built, BuildError> {
-        let tables = self.tables.build(plan, &self.ground.families)?;
-        let ground = Ground { tables: tables.tables(), ..self.ground.clone() };
-        // A program holds the tables that it was compiled with.
-        let has_tables = self.tables.is_same(&tables);
-        let keepers = self.keepers.build(plan, &ground, has_tables)?;
+        let tables = self.tables.build(plan, &self.ground.families, &self.ground.data_dir)?;
+        let (tables, (steps, keepers)) = self.build_on(tables, plan)?;
         let guards = Guards::of(plan)?;
-        let (sources, steps, sinks) = (Vec::new(), HashMap::new(), Vec::new());
-        let mut built = Built { tables, sources, steps, keepers, sinks, guards };
+        let mut built = Built { tables, sources: Vec::new(), steps, keepers, sinks: Vec::new(), guards };
         let files = &plan.files;
         for component in &plan.sinks {
             let made_of = Made::of(component, files);
@@ -153,16 +152,6 @@ impl Topology {
             };
             built.sinks.push((made_of, sink));
         }
-        for component in plan.transforms.iter().filter(|component| !Ground::is_stateful(component)) {
-            let made_of = Made::of(component, files);
-            let runs =
-                |step: &&RunningStep| step.made_of.is_same(&made_of) && (has_tables || !tables::may_look_up(component));
-            let step = match self.steps.get(&component.id).filter(runs) {
-                Some(step) => step.built.clone(),
-                None => ground.transform(component, files)?,
-            };
-            built.steps.insert(component.id.clone(), RunningStep { made_of, built: step });
-        }
         for component in &plan.sources {
             let made_of = Made::of(component, files);
             let runs = self.sources.get(&component.id).is_some_and(|source| source.made_of.is_same(&made_of));
@@ -172,12 +161,49 @@ impl Topology {
         Ok(built)
     }
 
+    /// The transforms over these tables. A table may have lost what they look up: then what it held last serves.
+    fn build_on(&self, tables: Shelf, plan: &Plan) -> Result<(Shelf, Steps), BuildError> {
+        let error = match self.build_steps(&tables, plan) {
+            Ok(steps) => return Ok((tables, steps)),
+            Err(error) => error,
+        };
+        let Some(older) = tables.as_kept(&self.ground.families) else { return Err(error) };
+        let Ok(steps) = self.build_steps(&older, plan) else { return Err(error) };
+        tracing::warn!(
+            component_id = error.id,
+            "enrichment tables are what they were when the agent ran last: {}",
+            error.why
+        );
+        older.count_behind(&tables, &self.ground.families);
+        Ok((older, steps))
+    }
+
+    fn build_steps(&self, tables: &Shelf, plan: &Plan) -> Result<Steps, BuildError> {
+        let ground = Ground { tables: tables.tables(), ..self.ground.clone() };
+        // A program holds the tables that it was compiled with.
+        let has_tables = self.tables.is_same(tables);
+        let keepers = self.keepers.build(plan, &ground, has_tables)?;
+        let mut steps = HashMap::new();
+        for component in plan.transforms.iter().filter(|component| !Ground::is_stateful(component)) {
+            let made_of = Made::of(component, &plan.files);
+            let runs =
+                |step: &&RunningStep| step.made_of.is_same(&made_of) && (has_tables || !tables::may_look_up(component));
+            let step = match self.steps.get(&component.id).filter(runs) {
+                Some(step) => step.built.clone(),
+                None => ground.transform(component, &plan.files)?,
+            };
+            steps.insert(component.id.clone(), RunningStep { made_of, built: step });
+        }
+        Ok((steps, keepers))
+    }
+
     fn swap(&mut self, plan: &Plan, built: Built) {
         self.retired.sweep();
         self.leave_free(entry::min_free(plan));
         let removed = self.swap_sinks(built.sinks, &plan.files);
         self.steps = built.steps;
         self.tables = built.tables;
+        self.tables.keep();
         self.ground.tables = self.tables.tables();
         let around = Around { ground: &self.ground, alive: &self.alive, dead_letters: &self.dead_letters };
         let mut keepers = self.keepers.swap(built.keepers, &plan.files, around);
