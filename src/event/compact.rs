@@ -66,7 +66,8 @@ impl Batch {
     #[must_use]
     pub fn rewritten(mut self, mut write: impl FnMut(usize, View<'_>, &mut Vec<u8>)) -> Self {
         let mut records = Vec::with_capacity(self.records.len());
-        let mut fresh = Fresh::default();
+        let size = self.records.iter().map(|record| record.len as usize).sum();
+        let mut fresh = Fresh { text: Vec::with_capacity(size), ..Fresh::default() };
         for (number, record) in self.records.iter().enumerate() {
             let start = fresh.text.len();
             if record.form.is_otlp() {
@@ -77,7 +78,8 @@ impl Batch {
             records.push(fresh.adopt(record, start, &self.tables));
         }
         let Fresh { mut tables, text, .. } = fresh;
-        tables.blocks.push(Bytes::from(text));
+        // Nothing is kept that no record has: what is held for long is counted by its length.
+        tables.blocks.push(Bytes::from(text.into_boxed_slice()));
         tables.origins.clone_from(&self.tables.origins);
         self.records = records;
         self.tables = tables.into();
