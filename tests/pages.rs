@@ -12,7 +12,7 @@ use levada::diagnostic::{Color, render_report};
 /// What a block leaves out, by a text in it that needs it.
 const AROUND: [(&str, &str); 3] = [
     ("[sinks.search.buffer]", "[sinks.search]\ntype = 'blackhole'\ninputs = ['*']\n"),
-    ("metrics_of_machines", "[sources.metrics_of_machines]\ntype = 'stdin'\n"),
+    ("metrics_of_machines", "[sources.metrics_of_machines]\ntype = 'demo_logs'\nformat = 'json'\n"),
     (
         "insert_at = \"parsed\"",
         "[transforms.parsed]\ntype = 'remap'\ninputs = ['app']\nsource = '. = parse_json!(.message)'\n",
@@ -45,7 +45,7 @@ fn pipeline(block: &str) -> String {
     let inputs = components.iter().filter_map(|component| component.get("inputs")?.as_array()).flatten();
     let taken: HashSet<&str> = inputs.filter_map(|input| input.as_str()?.split('.').next()).chain(["app"]).collect();
     for id in taken.into_iter().filter(|id| !sources.contains_key(*id) && !transforms.contains_key(*id)) {
-        text.extend(["[sources.", id, "]\ntype = 'stdin'\n"]);
+        text.extend(["[sources.", id, "]\ntype = 'demo_logs'\nformat = 'json'\n"]);
     }
     text + "[sinks.end]\ntype = 'blackhole'\ninputs = ['*']\n"
 }

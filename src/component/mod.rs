@@ -1,6 +1,7 @@
 //! The contracts: what a source, a transform and a sink are, and what they share.
 
 pub mod auth;
+pub mod claim;
 pub mod clock;
 pub(crate) mod fail;
 pub mod file_meters;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::claim::Claim;
 use super::files::{Files, Named};
+use super::health::Health;
 use super::inspect::Inspect;
 use super::meters::Meters;
 use super::pause::Pause;
@@ -26,6 +28,9 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
     /// Records come from `app`.
     const EXAMPLE: &'static str;
 
+    /// What it touches of the machine: decides whether a team may have one.
+    const REACH: Reach;
+
     /// The outputs, in the order of their numbers: `None` is the main one (`ID`), others have names (`ID.NAME`).
     fn outputs(&self) -> Vec<Option<String>> {
         vec![None]
@@ -35,6 +40,11 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
     /// `buffer.max_size`, without being told.
     fn held_bytes(&self) -> u64 {
         0
+    }
+
+    /// What it takes for itself: ports, files, the standard input.
+    fn claims(&self) -> Vec<Claim> {
+        Vec::new()
     }
 
     /// Faults that the schema cannot tell. Opens nothing, reads nothing.
@@ -66,6 +76,16 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
 
     /// Builds the component. May open files, those of [`files`](Self::files) through the context; connects to nothing.
     fn build(self, context: Context) -> Result<Self::Built, String>;
+}
+
+/// What a kind of component touches of the machine that it runs on, whatever its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing: it works on what it is given or makes up, and calls others at most. Files that its settings name are
+    /// read through [`Files`], which knows whose they may be.
+    Pipeline,
+    /// Its files, its ports or the streams of the process; says which: "it reads files of this machine".
+    Machine(&'static str),
 }
 
 /// A fault in a component's settings.
@@ -152,6 +172,8 @@ pub struct Context {
     pub tables: Tables,
     /// Whether it is to read nothing for now, if it is a source.
     pub pause: Pause,
+    /// Where it tells how it is, if its work alone cannot show it.
+    pub health: Health,
 }
 
 /// One row of a shelf.
@@ -160,10 +182,14 @@ pub struct Row<B> {
     pub name: &'static str,
     /// See [`Settings::EXAMPLE`].
     pub example: &'static str,
+    /// See [`Settings::REACH`].
+    pub reach: Reach,
     /// JSON Schema of its settings.
     pub schema: fn() -> serde_json::Value,
     /// The outputs that settings give it; see [`Settings::outputs`]. None for settings that cannot be read.
     pub outputs: fn(&toml::Table) -> Vec<Option<String>>,
+    /// What settings claim; see [`Settings::claims`]. None for settings that cannot be read.
+    pub claims: fn(&toml::Table) -> Vec<Claim>,
     /// Faults of settings that fit the schema, and of the files that they name; see [`Settings::check_with`] and
     /// [`Settings::check_files`]. An error is why the settings cannot be read.
     pub check: fn(&toml::Table, &Files, &Tables) -> Result<Vec<Problem>, String>,
@@ -198,6 +224,8 @@ impl<B: 'static> Row<B> {
         Self {
             name: S::NAME,
             example: S::EXAMPLE,
+            reach: S::REACH,
+            claims: claims::<S>,
             schema: schema::<S>,
             outputs: outputs::<S>,
             check: check::<S>,
@@ -227,6 +255,10 @@ fn check<S: Settings>(table: &toml::Table, files: &Files, tables: &Tables) -> Re
     problems.extend(settings.files().into_iter().filter_map(unreadable));
     problems.extend(settings.check_files(files, tables));
     Ok(problems)
+}
+
+fn claims<S: Settings>(table: &toml::Table) -> Vec<Claim> {
+    settings::<S>(table.clone()).map_or_else(|_| Vec::new(), |settings| settings.claims())
 }
 
 fn files<S: Settings>(table: &toml::Table) -> Vec<Named> {

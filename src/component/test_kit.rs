@@ -5,6 +5,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::files::Files;
+use super::health::Health;
 use super::meters::{Families, Label, Meters};
 use super::outlet::{Inlet, Lane, Offer, Outlet};
 use super::pause::Pause;
@@ -226,6 +227,7 @@ pub(crate) fn context(folder: &std::path::Path, memory: usize) -> (Families, Con
         files: Files::default(),
         tables: Tables::default(),
         pause: Pause::default(),
+        health: Health::default(),
     };
     (families, context)
 }

@@ -2,6 +2,7 @@
 
 use super::catalogue::{Budget, Kind};
 use super::check::Subject;
+use super::claims::{self, Held};
 use super::document::{self, Document, Soundness};
 use super::draft::{self, Draft, Input};
 use super::graph::Links;
@@ -58,11 +59,14 @@ pub(super) fn assemble(
         let may_run = |test: &Section, report: &mut Report| teams::judge_test(test, environment, (sources, report));
         tests = tests.into_iter().map(|test| test.filter(|test| may_run(test, report))).collect();
     }
-    let whole = drafts.iter().filter(|draft| draft.soundness == Soundness::Whole && !refused.contains(&draft.id));
-    for (draft, checked) in whole.filter_map(|draft| Some((draft, draft.checked.as_ref()?))) {
+    let is_judged = |draft: &Draft| draft.soundness == Soundness::Whole && !refused.contains(&draft.id);
+    let judged = drafts.iter().filter(|draft| is_judged(draft));
+    for (draft, checked) in judged.filter_map(|draft| Some((draft, draft.checked.as_ref()?))) {
         let found = (checked.check)(&checked.section.settings, files, &tables);
         judge::judge((&checked.section, &draft.subject()), found, files, (sources, report));
     }
+    let own: Vec<_> = drafts.iter().filter(|draft| is_judged(draft)).flat_map(claims::of_draft).collect();
+    claims::check(&own, &scope.held(globals.as_ref()), report);
     if let Scope::Team { environment, .. } = scope {
         teams::judge_files(files, environment, (sources, report));
     }
@@ -92,10 +96,20 @@ pub(super) enum Scope<'a> {
         imports: &'a [OutputRef],
         /// The variables that it sees.
         environment: &'a [String],
+        /// What the platform and the teams before it claim.
+        held: &'a [Held],
     },
 }
 
 impl Scope<'_> {
+    /// What others claim already.
+    fn held(&self, globals: Option<&Section>) -> Vec<Held> {
+        match self {
+            Self::Platform => globals.map(claims::of_globals).unwrap_or_default(),
+            Self::Team { held, .. } => held.to_vec(),
+        }
+    }
+
     fn links(&self, globals: Option<&Section>) -> Links {
         match self {
             Self::Team { imports, .. } => Links { imports: imports.to_vec(), exports: Vec::new() },

@@ -1,8 +1,9 @@
 //! What this room must be told from outside: the component types, their settings, and what they hold in memory.
 
 use super::plan::{Component, Section};
+use crate::component::claim::Claim;
 use crate::component::files::Files;
-use crate::component::row::Problem;
+use crate::component::row::{Problem, Reach};
 use crate::lang::Tables;
 use serde_json::Value as Json;
 
@@ -48,6 +49,9 @@ pub type Outputs = fn(&toml::Table) -> Vec<Option<String>>;
 /// Programs in them may look things up in the tables.
 pub type Check = fn(&toml::Table, &Files, &Tables) -> Result<Vec<Problem>, String>;
 
+/// What settings claim that satisfy the schema.
+pub type Claims = fn(&toml::Table) -> Vec<Claim>;
+
 /// A row of the tables of kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct ComponentType<'c> {
@@ -55,6 +59,10 @@ pub struct ComponentType<'c> {
     pub example: &'c str,
     /// JSON Schema of the settings, without `type` and `inputs`.
     pub schema: &'c Json,
+    /// What it touches of the machine.
+    pub reach: Reach,
+    /// What it takes for itself.
+    pub claims: Claims,
     /// The outputs, named after the settings where a user names them. Called only with settings that satisfy the schema.
     pub outputs: Outputs,
     /// What the schema cannot tell.

@@ -1,13 +1,14 @@
 //! From a declared table to a component: its type, its settings, its inputs as written. What is faulty stays as a name in the graph, so
 //! that one fault does not make every input that refers to it a second one.
 
-use super::catalogue::{Catalogue, Check, Kind};
+use super::catalogue::{Catalogue, Check, Claims, ComponentType, Kind};
 use super::check::{self, Subject, split_list};
 use super::document::Soundness;
 use super::merge::Declared;
 use super::plan::Section;
 use super::schema::Schema;
 use super::tree::{Entry, Node, Table, Value};
+use crate::component::row::Reach;
 use crate::diagnostic::{Code, Diagnostic, Place, Report};
 use serde_json::{Value as Json, json};
 
@@ -37,6 +38,8 @@ pub(super) struct Checked {
     pub(super) section: Section,
     pub(super) outputs: Vec<Option<String>>,
     pub(super) check: Check,
+    pub(super) reach: Reach,
+    pub(super) claims: Claims,
 }
 
 /// An input as written.
@@ -120,7 +123,8 @@ fn settle(
     let section = section(node, found.schema, Subject::component(&words, draft.kind, &name.name), report)?;
     let mut outputs = (found.outputs)(&section.settings);
     outputs.extend((draft.kind != Kind::Source).then(|| Some(DEAD_LETTER.to_owned())));
-    Some(Checked { type_name: name.name, section, outputs, check: found.check })
+    let ComponentType { check, reach, claims, .. } = found;
+    Some(Checked { type_name: name.name, section, outputs, check, reach, claims })
 }
 
 fn unknown_type(draft: &Draft, name: &TypeName, catalogue: &dyn Catalogue) -> Diagnostic {

@@ -12,6 +12,7 @@ mod assemble;
 mod cases;
 mod catalogue;
 mod check;
+mod claims;
 mod describe;
 mod document;
 mod draft;
@@ -39,7 +40,7 @@ mod tree;
 mod whole;
 
 pub use cases::{Case, CaseInput, CaseOutput};
-pub use catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
+pub use catalogue::{Budget, Catalogue, Check, Claims, ComponentType, Kind, Outputs};
 pub use describe::{Description, Setting, describe, describe_globals};
 pub use enrichment::{EnrichmentTable, TableEncoding, TableFile};
 pub use global_changes::{GlobalChange, global_changes, in_force};

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use serde_json::Value as Json;
 
 use super::cases::Case;
-use super::catalogue::{Budget, Catalogue, Check, ComponentType, Kind, Outputs};
+use super::catalogue::{Budget, Catalogue, Check, Claims, ComponentType, Kind, Outputs};
 use super::globals::Globals;
 use super::plan::{Component, Section};
-use crate::component::row::{Problem, Row};
+use crate::component::row::{Problem, Reach, Row};
 use crate::component::size::ByteSize;
 use crate::delivery::settings::{BufferKind, BufferSettings};
 use crate::{sinks, sources, transforms};
@@ -25,6 +25,8 @@ struct Known {
     outputs: Outputs,
     held_bytes: fn(&toml::Table) -> u64,
     check: Check,
+    reach: Reach,
+    claims: Claims,
 }
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
@@ -49,6 +51,8 @@ fn rows<B>(kind: Kind, rows: &[Row<B>]) -> Vec<Known> {
         outputs: row.outputs,
         held_bytes: row.held_bytes,
         check: row.check,
+        reach: row.reach,
+        claims: row.claims,
     };
     rows.iter().map(known).collect()
 }
@@ -56,8 +60,8 @@ fn rows<B>(kind: Kind, rows: &[Row<B>]) -> Vec<Known> {
 impl Catalogue for Shelves {
     fn find(&self, kind: Kind, type_name: &str) -> Option<ComponentType<'_>> {
         let known = KNOWN.iter().find(|known| known.kind == kind && known.name == type_name)?;
-        let Known { example, outputs, check, .. } = *known;
-        Some(ComponentType { example, schema: &known.schema, outputs, check })
+        let Known { example, outputs, check, reach, claims, .. } = *known;
+        Some(ComponentType { example, schema: &known.schema, reach, claims, outputs, check })
     }
 
     fn names(&self, kind: Kind) -> Vec<&str> {

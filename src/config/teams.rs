@@ -14,7 +14,7 @@ use super::assemble::{Scope, assemble, within_budget};
 use super::globals::Globals;
 use super::last_good::{Kept, LastGood};
 use super::plan::{Component, OutputRef, Plan};
-use super::{Code, Diagnostic, Purpose, Report, Rules, Sources, document};
+use super::{Code, Diagnostic, Purpose, Report, Rules, Sources, claims, document};
 use crate::component::files::{Files, Input};
 use crate::diagnostic::FileId;
 
@@ -98,7 +98,7 @@ pub(super) fn attach(plan: &mut Plan, ground: &Ground<'_>, sources: &mut Sources
         }
     };
     let mut attempts: Vec<_> = names.into_iter().map(|name| (read(&folder.join(&name), sources), name)).collect();
-    // One that asks for more memory now does not take it from one that stays.
+    // One that asks for more memory or for a port now does not take it from one that stays.
     attempts.sort_by_key(|(attempt, name)| {
         let before = ground.before.and_then(|before| before.teams.get(name));
         let now = Kept::of(&attempt.documents, sources, &attempt.files);
@@ -211,7 +211,8 @@ impl<'a> Joining<'a> {
         let allowed = |name: &str| self.settings.environment.iter().any(|known| known == name);
         let environment = |name: &str| environment(name).filter(|_| allowed(name));
         let rules = Rules { catalogue, environment: &environment, budget };
-        let scope = Scope::Team { imports: &self.imports(plan), environment: &self.settings.environment };
+        let (imports, held) = (self.imports(plan), claims::of_plan(plan, catalogue));
+        let scope = Scope::Team { imports: &imports, environment: &self.settings.environment, held: &held };
         let own = assemble((documents, files), (sources, report), (rules, self.ground.purpose), &scope)?;
         within_budget(plan.components().chain(own.components()), &plan.globals, budget, report);
         Some(own).filter(|_| !report.has_errors())

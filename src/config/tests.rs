@@ -1,5 +1,6 @@
 //! The whole way from texts to a plan.
 
+mod claim_faults;
 mod file_faults;
 mod graph_faults;
 mod judge_faults;

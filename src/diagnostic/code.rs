@@ -78,6 +78,7 @@ codes! {
     NoSecret         "E031" Error "a secret cannot be had from its backend"
     SecretSeen       "E032" Error "a secret stands where its value would be seen"
     NotTheTeams      "E033" Error "a team's file holds what is the platform's alone"
+    ClaimedTwice     "E034" Error "two components claim the same port, file or input"
     MovedSetting     "E040" Error "a setting of Vector that is written otherwise here"
     UnusedOutput     "W001" Warning "nobody takes what a component sends out"
     DoubtfulValue    "W002" Warning "a setting probably does not do what was meant"

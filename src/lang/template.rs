@@ -140,6 +140,20 @@ impl Template {
         }
     }
 
+    /// A text that it gives for some record: with a word in each hole, and some day for dates.
+    pub fn example(&self) -> String {
+        const SOME_DAY: i64 = 1_700_000_000_000_000_000;
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Time(items) => write_time(items, SOME_DAY, &mut out),
+                Piece::Field { .. } => out.push_str("service"),
+            }
+        }
+        out
+    }
+
     /// The holes, as they were written.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::buffer::Queue;
-use crate::component::row::{Context, Settings};
+use crate::component::row::{Context, Reach, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
 use crate::delivery::settings::{Acknowledgements, BufferSettings};
@@ -38,6 +38,7 @@ impl Settings for BlackholeSettings {
 type = "blackhole"
 inputs = ["app"]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn build(self, _: Context) -> Result<Self::Built, String> {
         Ok(Box::new(Blackhole { is_required: self.acknowledgements.enabled, buffer: self.buffer }))

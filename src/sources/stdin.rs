@@ -18,9 +18,10 @@ use serde::Deserialize;
 use super::feed::{Feed, Stopped, Stream};
 use super::line;
 use crate::codecs::{Codec, Decoder, Decoding};
+use crate::component::claim::{Claim, Claimed};
 use crate::component::machine;
 use crate::component::outlet::Outlet;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::{Running, Source};
 use crate::component::task::on_thread;
@@ -51,6 +52,11 @@ impl Settings for StdinSettings {
 type = "stdin"
 decoding.codec = "json"
 "#;
+    const REACH: Reach = Reach::Machine("it reads the standard input of the process");
+
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim::new("", Claimed::Input)]
+    }
 
     fn check(&self) -> Vec<Problem> {
         let length = line::check_bytes("max_line_bytes", self.max_line_bytes);

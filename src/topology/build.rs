@@ -9,6 +9,7 @@ use super::pauses::Pauses;
 use super::tap::Taps;
 use crate::buffer::MinFree;
 use crate::component::files::{Files, Input};
+use crate::component::health::Health;
 use crate::component::inspect::Inspect;
 use crate::component::meters::{Families, Label};
 use crate::component::pause::Pause;
@@ -47,8 +48,15 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    pub(super) fn source(&self, component: &Component, files: &Files) -> Result<Box<dyn Source>, BuildError> {
-        self.build((component, files), sources::ROWS)
+    /// A source that tells by `health` how it is.
+    pub(super) fn source(
+        &self,
+        component: &Component,
+        files: &Files,
+        health: &Health,
+    ) -> Result<Box<dyn Source>, BuildError> {
+        let context = Context { health: health.clone(), ..self.context(component) };
+        build((component, files), context, sources::ROWS)
     }
 
     /// What a source of this kind lets people see without running.
@@ -94,6 +102,7 @@ impl Ground {
             state_dir: self.state_dir(component),
             files: Files::default(),
             tables: self.tables.clone(),
+            health: Health::default(),
         }
     }
 
@@ -110,19 +119,27 @@ impl Ground {
         (component, files): (&Component, &Files),
         rows: &'static [Row<B>],
     ) -> Result<B, BuildError> {
-        let failed = |why| BuildError { kind: component.kind.noun(), id: component.id.clone(), why };
-        let row = named(rows, &component.type_name)
-            .ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
-        let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
-        // A panic here must not end a process in which other components work.
-        let tables = self.tables.clone().reading(Arc::new(files.clone())).heard_by(transforms::voice(&component.id));
-        let context = Context { files: files.clone(), tables, ..self.context(component) };
-        let span = context.meters.label().span();
-        #[cfg(test)]
-        fault::meet(&component.id).map_err(failed)?;
-        let built = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| settings.build(context))));
-        built.unwrap_or_else(|_| Err("an internal error, see the log".to_owned())).map_err(failed)
+        build((component, files), self.context(component), rows)
     }
+}
+
+fn build<B: 'static>(
+    (component, files): (&Component, &Files),
+    context: Context,
+    rows: &'static [Row<B>],
+) -> Result<B, BuildError> {
+    let failed = |why| BuildError { kind: component.kind.noun(), id: component.id.clone(), why };
+    let row = named(rows, &component.type_name)
+        .ok_or_else(|| failed(format!("there is no type `{}`", component.type_name)))?;
+    let settings = (row.read)(component.section.settings.clone()).map_err(failed)?;
+    // A panic here must not end a process in which other components work.
+    let tables = context.tables.reading(Arc::new(files.clone())).heard_by(transforms::voice(&component.id));
+    let context = Context { files: files.clone(), tables, ..context };
+    let span = context.meters.label().span();
+    #[cfg(test)]
+    fault::meet(&component.id).map_err(failed)?;
+    let built = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| settings.build(context))));
+    built.unwrap_or_else(|_| Err("an internal error, see the log".to_owned())).map_err(failed)
 }
 
 /// What a component is made of: its settings, and what the files hold that they name.

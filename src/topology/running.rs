@@ -57,10 +57,13 @@ struct RunningStep {
     built: BuiltStep,
 }
 
+/// A source that is new or changed, and where it tells how it is.
+type NewOne = (Box<dyn Source>, Health);
+
 /// What was built for a new plan, before anything is swapped. `None`: unchanged, what runs stays.
 struct Built {
     tables: Shelf,
-    sources: Vec<(Made, Option<Box<dyn Source>>)>,
+    sources: Vec<(Made, Option<NewOne>)>,
     steps: HashMap<String, RunningStep>,
     keepers: keepers::Built,
     sinks: Vec<(Made, Option<Box<dyn Drain>>)>,
@@ -155,7 +158,8 @@ impl Topology {
         for component in &plan.sources {
             let made_of = Made::of(component, files);
             let runs = self.sources.get(&component.id).is_some_and(|source| source.made_of.is_same(&made_of));
-            let source = if runs { None } else { Some(self.ground.source(component, files)?) };
+            let health = Health::default();
+            let source = if runs { None } else { Some((self.ground.source(component, files, &health)?, health)) };
             built.sources.push((made_of, source));
         }
         Ok(built)
@@ -316,7 +320,7 @@ impl Topology {
     fn swap_sources(
         &mut self,
         (plan, guards): (&Plan, &Guards),
-        sources: Vec<(Made, Option<Box<dyn Source>>)>,
+        sources: Vec<(Made, Option<NewOne>)>,
         connected: impl FnOnce(),
     ) {
         let steps = self.steps.iter().map(|(id, step)| (id.clone(), step.built.clone())).collect();
@@ -347,10 +351,10 @@ impl Topology {
                     running.chain.store(chain);
                     running
                 }
-                (old, Some(source)) => {
+                (old, Some((source, health))) => {
                     let old = old.map(RunningSource::hand_over).or_else(|| self.retired.take_source(&id));
                     let files = plan.files.clone();
-                    NewSource { made_of, chain, pause, source, files }.start(old, (&self.ground, &self.alive))
+                    NewSource { made_of, chain, pause, source, health, files }.start(old, (&self.ground, &self.alive))
                 }
                 (None, None) => continue,
             };

@@ -37,6 +37,7 @@ pub(super) struct NewSource {
     pub(super) chain: Arc<Chain>,
     pub(super) pause: Pause,
     pub(super) source: Box<dyn Source>,
+    pub(super) health: Health,
     /// For another one, after a panic.
     pub(super) files: Files,
 }
@@ -44,11 +45,11 @@ pub(super) struct NewSource {
 impl NewSource {
     /// Starts it after the end of `old`.
     pub(super) fn start(self, old: Option<JoinHandle<()>>, (ground, alive): (&Ground, &Alive)) -> RunningSource {
-        let Self { made_of, chain, pause, source, files } = self;
+        let Self { made_of, chain, pause, source, health, files } = self;
         let sight = Sight::default();
         let chain = Arc::new(ArcSwap::new(chain));
         let outlet: Arc<dyn Outlet> = Arc::new(ChainOutlet::of_source(chain.clone(), alive.reader()));
-        let (stop, health) = (Stop::default(), Health::default());
+        let stop = Stop::default();
         let meters = ground.context(&made_of.component).meters;
         let (pulse, span) = (alive.begin(&made_of.component.id, &stop), meters.label().span());
         let life = {
@@ -65,7 +66,8 @@ impl NewSource {
         };
         let first = life(source);
         let ((component, files), ground) = (made_of.recipe(&files), ground.clone());
-        let again = move || Ok(life(ground.source(&component, &files).map_err(|error| error.why)?));
+        let own = health.clone();
+        let again = move || Ok(life(ground.source(&component, &files, &own).map_err(|error| error.why)?));
         let ward = Ward { meters, health: health.clone(), stop: stop.clone(), again: Arc::new(again) };
         let task = async move {
             let _at_work = pulse;

@@ -27,7 +27,7 @@ use self::lookup::{Lookup, LookupSettings, Memo};
 use self::value::{FieldValue, Fields};
 use super::notice::Notice;
 use crate::component::meters::Meters;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Editor, Origin, Shared, json};
 use crate::lang::{Tables, Template};
@@ -73,6 +73,7 @@ outputs = [{ extract_from = "tell", conditions = [
   '.unit == "shop-" + string!(.env)',
 ] }]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         if self.fields.is_empty() && self.files.is_empty() && self.lookup.is_none() {

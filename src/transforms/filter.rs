@@ -12,7 +12,7 @@ use super::condition::{ConditionText, Judge};
 use super::notice::Notice;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::transform::{Ports, Transform, discard};
 use crate::event::Batch;
 use crate::lang::{Condition, Tables};
@@ -41,6 +41,7 @@ inputs = [
 ]
 outputs = [{ extract_from = "relevant", expected = '{"level":"info"}' }]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         self.condition.check("condition", tables)

@@ -17,7 +17,7 @@ use super::program::{self, Weight, Written};
 use crate::component::files::{Files, Named};
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Editor, Outcome as Fate, Parts};
 use crate::lang::{self, Dropped, Outcome, Program, Row, Runner, Tables, TimeZone, mark_dropped};
@@ -111,6 +111,7 @@ name = "a line of JSON becomes its members"
 inputs = [{ insert_at = "parse", value = '{"level":"info"}' }]
 outputs = [{ extract_from = "parse", expected = '{"level":"info","env":"prod"}' }]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn outputs(&self) -> Vec<Option<String>> {
         let dropped = self.reroute_dropped.then(|| Some(DROPPED.0.to_owned()));

@@ -16,7 +16,7 @@ use super::condition::{ConditionText, Judge};
 use super::notice::Notice;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Outcome};
 use crate::lang::{Condition, Tables};
@@ -61,6 +61,7 @@ outputs = [
   { extract_from = "split._unmatched", expected = '{"service":"quest"}' },
 ]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn outputs(&self) -> Vec<Option<String>> {
         let unmatched = self.reroute_unmatched.then(|| UNMATCHED.to_owned());

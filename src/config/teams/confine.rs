@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::component::files::Files;
+use crate::component::row::Reach;
 use crate::config::catalogue::Kind;
 use crate::config::draft::Draft;
 use crate::config::literal;
@@ -12,9 +13,6 @@ use crate::config::plan::Section;
 use crate::config::secret::OPENING;
 use crate::config::tree::{Node, Value};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, Sources};
-
-/// Component types that read or write files of this machine, or the process's own input.
-const REFUSED: [(Kind, &str); 3] = [(Kind::Source, "file"), (Kind::Source, "stdin"), (Kind::Sink, "file")];
 
 /// Functions of programs that read files, and the arguments of others that name one. Without a name these take files by
 /// their place, too: whatever is compiled asks `Files`, which admits none of a team's.
@@ -63,11 +61,15 @@ pub(in crate::config) fn judge(
     let mut refused_ones = HashSet::new();
     for draft in drafts {
         let Some(checked) = &draft.checked else { continue };
-        if REFUSED.contains(&(draft.kind, checked.type_name.as_str())) {
+        if let Reach::Machine(why) = checked.reach {
             let noun = draft.kind.noun();
             let fault = refused(format!("a team has no {noun} of type `{}`", checked.type_name));
-            let fault = fault.at(checked.section.place(), "it would reach files of this machine");
-            report.push(fault.help("the platform declares it, and exports it: `[teams.NAME] exports`"));
+            let fault = fault.at(checked.section.place(), why);
+            report.push(match draft.kind {
+                Kind::Sink => fault.help("the platform declares it, where a file is wanted"),
+                _ => fault.help("the platform declares it, and exports it: `[teams.NAME] exports`"),
+            });
+            refused_ones.insert(draft.id.clone());
         }
         keys(&checked.section, report);
         member_files(draft, &checked.section, report);

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::config::{LastGood, Loaded, Memory, Plan, Rules, Shelves, load, load_to_run};
+use crate::component::row::{Problem, Reach};
+use crate::config::{
+    Catalogue, ComponentType, Kind, LastGood, Loaded, Memory, Plan, Rules, Shelves, load, load_to_run,
+};
 use crate::diagnostic::{Color, render_report};
 
 const PLATFORM: &str = "teams_dir = 'FOLDER/teams'\ndata_dir = 'FOLDER/state'\nmemory_limit = '64MiB'\n\
@@ -42,14 +45,25 @@ impl Site {
         fs::write(path, text.replace("FOLDER", &self.0.path().display().to_string())).unwrap();
     }
 
+    /// A pipe that nobody writes to: whoever opens it waits for good.
+    fn pipe(&self, name: &str) {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        mknodat(CWD, self.path(name), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    }
+
     fn team(&self, name: &str, text: &str) {
         self.write(&format!("teams/{name}/levada.toml"), text);
     }
 
     fn by(&self, load: impl FnOnce(&[PathBuf], Rules<'_>) -> Loaded) -> Loaded {
+        self.with(&Shelves, load)
+    }
+
+    fn with(&self, catalogue: &dyn Catalogue, load: impl FnOnce(&[PathBuf], Rules<'_>) -> Loaded) -> Loaded {
         let memory = Memory { default_limit: 1 << 30 };
         let environment = |name: &str| ["REGION", "TOKEN"].contains(&name).then(|| "asia".to_owned());
-        let rules = Rules { catalogue: &Shelves, environment: &environment, budget: &memory };
+        let rules = Rules { catalogue, environment: &environment, budget: &memory };
         load(&[self.path("levada.toml")], rules)
     }
 
@@ -123,14 +137,7 @@ fn what_is_the_platforms_is_refused_to_a_team() {
     let sink = |more: &str| format!("[sinks.out]\ntype = 'blackhole'\ninputs = ['app']\n{more}");
     let remap = |source: &str| sink(&format!("[transforms.r]\ntype = 'remap'\ninputs = ['app']\n{source}\n"));
     site.write("outside.vrl", ".a = = hunter2");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        site.path("teams/pipe"),
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-        0,
-    )
-    .unwrap();
+    site.pipe("teams/pipe");
     let test = |source: &str| {
         let input = format!("insert_at = 'r'\ntype = 'vrl'\nsource = '{source}'");
         remap("source = '.a = 1'")
@@ -172,8 +179,6 @@ fn what_is_the_platforms_is_refused_to_a_team() {
         (sink("").replace("'app'", "'audit'"), "unknown input `audit`"),
         (sink("").replace("'app'", "'split'"), "unknown input `split`"),
         (sink("").replace("sinks.out", "sinks.app"), "`app` is exported by the platform"),
-        (sink("[sources.x]\ntype = 'file'\ninclude = ['/etc/*']"), "a team has no source of type `file`"),
-        (sink("[sources.x]\ntype = 'stdin'"), "a team has no source of type `stdin`"),
         (sink("").replace("'blackhole'", "'file'\npath = '/x'"), "a team has no sink of type `file`"),
     ] {
         let told = site.told(&text);
@@ -184,6 +189,88 @@ fn what_is_the_platforms_is_refused_to_a_team() {
     std::os::unix::fs::symlink(site.path("s.json"), site.path("teams/one/link.toml")).unwrap();
     let told = site.told(TEAM);
     assert!(told.contains("error[E033]") && !told.contains("hunter2"), "{told}");
+}
+
+/// All that are registered are asked, so a new one must be thought of here, too.
+#[test]
+fn a_team_takes_nothing_from_outside_and_writes_no_files() {
+    let site = Site::new();
+    for (kind, allowed) in [
+        (Kind::Source, &["demo_logs"][..]),
+        (Kind::Sink, &["blackhole", "clickhouse", "console", "elasticsearch", "http", "opentelemetry"][..]),
+    ] {
+        let names = Shelves.names(kind);
+        assert!(names.len() > allowed.len() && allowed.iter().all(|name| names.contains(name)));
+        for name in names {
+            let told = site.told(Shelves.find(kind, name).unwrap().example);
+            let is_refused = told.contains(&format!("a team has no {} of type `{name}`", kind.noun()));
+            assert_eq!(is_refused, !allowed.contains(&name), "{told}");
+        }
+    }
+    let logs = "[sources.k]\ntype = 'kubernetes_logs'\nlogs_dir = 'FOLDER'\ndata_dir = 'FOLDER'\n\
+        [sinks.out]\ntype = 'console'\ninputs = ['k']\n";
+    assert!(site.told(logs).contains("it reads the logs of all pods of this machine"));
+    assert!(ids(&site.load().plan.unwrap()).iter().all(|id| !id.starts_with("one.")));
+}
+
+/// The shelves, if teams had ports.
+struct Open;
+
+impl Catalogue for Open {
+    fn find(&self, kind: Kind, type_name: &str) -> Option<ComponentType<'_>> {
+        Shelves.find(kind, type_name).map(|found| ComponentType { reach: Reach::Pipeline, ..found })
+    }
+
+    fn names(&self, kind: Kind) -> Vec<&str> {
+        Shelves.names(kind)
+    }
+
+    fn globals(&self) -> &serde_json::Value {
+        Shelves.globals()
+    }
+
+    fn check_globals(&self, settings: &toml::Table) -> Vec<Problem> {
+        Shelves.check_globals(settings)
+    }
+
+    fn tests(&self) -> &serde_json::Value {
+        Shelves.tests()
+    }
+}
+
+#[test]
+fn what_is_claimed_already_is_not_a_teams_that_comes_later() {
+    let site = Site::new();
+    let listening = |port: u16| {
+        format!(
+            "[sources.web]\ntype = 'http_server'\naddress = '127.0.0.1:{port}'\n\
+            [sinks.out]\ntype = 'blackhole'\ninputs = ['web']\n"
+        )
+    };
+    site.write("levada.toml", &PLATFORM.replace("[teams.'*']", "api.address = '0.0.0.0:8001'\n[teams.'*']"));
+    for (team, port) in [("a", 8001), ("b", 8002), ("c", 8002), ("d", 8003)] {
+        site.team(team, &listening(port));
+    }
+    let run = |before: Option<&LastGood>| site.with(&Open, |paths, rules| load_to_run(paths, rules, before));
+    let loaded = run(None);
+    let running = |loaded: &Loaded| {
+        let teams = loaded.teams.iter().filter(|team| team.runs());
+        teams.map(|team| (team.name.clone(), team.is_current())).collect::<Vec<_>>()
+    };
+    assert_eq!(running(&loaded), [("b".to_owned(), true), ("d".to_owned(), true)]);
+    let told = render_report(&loaded.faults(), &loaded.sources, Color::Never);
+    assert!(told.contains("`[api]` and source `web` listen on the same port"), "{told}");
+    assert!(told.contains("source `b.web` and source `web` listen on the same port"), "{told}");
+    assert_eq!(told.matches("error[E034]").count(), 2, "{told}");
+    // One that wants what another has keeps what it had; one that stays keeps its port, whatever the names.
+    let kept = loaded.kept.unwrap();
+    site.team("d", &listening(8002));
+    site.team("a", &listening(8003));
+    let loaded = run(Some(&kept));
+    assert_eq!(running(&loaded), [("a".to_owned(), true), ("b".to_owned(), true)]);
+    site.team("a", &listening(8001));
+    let loaded = run(Some(&kept));
+    assert_eq!(running(&loaded), [("b".to_owned(), true), ("d".to_owned(), false)]);
 }
 
 #[test]

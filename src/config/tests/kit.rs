@@ -1,7 +1,7 @@
 //! A toy catalogue, made as the real one is: settings types with schemas.
 
 use crate::component::files::Files;
-use crate::component::row::{About, Problem};
+use crate::component::row::{About, Problem, Reach};
 use crate::config::{
     Budget, Catalogue, Check, Component, ComponentType, Globals, Kind, Loaded, Outputs, Rules, Section, load_texts,
     parse_size,
@@ -214,7 +214,9 @@ impl Default for Toys {
 impl Catalogue for Toys {
     fn find(&self, kind: Kind, type_name: &str) -> Option<ComponentType<'_>> {
         let row = self.rows.iter().find(|row| row.kind == kind && row.name == type_name)?;
-        Some(ComponentType { example: "", schema: &row.schema, outputs: row.outputs, check: row.check })
+        let Row { ref schema, outputs, check, .. } = *row;
+        let (reach, claims) = (Reach::Pipeline, |_: &toml::Table| Vec::new());
+        Some(ComponentType { example: "", schema, reach, claims, outputs, check })
     }
 
     fn names(&self, kind: Kind) -> Vec<&str> {

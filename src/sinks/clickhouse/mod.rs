@@ -45,7 +45,7 @@ use serde::Deserialize;
 use crate::codecs::{Compression, ShapeSettings};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::tls::TlsSettings;
 use crate::delivery::confined::Allow;
 use crate::delivery::settings::{Acknowledgements, BatchSettings, BufferSettings, RequestSettings};
@@ -221,6 +221,7 @@ database = "logs"
 table = "app"
 auth = { strategy = "basic", user = "levada", password = "${CLICKHOUSE_PASSWORD}" }
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Allow::problems("allow", &self.allow);

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::codecs::{self, Encoding};
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
 use crate::component::task::within;
@@ -72,6 +72,7 @@ inputs = ["app"]
 target = "stdout"
 encoding.codec = "json"
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         self.encoding.writer().err().map(Problem::from).into_iter().collect()

@@ -41,7 +41,7 @@ use crate::codecs::{Compression, ShapeSettings};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
 use crate::component::meters::Meters;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::sink::{Answer, Encoder, KnownBy, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address::{self, Endpoints, escape};
@@ -241,6 +241,7 @@ endpoints = ["https://elasticsearch:9200"]
 auth = { strategy = "basic", user = "levada", password = "${ELASTICSEARCH_PASSWORD}" }
 bulk.index = "logs-{{ service }}"
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         let (allow, globs) = match self.mode {

@@ -24,7 +24,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::codecs::{Compression, Encoding, Writer};
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::claim::{Claim, Claimed};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
 use crate::delivery::confined::Allow;
@@ -90,6 +91,12 @@ inputs = ["app"]
 path = "/var/lib/levada/archive/{{ service }}/%Y-%m-%d.log.gz"
 compression = "gzip"
 "#;
+    const REACH: Reach = Reach::Machine("it writes files of this machine");
+
+    fn claims(&self) -> Vec<Claim> {
+        let written = |path: PathTemplate| Claimed::Writes { path: self.path.clone(), example: path.example() };
+        self.template().into_iter().map(|path| Claim::new("path", written(path))).collect()
+    }
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Allow::problems("allow", &self.allow);

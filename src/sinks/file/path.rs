@@ -55,6 +55,11 @@ impl PathTemplate {
         self.template.has_fields()
     }
 
+    /// A whole path that it can give.
+    pub(super) fn example(&self) -> String {
+        self.template.template().example()
+    }
+
     /// The folder.
     pub(super) fn base(&self) -> &Path {
         &self.base

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::codecs::{Compression, Encoding};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::address;
@@ -142,6 +142,7 @@ framing.method = "newline_delimited"
 compression = "gzip"
 auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = address::address("uri", &self.uri).err().into_iter().collect();

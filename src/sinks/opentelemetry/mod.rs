@@ -30,7 +30,7 @@ use crate::codecs::Compression;
 use crate::codecs::otlp::{Said, Signal, read_status};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
 use crate::component::tls::TlsSettings;
 use crate::delivery::settings::{Acknowledgements, BatchSettings, BufferSettings, RequestSettings};
@@ -241,6 +241,7 @@ inputs = ["spans"]
 protocol = "grpc"
 endpoint = "http://jaeger:4317"
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = self.target_problems();

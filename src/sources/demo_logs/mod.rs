@@ -18,7 +18,7 @@ use super::feed::{Feed, Stopped, Stream};
 use super::line;
 use crate::codecs::{Codec, Decoder, Decoding};
 use crate::component::outlet::Outlet;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::signal::{Stop, thread_waker};
 use crate::component::source::{Running, Source};
 use crate::component::task::on_thread;
@@ -72,6 +72,7 @@ format = "go2asia"
 interval = 0.1
 decoding.codec = "json"
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

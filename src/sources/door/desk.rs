@@ -1,6 +1,7 @@
 //! Where the bodies of requests become batches: filled, offered, and answered when it is time.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -104,6 +105,13 @@ impl Desk {
     /// An address is listened on.
     pub(super) fn listens(&self, address: SocketAddr) {
         lock(&self.bound).push(address);
+        self.context.health.succeeded(&self.context.id);
+    }
+
+    /// An address cannot be listened on yet.
+    pub(super) fn shut(&self, address: SocketAddr, error: &io::Error) {
+        let why = format!("cannot listen on {address}: {error}; trying again until it can be done");
+        self.context.health.troubled(&self.context.id, &why);
     }
 
     /// The addresses that are listened on.

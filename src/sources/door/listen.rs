@@ -129,12 +129,14 @@ async fn bind<A: Answers>(address: SocketAddr, desk: &Desk, stop: &Stop) -> Opti
                 desk.listens(address);
                 return Some(listener);
             }
-            Err(error) if is_first => {
-                desk.error("bind");
-                tracing::error!(%address, %error, "cannot listen here; trying again until it can be done");
+            Err(error) => {
+                if is_first {
+                    desk.error("bind");
+                }
+                // Each time, as another door of the source may have opened meanwhile and told that all is well.
+                desk.shut(address, &error);
                 is_first = false;
             }
-            Err(_) => {}
         }
         tokio::select! {
             _ = stop.requested() => return None,

@@ -13,8 +13,9 @@ use super::source::FileSource;
 use crate::codecs::multiline::MultilineSettings;
 use crate::codecs::units::{Framing, Layout, charset};
 use crate::codecs::{Codec, Decoder, Decoding};
+use crate::component::claim::{Claim, Claimed};
 use crate::component::inspect::Inspect;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::size::ByteSize;
 use crate::component::source::Source;
 use crate::sources::line::{self, Written};
@@ -154,6 +155,12 @@ type = "file"
 include = ["/var/log/app/*.log"]
 decoding.codec = "json"
 "#;
+    const REACH: Reach = Reach::Machine("it reads files of this machine");
+
+    fn claims(&self) -> Vec<Claim> {
+        let (include, exclude) = (self.include.clone(), self.exclude.clone());
+        vec![Claim::new("include", Claimed::Reads { include, exclude })]
+    }
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

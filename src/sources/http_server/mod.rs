@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use super::door::{Acknowledgements, Door, HttpAuth, Keepalive, Manner, exposed, run};
 use super::line;
 use crate::codecs::Codec;
+use crate::component::claim::{Claim, Claimed, Transport};
 use crate::component::files::{Files, Named};
 use crate::component::outlet::Outlet;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::signal::Stop;
 use crate::component::size::ByteSize;
 use crate::component::source::{Running, Source};
@@ -170,6 +171,11 @@ address = "127.0.0.1:8080"
 path = "/logs/write"
 decoding.codec = "json"
 "#;
+    const REACH: Reach = Reach::Machine("it listens on a port of this machine");
+
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim::new("address", Claimed::Port(Transport::Tcp, self.address))]
+    }
 
     fn check(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = exposed("address", self.address, self.auth.is_some()).into_iter().collect();

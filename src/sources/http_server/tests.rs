@@ -8,6 +8,7 @@ use hyper::Request;
 
 use super::super::door::Answers;
 use super::*;
+use crate::component::health::State;
 use crate::component::meters::Meters;
 use crate::component::test_kit::{Catcher, context};
 use crate::component::tls::TlsSettings;
@@ -77,6 +78,32 @@ impl World {
 }
 
 const JSON: &str = "path = '/logs/write'\ndecoding.codec = 'json'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_shows() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let settings: HttpServerSettings = toml::from_str(&format!("address = '{address}'")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (_families, context) = context(folder.path(), 8 << 20);
+    let (health, meters, stop) = (context.health.clone(), context.meters.clone(), Stop::default());
+    let source = settings.build(context).unwrap();
+    let running = tokio::spawn(source.run(Arc::new(Catcher::default()), stop.clone()));
+    let why = loop {
+        match health.state() {
+            State::Degraded { why, .. } => break why,
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    assert!(why.starts_with(&format!("cannot listen on {address}: ")), "{why}");
+    assert_eq!(meters.error_count("bind"), 1);
+    drop(taken);
+    while health.state() != State::Running {
+        tokio::task::yield_now().await;
+    }
+    stop.request(Instant::now() + Duration::from_mins(1));
+    running.await.unwrap();
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_an_array_and_lines_are_records() {

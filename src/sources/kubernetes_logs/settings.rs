@@ -11,8 +11,9 @@ use super::pods::Pods;
 use crate::codecs::multiline::MultilineSettings;
 use crate::codecs::units::{Framing, Layout};
 use crate::codecs::{Decoder, Decoding};
+use crate::component::claim::{Claim, Claimed};
 use crate::component::inspect::Inspect;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::size::ByteSize;
 use crate::component::source::Source;
 use crate::sources::file::job::Tailing;
@@ -153,6 +154,14 @@ type = "kubernetes_logs"
 exclude_namespaces = ["kube-*"]
 multiline.preset = "java"
 "#;
+    const REACH: Reach = Reach::Machine("it reads the logs of all pods of this machine");
+
+    fn claims(&self) -> Vec<Claim> {
+        // `NAMESPACE_POD_UID/CONTAINER/RESTARTS.log`.
+        let logs = format!("{}/*_*_*/*/[0-9]*.log*", Pattern::escape(&self.logs_dir.to_string_lossy()));
+        let exclude = self.exclude_paths_glob_patterns.clone();
+        vec![Claim::new("logs_dir", Claimed::Reads { include: vec![logs], exclude })]
+    }
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

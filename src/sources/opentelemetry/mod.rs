@@ -18,9 +18,10 @@ use serde::Deserialize;
 
 use super::door::{Acknowledgements, Door, HttpAuth, Keepalive, Manner, exposed, run};
 use crate::codecs::otlp::Signal;
+use crate::component::claim::{Claim, Claimed, Transport};
 use crate::component::files::{Files, Named};
 use crate::component::outlet::Outlet;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::signal::Stop;
 use crate::component::size::ByteSize;
 use crate::component::source::{Running, Source};
@@ -164,9 +165,16 @@ type = "opentelemetry"
 http.address = "127.0.0.1:4318"
 grpc.address = "127.0.0.1:4317"
 "#;
+    const REACH: Reach = Reach::Machine("it listens on ports of this machine");
 
     fn outputs(&self) -> Vec<Option<String>> {
         Signal::ALL.map(|signal| Some(signal.name().to_owned())).to_vec()
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        let claim =
+            |door: &Opened| Claim::new(format!("{}.address", door.table), Claimed::Port(Transport::Tcp, door.address));
+        self.doors().iter().map(claim).collect()
     }
 
     fn check(&self) -> Vec<Problem> {

@@ -26,7 +26,7 @@ use self::seen::{Seen, Verdict};
 use super::key::Digest;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Outcome, Owed, Path};
 
@@ -130,6 +130,7 @@ inputs = [
 ]
 outputs = [{ extract_from = "once", expected = '{"event_id":"a","try":1}' }]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn held_bytes(&self) -> u64 {
         u64::from(self.cache.num_events) * seen::BYTES

@@ -37,7 +37,7 @@ use super::key;
 use super::notice::Notice;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::transform::{Ports, Stateful};
 use crate::delivery::settings::QueueSettings;
 use crate::event::{Batch, Path, Union};
@@ -111,6 +111,7 @@ outputs = [{ extract_from = "whole", conditions = [
   '.message == "begun\ndone" && .bytes == 3 && .event == "request_finished"',
 ] }]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn held_bytes(&self) -> u64 {
         (self.max_bytes + self.buffer.max_size) as u64

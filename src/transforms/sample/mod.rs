@@ -26,7 +26,7 @@ use super::consistent::{Threshold, trace_state};
 use super::notice::Notice;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::transform::{Ports, Transform, discard};
 use crate::event::{Batch, Editor, Path, Shared, json};
 use crate::lang::{Tables, Template};
@@ -151,6 +151,7 @@ name = "errors always stay"
 inputs = [{ insert_at = "fewer", type = "json", value = '{"trace_id":"a","level":"error"}' }]
 outputs = [{ extract_from = "fewer", expected = '{"trace_id":"a","level":"error"}' }]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check_with(&self, tables: &Tables) -> Vec<Problem> {
         let whole = share(self.rate, self.ratio).err();

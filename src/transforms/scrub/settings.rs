@@ -12,7 +12,7 @@ use super::hmac::{KeySettings, Keys};
 use super::profile::Profile;
 use super::scrubber::{Rules, Scrubber};
 use super::{Detector, KeyNames, Kind, Pattern, Replacement, Scanner};
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::transform::Transform;
 use crate::diagnostic::closest;
 use crate::event::Path;
@@ -270,6 +270,7 @@ outputs = [{ extract_from = "private", conditions = [
   '!contains(string!(.message), "anna@") && !contains(string!(.message), "4111 1111 1111")',
 ] }]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn check(&self) -> Vec<Problem> {
         let fields = self.fields.iter().flatten().enumerate();

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::record::Places;
 use super::rules::{MOST, OfSpan, OfTrace, Rate, Rule, Rules};
 use super::{Common, TailSample};
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::size::ByteSize;
 use crate::delivery::settings::QueueSettings;
 use crate::lang::Tables;
@@ -175,6 +175,7 @@ outputs = [{ extract_from = "traces", conditions = [
   '.span_id == "b7ad6b7169203332" && .trace_state == "ot=th:0"',
 ] }]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn held_bytes(&self) -> u64 {
         self.max_bytes.0.saturating_add(self.decision_cache.max_bytes.0).saturating_add(self.buffer.max_size as u64)

@@ -23,7 +23,7 @@ use super::key::Digest;
 use super::notice::Notice;
 use crate::component::meters::Meters;
 use crate::component::reason::Reason;
-use crate::component::row::{Context, Problem, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::transform::{Ports, Transform, discard};
 use crate::event::{Batch, View};
 use crate::lang::{Condition, Tables, Template, TemplateError};
@@ -95,6 +95,7 @@ outputs = [{ extract_from = "calm", expected = [
   '{"service":"shop","level":"error"}',
 ] }]
 "#;
+    const REACH: Reach = Reach::Pipeline;
 
     fn held_bytes(&self) -> u64 {
         if self.key_field.is_some() { rate::MOST_BYTES } else { 0 }
