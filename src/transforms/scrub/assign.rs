@@ -100,12 +100,8 @@ impl Assigned {
     /// Does the name in front of the sign at `at` tell?
     #[inline]
     pub(super) fn tells(&self, text: &[u8], at: usize) -> bool {
-        let may_end = match text[..at] {
-            // A time has digits there, too.
-            [.., before, last] if last.is_ascii_digit() => before.is_ascii_alphabetic() || before == b'_',
-            [.., last] => self.lasts[usize::from(last)],
-            [] => false,
-        };
+        let Some(last) = text[..at].last() else { return false };
+        let may_end = self.lasts[usize::from(*last)] || (last.is_ascii_digit() && is_numbered(&text[..at]));
         may_end && self.name_before(text, at).is_some()
     }
 
@@ -148,12 +144,9 @@ impl Assigned {
             [.., b' '] if text[at] == b'=' => (at - 1, false),
             _ => (at, false),
         };
-        let name_end = without_number(&text[..end]).len();
-        if !self.tails.fit(&text[..name_end]) {
-            return None;
-        }
-        let length = text[..name_end].iter().rev().take(NAME).take_while(|byte| is_name(**byte)).count();
-        let (span, word) = (name_end - length..end, &text[name_end - length..name_end]);
+        let word = self.word(&text[..end])?;
+        let span = end - word.len()..end;
+        let word = if self.is_own(word) { word } else { without_number(word) };
         let is_query = text[at] == b'=' && matches!(text[..span.start].last(), Some(b'?' | b'&'));
         let (role, tail) = (self.role(word), tail(word));
         let tail_role = if tail.len() < word.len() { self.role(tail) } else { role };
@@ -161,6 +154,21 @@ impl Assigned {
         let is_header = (role | tail_role) & HEADER != 0;
         let form = if is_query { Form::Query } else { Form::Text };
         (is_whole || self.ends_strong(word)).then_some(Name { span, is_quoted, is_whole, is_header, form })
+    }
+
+    /// The word that `text` ends with, if a name may end there, with a number behind it or not.
+    fn word<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let may_end = self.tails.fit(text) || {
+            let name = without_number(text);
+            name.len() < text.len() && self.tails.fit(name)
+        };
+        let length = || text.iter().rev().take(NAME).take_while(|byte| is_name(**byte)).count();
+        may_end.then(|| &text[text.len() - length()..])
+    }
+
+    /// Is the word, or what stands behind its last dot, a name as it stands?
+    fn is_own(&self, word: &[u8]) -> bool {
+        !word.last().is_some_and(u8::is_ascii_digit) || self.role(word) != 0 || self.role(tail(word)) != 0
     }
 
     /// What a name is as a whole.
@@ -172,9 +180,10 @@ impl Assigned {
     fn flag(&self, text: &[u8], at: usize) -> Option<usize> {
         let start = at + 2;
         let length = text[start..].iter().take(NAME).take_while(|byte| is_name(**byte)).count();
-        let (end, word) = (start + length, without_number(&text[start..start + length]));
+        let end = start + length;
         let is_followed = matches!(text.get(end), Some(b' ' | b'"' | b'\''));
-        (is_followed && self.tails.fit(word) && (self.role(word) & OWN != 0 || self.ends_strong(word))).then_some(end)
+        let tells = |word: &[u8]| self.tails.fit(word) && (self.role(word) & OWN != 0 || self.ends_strong(word));
+        (is_followed && (tells(&text[start..end]) || tells(without_number(&text[start..end])))).then_some(end)
     }
 
     /// Does the name end with a word that tells?
@@ -209,6 +218,11 @@ fn value_of(text: &[u8], name: &Name, at: usize) -> Option<Range<usize>> {
 /// What stands behind the last dot.
 fn tail(word: &[u8]) -> &[u8] {
     word.iter().rposition(|byte| *byte == b'.').map_or(word, |dot| &word[dot + 1..])
+}
+
+/// Does the number that the text ends with stand behind a name, and is no part of a time?
+fn is_numbered(text: &[u8]) -> bool {
+    without_number(text).last().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_' || !byte.is_ascii())
 }
 
 fn is_name(byte: u8) -> bool {

@@ -122,7 +122,7 @@ fn a_head_that_is_made_again_knows_the_positions() {
 fn what_a_later_version_wrote_is_not_touched() {
     let disk = filled();
     let all = segments(&disk);
-    disk.tamper(&all[1], |bytes| bytes[4] = 2);
+    disk.tamper(&all[1], |bytes| bytes[4] = segment::VERSION + 1);
     disk.tamper(&all[2], |bytes| bytes[3_000] ^= 1);
     let before = Untouched(disk.clone()).list().unwrap();
     let told = repair_on(&disk, 0).unwrap();

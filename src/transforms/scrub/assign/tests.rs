@@ -22,6 +22,10 @@ fn values_of_telling_names_are_found() {
         ("password: hunter2", "hunter2"),
         ("Cookie: sid=abc; theme=dark", "sid=abc; theme=dark"),
         ("pin=1234,", "1234"),
+        ("password2=hunter2", "hunter2"),
+        ("пароль12=тайна", "тайна"),
+        ("run --token1 k2 now", "k2"),
+        ("cvv2=123", "123"),
         ("PGPASSWORD=hunter2 psql", "hunter2"),
         ("GITHUBTOKEN=abc123", "abc123"),
         ("dbPassword=hunter2", "hunter2"),
@@ -84,4 +88,20 @@ fn prose_and_other_names_are_left() {
     ] {
         assert!(all(text).is_empty(), "{text}: {:?}", all(text));
     }
+}
+
+#[test]
+fn a_name_with_a_number_is_itself() {
+    let names = KeyNames::new(["field7", "key256", "s3"]).unwrap();
+    let all = |text: &str| {
+        let mut found = Vec::new();
+        Assigned::new(&names).for_each(text.as_bytes(), 0, |span, _| found.push(text[span].to_owned()));
+        assert_eq!(
+            !found.is_empty(),
+            text.match_indices(['=']).any(|(at, _)| Assigned::new(&names).tells(text.as_bytes(), at))
+        );
+        found
+    };
+    assert_eq!(all("field7=hunter2 db.s3=x key256=y"), ["hunter2", "x", "y"]);
+    assert!(all("field8=hunter2 field=x key25=y key2567=z").is_empty());
 }

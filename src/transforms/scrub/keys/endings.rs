@@ -30,6 +30,9 @@ pub(in super::super) const STRONG_ENDINGS: &[&str] = &[
 /// Those that tell behind anything in a name of capitals alone: `PGPASSWORD`.
 pub(in super::super) const GLUED_ENDINGS: &[&str] = &["password", "passwd", "passphrase", "secret", "token", "apikey"];
 
+/// Bytes of the longest of these words, with marks between its letters, and some.
+const REACH: usize = 64;
+
 static ENDINGS: LazyLock<[KeyNames; 2]> =
     LazyLock::new(|| [STRONG_ENDINGS, GLUED_ENDINGS].map(|names| KeyNames::new(names).expect("the table is sound")));
 
@@ -48,7 +51,8 @@ pub(super) fn tells(name: &[u8]) -> bool {
 /// letter before a capital one; else the name is one of capitals alone, and the word may begin anywhere in it.
 pub(in super::super) fn tells_by_end(name: &[u8], is: impl Fn(&[u8], bool) -> bool) -> bool {
     let is_loud = !name.iter().any(u8::is_ascii_lowercase);
-    (1..name.len()).any(|start| {
+    // A name may be as long as a line.
+    (name.len().saturating_sub(REACH).max(1)..name.len()).any(|start| {
         let is_part = matches!(name[start - 1], b'_' | b'-' | b'.')
             || (name[start - 1].is_ascii_lowercase() && name[start].is_ascii_uppercase());
         (is_part && is(&name[start..], true)) || (is_loud && is(&name[start..], false))
