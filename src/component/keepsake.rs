@@ -22,7 +22,7 @@ impl Keepsake {
             .iter()
             .fold(0, |hash, byte| hash << 8 | u64::from(*byte));
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let name: String = name.chars().filter(|char| char.is_ascii_graphic()).take(SHOWN).collect();
+        let name: String = name.chars().filter(char::is_ascii_graphic).take(SHOWN).collect();
         Self((!folder.as_os_str().is_empty()).then(|| folder.join(format!("{hash:016x}-{name}"))))
     }
 
