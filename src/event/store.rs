@@ -129,7 +129,7 @@ impl View<'_> {
     }
 
     /// Does all that its origin brings show?
-    fn shows_all_shared(self) -> bool {
+    pub(super) fn shows_all_shared(self) -> bool {
         !self.record.has(flag::ORIGIN_HIDDEN) && self.shown_shared().count() == self.origin().members().len()
     }
 

@@ -212,6 +212,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Is the member `key` one of its origin that it still shows?
+    pub fn shares(self, key: &[u8]) -> bool {
+        self.shared(key).is_some()
+    }
+
     /// The origin's member `key`, if this record still shows it.
     pub(crate) fn shared(self, key: &[u8]) -> Option<&'a [u8]> {
         if self.record.has(flag::ORIGIN_HIDDEN) { None } else { self.origin().member(key) }

@@ -9,6 +9,8 @@
 //! the record with the constants, not each other's results. Where a template finds no value, the member is not set,
 //! the record's own member of that name is removed (it could be forged), and an error is counted.
 //!
+//! With `keep_claimed` what a record says of itself is kept where it is overwritten with something else: `claimed.env`.
+//!
 //! **Holds** the content of its files. **A stop** and **a crash** lose nothing: they are read at the start, and must be
 //! there. When one cannot be read later its members stay as they were, and that is counted as `file_unreadable`. A row
 //! that is not there, or not the only one, counts as a missing value, as `no_row`.
@@ -22,6 +24,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::claims::Claims;
 use self::files::{Constants, FileSettings};
 use self::lookup::{Lookup, LookupSettings, Memo};
 use self::value::{FieldValue, Fields};
@@ -32,6 +35,7 @@ use crate::component::transform::{Ports, Transform};
 use crate::event::{Batch, Editor, Origin, Shared, json};
 use crate::lang::{Tables, Template};
 
+mod claims;
 mod files;
 mod lookup;
 #[cfg(test)]
@@ -53,6 +57,9 @@ pub(super) struct EnrichSettings {
     /// Leave a member that the record has as it is.
     #[serde(default)]
     keep_existing: bool,
+    /// Keep what a record says of itself where it is overwritten with something else: under `claimed`, as `claimed.env`.
+    #[serde(default)]
+    keep_claimed: bool,
 }
 
 impl Settings for EnrichSettings {
@@ -89,7 +96,10 @@ outputs = [{ extract_from = "tell", conditions = [
             Problem::new(format!("files.{name}"), format!("`{name}` is set twice: also by `fields.{name}`"))
         });
         let lookup = self.lookup.iter().flat_map(|lookup| lookup.check(tables));
-        self.fields.iter().filter_map(fault).chain(both).chain(lookup).collect()
+        let idle = (self.keep_existing && self.keep_claimed).then(|| {
+            Problem::new("keep_claimed", "is set beside `keep_existing`: nothing that a record claims is overwritten")
+        });
+        self.fields.iter().filter_map(fault).chain(both).chain(lookup).chain(idle).collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {
@@ -104,7 +114,8 @@ outputs = [{ extract_from = "tell", conditions = [
         let lookup = self.lookup.map(|lookup| lookup.build(&context)).transpose()?;
         let notice = Notice::new(&context.id, "missing_field", "records lack members that a template names");
         let meters = context.meters;
-        let common = Common { constants, templates, lookup, keep_existing: self.keep_existing, meters, notice };
+        let (keep_existing, claims) = (self.keep_existing, Claims { are_kept: self.keep_claimed });
+        let common = Common { constants, templates, lookup, keep_existing, claims, meters, notice };
         Ok(Box::new(Enrich::new(Arc::new(common))))
     }
 }
@@ -114,6 +125,7 @@ struct Common {
     templates: Vec<(String, Template)>,
     lookup: Option<Lookup>,
     keep_existing: bool,
+    claims: Claims,
     meters: Meters,
     notice: Notice,
 }
@@ -143,13 +155,16 @@ impl Transform for Enrich {
         if common.keep_existing {
             add_missing(&constants, batch);
         } else if !constants.is_empty() {
+            if common.claims.are_kept {
+                keep_claims(&constants, common.claims, batch);
+            }
             batch.map_origins(|origin| self.origin(origin));
             if batch.is_edited() {
                 overwrite_edits(&constants, batch);
             }
         }
         if let Some(lookup) = &common.lookup {
-            lookup.apply(batch, common.keep_existing, (&mut self.memo, &common.meters));
+            lookup.apply(batch, (common.keep_existing, common.claims), (&mut self.memo, &common.meters));
         }
         if !common.templates.is_empty() {
             self.fill_templates(batch);
@@ -214,13 +229,27 @@ impl Enrich {
                 continue;
             }
             if let Some(text) = text {
-                records.set_member(index, key, |out| json::quote(text.as_bytes(), out));
+                let mut value = Vec::new();
+                json::quote(text.as_bytes(), &mut value);
+                self.common.claims.keep(records, index, (name, Some(&value)));
+                records.set_member(index, key, |out| out.extend_from_slice(&value));
             } else {
                 missing += 1;
+                self.common.claims.keep(records, index, (name, None));
                 records.remove_member(index, key);
             }
         }
         missing
+    }
+}
+
+/// What records say themselves is kept, before constants stand for it.
+fn keep_claims(constants: &[Shared], claims: Claims, batch: &mut Batch) {
+    let mut records = batch.edit();
+    for index in 0..records.len() {
+        for member in constants {
+            claims.keep(&mut records, index, (&member.key, Some(&member.value)));
+        }
     }
 }
 

@@ -18,9 +18,10 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
-use agent::{Home, POINTS};
+use agent::{FILE_POINTS, Home, Mischief, POINTS};
 use fastrand::Rng;
 use peer::{Act, Peer};
 use table::{Deed, Table};
@@ -48,7 +49,14 @@ fn seed() -> u64 {
 }
 
 /// What the peer does to the agent's requests.
-fn trouble(rng: &mut Rng) -> Act {
+fn trouble(rng: &mut Rng, storm: &mut u32) -> Act {
+    if rng.u32(..100) == 0 {
+        *storm = rng.u32(5..30);
+    }
+    if *storm > 0 {
+        *storm -= 1;
+        return Act::Answer(429, &[("retry-after", "0")], "");
+    }
     match rng.u32(..20) {
         0 => Act::TakeAndCut,
         1 => Act::TakeAndStall,
@@ -87,7 +95,7 @@ fn reconcile(numbers: &[u64], count: u64) -> Result<(), String> {
 /// The agent is killed so often, while lines are written; `heal` ends all trouble. Then each line is in `numbers` once.
 async fn survives(
     rng: &mut Rng,
-    (kills, sink): (usize, &str),
+    (kills, sink, points): (usize, &str, &[&str]),
     heal: impl Fn(),
     (numbers, explain): (impl Fn() -> Vec<u64>, impl Fn() -> Vec<String>),
 ) {
@@ -95,9 +103,14 @@ async fn survives(
     let writer = Writer::start(home.logs(), rng.fork());
     let mut deaths: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..kills {
-        let point = (rng.u32(..3) > 0).then(|| (*rng.choice(POINTS).unwrap(), rng.u64(1..8)));
+        let point = (rng.u32(..3) > 0).then(|| (*rng.choice(points).unwrap(), rng.u64(1..8)));
         let life = LIFE.mul_f64(0.05 + 0.95 * rng.f64().powi(2));
-        let death = home.start(point).die(life).await;
+        let mischief = match rng.u32(..6) {
+            0 => Mischief::Stop(LIFE.mul_f64(0.2 * rng.f64())),
+            1 => Mischief::Reload,
+            _ => Mischief::None,
+        };
+        let death = home.start(point).die(life, &home, mischief).await;
         *deaths.entry(death).or_default() += 1;
     }
     let count = writer.stop();
@@ -115,12 +128,13 @@ async fn each_document_is_there_once_whatever_kills_the_agent() {
     let Some(kills) = kills("each_document_is_there_once_whatever_kills_the_agent") else { return };
     let (mut rng, peer) = (Rng::with_seed(seed()), Peer::start());
     let mut troubled = rng.fork();
-    peer.script(move |_, _| trouble(&mut troubled));
+    let mut storm = 0;
+    peer.script(move |_, _| trouble(&mut troubled, &mut storm));
     let sink = format!(
         "type = \"elasticsearch\"\nendpoints = [{:?}]\nbulk.index = \"logs\"\nbatch.max_events = 70\n",
         peer.url()
     );
-    survives(&mut rng, (kills, &sink), || peer.heal(), (|| peer.look(peer::World::numbers), Vec::new)).await;
+    survives(&mut rng, (kills, &sink, POINTS), || peer.heal(), (|| peer.look(peer::World::numbers), Vec::new)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -134,6 +148,41 @@ async fn each_row_is_there_once_whatever_kills_the_agent() {
          batch.max_events = 300\n",
         table.url()
     );
-    survives(&mut rng, (kills, &sink), || table.script(None), (|| table.numbers(), || table.overlaps())).await;
+    survives(&mut rng, (kills, &sink, POINTS), || table.script(None), (|| table.numbers(), || table.overlaps())).await;
     assert_eq!(table.reused(), [] as [&str; 0], "tokens with other rows");
+}
+
+/// The numbers of all whole lines of files in a folder.
+fn lines_in(folder: &Path) -> Vec<u64> {
+    let Ok(files) = std::fs::read_dir(folder) else { return Vec::new() };
+    let texts = files.map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let numbers = |text: Vec<u8>| {
+        let number = |line: &[u8]| serde_json::from_slice::<serde_json::Value>(line).ok()?["n"].as_u64();
+        text.split(|byte| *byte == b'\n').filter_map(number).collect::<Vec<_>>()
+    };
+    texts.flat_map(numbers).collect()
+}
+
+async fn each_line_is_there_once((test, buffer): (&str, &str)) {
+    let Some(kills) = kills(test) else { return };
+    let (mut rng, folder) = (Rng::with_seed(seed()), tempfile::tempdir().unwrap());
+    let out = folder.path().join("out");
+    let sink = format!("type = \"file\"\npath = {:?}\nencoding.codec = \"json\"\n{buffer}", out.join("{{ part }}.log"));
+    survives(&mut rng, (kills, &sink, FILE_POINTS), || {}, (|| lines_in(&out), Vec::new)).await;
+    for file in std::fs::read_dir(&out).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let is_line = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        assert!(text.ends_with('\n') && text.lines().all(is_line), "half a line");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_line_of_a_file_is_there_once_whatever_kills_the_agent() {
+    each_line_is_there_once(("each_line_of_a_file_is_there_once_whatever_kills_the_agent", "")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_line_of_a_file_behind_a_disk_is_there_once_whatever_kills_the_agent() {
+    let disk = "buffer = { type = \"disk\", max_size = \"64MiB\" }\n";
+    each_line_is_there_once(("each_line_of_a_file_behind_a_disk_is_there_once_whatever_kills_the_agent", disk)).await;
 }

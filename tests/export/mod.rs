@@ -169,6 +169,31 @@ async fn a_server_that_wants_a_person_holds_the_sink() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_that_a_server_does_not_take_holds_no_other() {
+    for Tongue { protocol, unknown_method, .. } in tongues() {
+        let (site, peer, port) = (Site::new(), Collector::start().await, free_port());
+        let is_of_traces = |came: &Came| came.path.to_lowercase().contains("trace");
+        peer.script(move |_, came| if is_of_traces(came) { unknown_method.clone() } else { Act::Take });
+        let door = format!("[sources.otlp]\ntype = 'opentelemetry'\nhttp.address = '127.0.0.1:{port}'\n");
+        let out = sink(protocol, "otlp.*", &peer.url(), "request.concurrency = 'none'");
+        let out = out.replace("['otlp.*']", "['otlp.traces', 'otlp.logs', 'otlp.metrics']");
+        let agent = site.start(&(door + &out));
+        for round in 1..4 {
+            kept::post_all(port).await;
+            let others = |world: &collector::World| world.came.iter().filter(|came| !is_of_traces(came)).count();
+            peer.wait("the others", |world| others(world) >= 2 * round).await;
+        }
+        let why = agent.wait_for_trouble("out").await;
+        assert!(why.contains("it takes no such signal"), "{why}");
+        assert_eq!(agent.letters(), []);
+        let taken = kept::Taken::at(&peer, Act::Stall);
+        taken.open();
+        wait::until("the spans", || taken.len() == 9).await;
+        agent.wait_for_health("out").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_refused_for_good_becomes_dead_letters() {
     for Tongue { protocol, malformed, .. } in tongues() {
         let (site, peer) = (Site::new(), Collector::start().await);

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::members;
 use super::schema::{KEY_VALUE, RESOURCE, STATUS_CODE_ERROR};
 use super::wire::{Fields, Value};
+use super::{members, project};
 use crate::event::json::{self, Segment};
 use crate::event::record::{Form, NONE};
 use crate::event::tables::Target;
@@ -51,6 +51,30 @@ impl<'a> View<'a> {
         let attributes = RESOURCE.named("attributes")?.number;
         let found = Fields::checked(resource).filter(|field| field.number == attributes);
         found.filter_map(|field| text_of(field.value, key.as_bytes())).last()
+    }
+
+    /// JSON text of what an OTLP record's resource has as attribute `key`, as steps have left it.
+    pub fn resource_attribute(self, key: &[u8]) -> Option<Vec<u8>> {
+        if !self.form().is_otlp() {
+            return None;
+        }
+        if self.is_edited(b"resource") || self.shares(b"resource") {
+            let resource = self.member(b"resource")?;
+            let at = json::seek(&resource, &[Segment::Field(b"attributes"), Segment::Field(key)])?;
+            return Some(resource[at].to_vec());
+        }
+        let head = &self.tables.heads[self.record.members as usize];
+        let resource = head.resource.of(&self.tables.blocks[usize::from(self.record.block)]);
+        let number = RESOURCE.named("attributes")?.number;
+        let pairs = Fields::checked(resource).filter(|field| field.number == number);
+        let found = pairs.filter_map(|field| match field.value {
+            Value::Bytes(bytes) => Some(project::pair(bytes)),
+            _ => None,
+        });
+        let (_, value) = found.filter(|(name, _)| *name == key).last()?;
+        let mut text = Vec::new();
+        project::any(value.unwrap_or_default(), &mut text);
+        Some(text)
     }
 
     fn overlay(self, facts: &mut Facts<'a>) {

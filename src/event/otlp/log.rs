@@ -129,7 +129,7 @@ impl What {
 impl Writer {
     /// The log record that a line or an object is.
     pub(super) fn log<'a>(&'a mut self, view: View<'a>) -> Result<Shown<'a>, Wrong> {
-        let Self { encoder, resource, scope, record, scratch, .. } = self;
+        let Self { encoder, resource, scope, record, scratch, shares, .. } = self;
         scratch.clear();
         view.write_json(scratch);
         let text = &scratch[..];
@@ -172,6 +172,7 @@ impl Writer {
             scope_schema_url: scope.1,
             metric: &[],
             record,
+            shares: *shares,
         })
     }
 }

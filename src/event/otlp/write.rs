@@ -6,6 +6,9 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use super::encode::{Attribute, Change, Encoder, Wrong, put_text};
 use super::members::{self, From, Otlp};
@@ -13,6 +16,7 @@ use super::schema::{Field, Kind, METRIC, Message, RESOURCE, SCOPE};
 use super::wire::{Fields, Value, close, open};
 use super::{Head, Range};
 use crate::event::json::{Segment, seek};
+use crate::event::origin::Origin;
 use crate::event::record::{Form, NONE, flag};
 use crate::event::tables::{Edit, Target};
 use crate::event::time::parse_json;
@@ -35,6 +39,8 @@ pub struct Shown<'a> {
     pub metric: &'a [u8],
     /// The record's own message.
     pub record: &'a [u8],
+    /// A number for what it shares: records that one writer read with the same number share the same, byte for byte.
+    pub shares: u64,
 }
 
 /// Reads records as messages. It keeps its memory, and what it made of the last resource and the last scope.
@@ -46,6 +52,20 @@ pub struct Writer {
     metric: Vec<u8>,
     pub(super) record: Vec<u8>,
     pub(super) scratch: Vec<u8>,
+    /// What the last record shared, if that is known again.
+    last: Option<Sharing>,
+    /// How often what records share has changed.
+    pub(super) shares: u64,
+}
+
+/// What a record shares, as no step has changed it. The block is kept: else another might come to stand in its place.
+#[derive(Debug)]
+struct Sharing {
+    block: Bytes,
+    ranges: [Range; 4],
+    metric: Vec<u8>,
+    /// What brings attributes of the resource.
+    origin: Option<Arc<Origin>>,
 }
 
 /// What a shared message became by a change: most records that share it were changed alike.
@@ -72,6 +92,8 @@ pub(super) struct Changes<'a> {
     pub(super) scope: Change<'a>,
     pub(super) attributes: Vec<Attribute<'a>>,
     pub(super) of_resource: Vec<Attribute<'a>>,
+    /// Has the resource become what it became for the last record?
+    is_known: bool,
 }
 
 impl Writer {
@@ -81,14 +103,54 @@ impl Writer {
     /// If a member was given a value that its field cannot have.
     pub fn read<'a>(&'a mut self, view: View<'a>) -> Result<Shown<'a>, Wrong> {
         if !view.form().is_otlp() {
+            self.share_other();
             return self.log(view);
         }
         let otlp = view.tables.otlp(view.record);
-        let shown = otlp.shown(view.form());
-        if view.record.edits == NONE && (view.record.has(flag::ORIGIN_HIDDEN) || view.origin().members().is_empty()) {
-            return Ok(shown);
+        let is_own = view.record.has(flag::ORIGIN_HIDDEN) || view.origin().members().is_empty();
+        if view.record.edits == NONE && is_own {
+            self.share((view, otlp), None);
+            return Ok(Shown { shares: self.shares, ..otlp.shown(view.form()) });
         }
-        self.changed(&Changes::of(view, otlp)?, (otlp, shown))
+        let mut changes = Changes::of(view, otlp)?;
+        if changes.is_of_shared() || !(is_own || view.shows_all_shared()) {
+            self.share_other();
+        } else {
+            let origin = (!changes.of_resource.is_empty()).then(|| view.tables.origin(view.record));
+            changes.is_known = self.share((view, otlp), origin) && origin.is_some() && self.resource.is_set;
+        }
+        let shares = self.shares;
+        let shown = self.changed(&changes, (otlp, otlp.shown(view.form())))?;
+        Ok(Shown { shares, ..shown })
+    }
+
+    /// Lets go of the memory of the last record.
+    pub fn forget(&mut self) {
+        self.last = None;
+    }
+
+    /// Notes what a record shares; tells whether the last one shared the same.
+    fn share(&mut self, (view, otlp): (View<'_>, Otlp<'_>), origin: Option<&Arc<Origin>>) -> bool {
+        let block = &view.tables.blocks[usize::from(view.record.block)];
+        let Head { resource, resource_schema_url, scope, scope_schema_url, .. } = *otlp.head;
+        let ranges = [resource, resource_schema_url, scope, scope_schema_url];
+        let is_same = self.last.as_ref().is_some_and(|last| {
+            let is_block = last.block.as_ptr() == block.as_ptr() && last.block.len() == block.len();
+            let is_origin = last.origin.as_ref().map(Arc::as_ptr) == origin.map(Arc::as_ptr);
+            is_block && is_origin && last.ranges == ranges && last.metric == otlp.metric
+        });
+        if !is_same {
+            self.share_other();
+            let (block, metric) = (block.clone(), otlp.metric.to_vec());
+            self.last = Some(Sharing { block, ranges, metric, origin: origin.cloned() });
+        }
+        is_same
+    }
+
+    /// What the next record shares is not known to be what another does.
+    fn share_other(&mut self) {
+        self.shares += 1;
+        self.last = None;
     }
 
     /// The record with these changes.
@@ -97,8 +159,10 @@ impl Writer {
         changes: &Changes<'a>,
         (otlp, mut shown): (Otlp<'a>, Shown<'a>),
     ) -> Result<Shown<'a>, Wrong> {
-        let Self { encoder, resource, scope, metric, record, scratch } = self;
-        if !matches!(changes.resource, Change::None) || !changes.of_resource.is_empty() {
+        let Self { encoder, resource, scope, metric, record, scratch, .. } = self;
+        if changes.is_known {
+            (shown.resource, shown.resource_schema_url) = (&resource.new, &resource.schema_url);
+        } else if !matches!(changes.resource, Change::None) || !changes.of_resource.is_empty() {
             let was = (&RESOURCE, shown.resource, shown.resource_schema_url);
             resource.change(was, (changes.resource, &changes.of_resource), (&mut *encoder, &mut *scratch))?;
             (shown.resource, shown.resource_schema_url) = (&resource.new, &resource.schema_url);
@@ -139,6 +203,7 @@ impl<'a> Otlp<'a> {
             scope_schema_url: of(scope_schema_url),
             metric: self.metric,
             record: self.bytes,
+            shares: 0,
         }
     }
 }
@@ -164,6 +229,12 @@ impl<'a> Changes<'a> {
         let shared = view.shown_shared().map(|member| (member.key.as_bytes(), &*member.value));
         changes.of_resource.extend(shared.filter(|(key, _)| is_new(key)));
         Ok(changes)
+    }
+
+    /// Does a step change what the record shares?
+    fn is_of_shared(&self) -> bool {
+        let is_changed = |change: &Change<'_>| !matches!(change, Change::None);
+        !self.metric.is_empty() || !self.data.is_empty() || is_changed(&self.resource) || is_changed(&self.scope)
     }
 
     /// A member is to have this value, or none. What is told by other members cannot be removed by itself.

@@ -45,6 +45,22 @@ pub(super) fn open(base: &Path, path: &str) -> io::Result<Place> {
     Ok(Place { folder, name: name.to_owned(), file: File::from(file) })
 }
 
+/// Opens the file at `path` below `base`, if there is one, to compare it with what was written; follows no link.
+pub(super) fn existing(base: &Path, path: &str) -> io::Result<File> {
+    let as_folder = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+    let mut folder = openat(CWD, base, as_folder, Mode::empty())?;
+    let (names, name) = path.rsplit_once('/').map_or(("", path), |(names, name)| (names, name));
+    for name in names.split('/').filter(|name| !name.is_empty()) {
+        folder = openat(&folder, name, as_folder | OFlags::NOFOLLOW, Mode::empty())?;
+    }
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(&folder, name, flags, Mode::empty())?;
+    if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
+        return Err(Errno::NXIO.into());
+    }
+    Ok(File::from(file))
+}
+
 impl Place {
     /// Is the file still what stands at its path? Rotated away or removed it would keep lines that nobody finds.
     pub(super) fn is_there(&self) -> bool {

@@ -1,8 +1,9 @@
 //! `file`: records appended to files, one line each.
 //!
-//! Guarantee: at least once. A record counts as delivered when its line is written and, with `fsync = "each"` (the
-//! default), on disk; a crash between the write and the commit of the source's position repeats lines, it loses none.
-//! A write that fails (full disk) is taken back, so that no line is torn, and tried again until it succeeds.
+//! Guarantee: once, also where the process is killed, of records that come again as they were; with `fsync = "each"` (the
+//! default) also after a power cut. A record counts as delivered when its line is written and, so asked, on disk. What is
+//! to be written is noted before (see `journal`): after a kill half a line is taken back, and lines that are there are not
+//! written again. A write that fails (full disk) is taken back, so that no line is torn, and tried again until it succeeds.
 //!
 //! Limits: what records choose stays below `base_dir` (by default the folder that the literal beginning of `path`
 //! names); no link below it is followed; folders are made with mode 0700, files with 0600; 1,000 paths in an hour, of
@@ -10,6 +11,7 @@
 //! together are one valid file. A file that is renamed or removed from outside is begun anew.
 
 mod folder;
+mod journal;
 mod open;
 mod path;
 #[cfg(test)]
@@ -105,7 +107,7 @@ compression = "gzip"
         problems
     }
 
-    fn build(self, _: Context) -> Result<Self::Built, String> {
+    fn build(self, context: Context) -> Result<Self::Built, String> {
         Ok(Box::new(FileSink {
             path: self.template().map_err(|problem| problem.message)?,
             encoder: self.encoding.writer().map_err(|bad| bad.to_string())?,
@@ -114,6 +116,7 @@ compression = "gzip"
             fsync: self.fsync,
             is_required: self.acknowledgements.enabled,
             buffer: self.buffer,
+            state_dir: context.state_dir,
         }))
     }
 }
@@ -132,6 +135,8 @@ struct FileSink {
     fsync: Fsync,
     is_required: bool,
     buffer: BufferSettings,
+    /// Where its journal is.
+    state_dir: PathBuf,
 }
 
 impl Drain for FileSink {

@@ -26,6 +26,8 @@ fn sink(folder: &Path, text: &str) -> FileSink {
         fsync: settings.fsync,
         is_required: true,
         buffer: settings.buffer,
+        // Identities of test batches are all the same: one that comes again is for `again`.
+        state_dir: folder.join("state").join(fastrand::u64(..).to_string()),
     }
 }
 
@@ -102,6 +104,40 @@ async fn compressed_writes_are_one_valid_file() {
         .unwrap();
         assert_eq!(plain, "one\ntwo\n");
     }
+}
+
+#[tokio::test]
+async fn what_comes_again_after_a_start_is_not_written_again_and_what_was_never_written_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = async |lines: &[&[&str]]| {
+        let bench = queue_bench(folder.path());
+        let told: Vec<_> = lines
+            .iter()
+            .map(|lines| {
+                let (batch, told) = json_watched(lines);
+                bench.queue.offer(batch, Waker::noop()).unwrap();
+                told
+            })
+            .collect();
+        bench.queue.close();
+        let sink = FileSink {
+            state_dir: folder.path().join("state"),
+            ..sink(folder.path(), "path = \"DIR/out/{{ s }}.log\"")
+        };
+        Box::new(sink).run(bench.clone(), Stop::default()).await;
+        let all: Vec<_> = told.iter().map(|told| told.recv().unwrap()).collect();
+        (bench, all)
+    };
+    // The second one is refused: nothing may take it for written later.
+    let lines = [r#"{"s":"a","n":1}"#, r#"{"s":"..","n":2}"#, r#"{"s":"b","n":3}"#];
+    let (_, all) = run(&[&lines]).await;
+    assert_eq!((all[0].delivered, all[0].dead_lettered), (2, 1));
+    let mended = [lines[0], r#"{"s":"bb","n":2}"#, lines[2]];
+    let (bench, all) = run(&[&mended]).await;
+    assert_eq!((all[0].delivered, bench.meters.sent_events()), (3, 3));
+    let text = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).unwrap();
+    assert_eq!([text("a.log"), text("b.log")].concat(), format!("{}\n{}\n", lines[0], lines[2]));
+    assert_eq!(text("bb.log"), "{\"s\":\"bb\",\"n\":2}\n");
 }
 
 #[test]

@@ -51,6 +51,17 @@ mod code {
     ];
 }
 
+/// Does the answer to a POST, or the end of a call, say that what is meant by it is not there: a path, a method? Then other
+/// signals may be taken.
+pub(super) const fn is_of_signal_http(status: u16) -> bool {
+    matches!(status, 404 | 405 | 501)
+}
+
+/// See [`is_of_signal_http`].
+pub(super) const fn is_of_signal_grpc(number: u32) -> bool {
+    number == code::UNIMPLEMENTED
+}
+
 /// What the answer to a POST means.
 pub(super) fn http(reply: &Reply) -> Answer {
     if reply.status.is_success() {
@@ -64,7 +75,7 @@ pub(super) fn http(reply: &Reply) -> Answer {
         429 | 502..=504 => Answer::Retry { why, after: reply.retry_after().or(said.and_then(|said| said.retry_delay)) },
         408 | 425 => Answer::Retry { why, after: reply.retry_after() },
         401 | 403 | 407 => Answer::Hold { why: format!("{why}: {REFUSES}") },
-        404 | 405 | 501 => {
+        status if is_of_signal_http(status) => {
             Answer::Hold { why: format!("{why}: it takes no such signal here; is this the address of OTLP/HTTP?") }
         }
         415 => Answer::Hold { why: format!("{why}: it takes no protobuf, or not this `compression`") },

@@ -62,6 +62,7 @@ impl Encoder for RequestEncoder {
     }
 
     fn end(&mut self, body: &mut Vec<u8>) {
+        self.writer.forget();
         request::end(body, &mut self.scratch);
     }
 }

@@ -4,6 +4,7 @@
 //! alike, chooses the same, and where a server comes or goes only its own traces move. One that fails for long is passed over;
 //! its traces go to the one with the next score each, and come back with it.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,9 @@ struct Member {
     name: u64,
     targets: Targets,
     places: [Place; Signal::ALL.len()],
+    /// Signals that records have come of, and those that it said last it does not take, as bits.
+    seen: AtomicU8,
+    refused: AtomicU8,
     trouble: Mutex<Option<Trouble>>,
 }
 
@@ -62,6 +66,8 @@ impl Members {
             endpoint,
             targets,
             places: Signal::ALL.map(|signal| Place::new(Route { member: number, signal })),
+            seen: AtomicU8::new(0),
+            refused: AtomicU8::new(0),
             trouble: Mutex::default(),
         };
         Self { all: all.into_iter().enumerate().map(member).collect(), patience, meters }
@@ -88,6 +94,10 @@ impl Members {
     pub(super) fn place(&self, record: View<'_>, signal: Signal, up: &[bool]) -> Option<&Place> {
         let number = if self.all.len() == 1 { 0 } else { self.choose(key(record), up) };
         let member = &self.all[number];
+        // It is set once: a write for each record would cost.
+        if member.seen.load(Ordering::Relaxed) & bit(signal) == 0 {
+            member.seen.fetch_or(bit(signal), Ordering::Relaxed);
+        }
         member.targets[signal as usize].as_ref().map(|_| &member.places[signal as usize])
     }
 
@@ -100,6 +110,19 @@ impl Members {
     /// Is it passed over while another is not?
     pub(super) fn is_passed_over(&self, member: usize) -> bool {
         self.all.len() > 1 && !self.up()[member]
+    }
+
+    /// A server says that it does not take the signal of a request: are the records of that one to be held alone? Not
+    /// where it takes no other that there is; then it may be the wrong address.
+    pub(super) fn holds_alone(&self, route: &Route) -> bool {
+        let member = &self.all[route.member];
+        let refused = member.refused.fetch_or(bit(route.signal), Ordering::Relaxed) | bit(route.signal);
+        member.seen.load(Ordering::Relaxed) & !refused != 0
+    }
+
+    /// A server has taken a request.
+    pub(super) fn has_taken(&self, route: &Route) {
+        self.all[route.member].refused.fetch_and(!bit(route.signal), Ordering::Relaxed);
     }
 
     /// Learns of a server by its answer; gives what becomes of the request.
@@ -148,6 +171,10 @@ impl Member {
     fn is_back(&self) -> bool {
         self.lock().take().is_some_and(|trouble| trouble.until.is_some())
     }
+}
+
+const fn bit(signal: Signal) -> u8 {
+    1 << signal as u8
 }
 
 /// What records are sent by: the trace; of those without one the service, so that what belongs together meets.
@@ -236,6 +263,21 @@ mod tests {
         tokio::time::advance(AWAY).await;
         two.told(0, Answer::Delivered);
         assert_eq!((two.told(0, retry()), two.up()), (retry(), vec![true, true]));
+    }
+
+    #[test]
+    fn a_signal_is_held_alone_where_another_may_be_taken() {
+        let one = members(&["http://a:1"]);
+        let route = |signal| Route { member: 0, signal };
+        let (traces, logs) = (route(Signal::Traces), route(Signal::Logs));
+        let see = |signal| _ = one.all[0].seen.fetch_or(bit(signal), Ordering::Relaxed);
+        see(Signal::Traces);
+        assert!(!one.holds_alone(&traces), "there is no other: all of it waits");
+        see(Signal::Logs);
+        assert!(one.holds_alone(&traces));
+        assert!(!one.holds_alone(&logs), "it takes neither");
+        one.has_taken(&logs);
+        assert!(one.holds_alone(&traces));
     }
 
     #[tokio::test(start_paused = true)]

@@ -31,7 +31,7 @@ use crate::codecs::otlp::{Said, Signal, read_status};
 use crate::component::auth::Auth;
 use crate::component::files::{Files, Named};
 use crate::component::row::{Context, Problem, Reach, Settings};
-use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink};
+use crate::component::sink::{Answer, Encoder, Payload, Probing, Sending, Sink, Verdict};
 use crate::component::tls::TlsSettings;
 use crate::delivery::settings::{Acknowledgements, BatchSettings, BufferSettings, RequestSettings};
 use crate::delivery::{Delivery, DeliveryPlan, Drain, address, grpc, http};
@@ -294,19 +294,20 @@ struct OpenTelemetry {
 }
 
 impl OpenTelemetry {
-    /// Sends one message of a signal.
-    async fn export(&self, uri: &Uri, message: Message) -> Answer {
+    /// Sends one message of a signal; tells too whether the answer is of this signal alone.
+    async fn export(&self, uri: &Uri, message: Message) -> (Answer, bool) {
         let sent = match &self.wire {
             Wire::Grpc(client) => self.call(client, uri, message).await,
             Wire::Http(client) => {
                 let sent = client.send_within(self.post(uri, message), MAX_ANSWER).await;
-                sent.map(|reply| answer::http(&reply))
+                sent.map(|reply| (answer::http(&reply), answer::is_of_signal_http(reply.status.as_u16())))
             }
         };
-        sent.unwrap_or_else(|why| Answer::Retry { why: format!("cannot reach the server: {why}"), after: None })
+        let unreached = |why| Answer::Retry { why: format!("cannot reach the server: {why}"), after: None };
+        sent.unwrap_or_else(|why: String| (unreached(why), false))
     }
 
-    async fn call(&self, client: &grpc::Client, uri: &Uri, message: Message) -> Result<Answer, String> {
+    async fn call(&self, client: &grpc::Client, uri: &Uri, message: Message) -> Result<(Answer, bool), String> {
         let Message { bytes: message, encoding } = message;
         let call = grpc::Call { uri, headers: &self.headers, encoding, message, timeout: self.timeout };
         let reply = client.call(call).await?;
@@ -314,9 +315,10 @@ impl OpenTelemetry {
             Some(end) => {
                 let details = end.details.as_deref().and_then(read_status);
                 let retry_delay = details.and_then(|details| details.retry_delay);
-                answer::grpc(&Said { code: end.code, message: end.message, retry_delay }, &reply.message)
+                let said = Said { code: end.code, message: end.message, retry_delay };
+                (answer::grpc(&said, &reply.message), answer::is_of_signal_grpc(said.code))
             }
-            None => answer::no_grpc(reply.status, http::retry_after(&reply.headers)),
+            None => (answer::no_grpc(reply.status, http::retry_after(&reply.headers)), false),
         })
     }
 
@@ -339,7 +341,7 @@ impl OpenTelemetry {
         for (signal, uri) in self.members.targets().flat_map(|targets| Signal::ALL.iter().zip(targets)) {
             let (Some(uri), name) = (uri, signal.name()) else { continue };
             if let Answer::Retry { why, .. } | Answer::Hold { why } | Answer::Rejected { why, .. } =
-                self.export(uri, Message::default()).await
+                self.export(uri, Message::default()).await.0
             {
                 let host = uri.authority().map_or("", |authority| authority.as_str());
                 return Err(format!("{host}, {name}: {why}"));
@@ -361,8 +363,20 @@ impl OpenTelemetry {
         if self.members.is_passed_over(route.member) {
             return Answer::Anew;
         }
-        let answer = self.export(uri, Message { bytes: payload.body, encoding: self.encoding }).await;
-        self.members.told(route.member, answer)
+        let message = Message { bytes: payload.body, encoding: self.encoding };
+        let (answer, is_of_signal) = self.export(uri, message).await;
+        match self.members.told(route.member, answer) {
+            Answer::Hold { why } if is_of_signal && self.members.holds_alone(route) => {
+                let hold = |record| (record, Verdict::Hold { why: why.clone() });
+                Answer::Partial((0..payload.records).map(hold).collect())
+            }
+            answer => {
+                if matches!(answer, Answer::Delivered | Answer::DeliveredInPart { .. }) {
+                    self.members.has_taken(route);
+                }
+                answer
+            }
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Requests in the making: `Export*ServiceRequest`, whose records stand below their resource and their scope.
 //!
 //! A message's length stands before it, so a request cannot be written from its beginning to its end while records come.
-//! A body in the making is a row of *runs*: what some records share, and behind it these records. At the end the runs are
-//! sorted by what is shared, byte for byte, and the request is written once. All that is known of a body stands in it.
+//! A body in the making is a row of *runs*: what some records share, and behind it these records. What another run has is not
+//! repeated: a run says where its parts stand. At the end the runs are sorted by what is shared, byte for byte, and the request
+//! is written once. All that is known of a body stands in it.
 
 use std::collections::HashMap;
 
@@ -23,38 +24,46 @@ mod number {
     pub(super) const POINTS: u32 = 1;
 }
 
-/// A length in a body in the making.
+/// A length, or a place, in a body in the making.
 const LEN: usize = size_of::<u32>();
-/// What a body in the making begins with: where its last run begins.
-const START: usize = LEN;
-/// What a run begins with: the lengths of its four parts.
-const HEAD: usize = PARTS * LEN;
-/// Of the resource with its schema, of the scope with its, of the metric, of the records.
-const PARTS: usize = 4;
-const RECORDS: usize = PARTS - 1;
+/// What a body in the making begins with: where its last run begins, and what its records share, as a number.
+const START: usize = LEN + size_of::<u64>();
+/// What a run shares: a resource with its schema, a scope with its, a metric.
+const PARTS: usize = 3;
+/// Where in a run stands: the run before it; place and length of each part; bytes of the parts that are new in it, which
+/// follow its head; bytes of its records, which follow these.
+const BEFORE: usize = 0;
+const PLACES: usize = LEN;
+const NEW: usize = PLACES + PARTS * 2 * LEN;
+const RECORDS: usize = NEW + LEN;
+/// What a run begins with.
+const HEAD: usize = RECORDS + LEN;
+/// Runs that are looked at for a part: those of some services that send at once.
+const LOOKS: usize = 16;
 
 /// Begins a body.
 pub(super) fn begin(body: &mut Vec<u8>) {
     body.extend_from_slice(&[0; START]);
 }
 
-/// Appends a record. `head` is memory to use.
+/// Appends a record; all records of a body are read by one writer. `head` is memory to use.
 pub(super) fn push(record: &Shown<'_>, head: &mut Vec<u8>, body: &mut Vec<u8>) {
-    let lens = shared(record, head);
-    let last = len_at(body, 0);
-    let is_same = last != 0
-        && (0..RECORDS).all(|part| len_at(body, last + part * LEN) == lens[part])
-        && body[last + HEAD..].starts_with(head);
-    let run = if is_same { last } else { begin_run(lens, head, body) };
+    let mut run = len_at(body, 0);
+    let shares = record.shares.to_le_bytes();
+    if run == 0 || body[LEN..START] != shares {
+        let lens = shared(record, head);
+        run = run_of(lens, head, body);
+        body[LEN..START].copy_from_slice(&shares);
+    }
     let before = body.len();
     let field = if record.metric.is_empty() { number::ITEMS } else { number::POINTS };
     put_bytes(field, record.record, body);
-    let len = len_at(body, run + RECORDS * LEN) + body.len() - before;
-    set_len(body, run + RECORDS * LEN, len);
+    let len = len_at(body, run + RECORDS) + body.len() - before;
+    set_len(body, run + RECORDS, len);
 }
 
 /// Writes what a record shares, as it stands in a request; gives the lengths of its parts.
-fn shared(record: &Shown<'_>, head: &mut Vec<u8>) -> [usize; RECORDS] {
+fn shared(record: &Shown<'_>, head: &mut Vec<u8>) -> [usize; PARTS] {
     head.clear();
     level(record.resource, record.resource_schema_url, head);
     let resource = head.len();
@@ -72,12 +81,67 @@ fn level(message: &[u8], schema_url: &[u8], head: &mut Vec<u8>) {
     }
 }
 
-fn begin_run(lens: [usize; RECORDS], head: &[u8], body: &mut Vec<u8>) -> usize {
-    let run = body.len();
-    for len in lens.into_iter().chain([0]) {
-        body.extend_from_slice(&(len as u32).to_le_bytes());
+/// The run for records that share `head`: the last one, or a new one.
+fn run_of(lens: [usize; PARTS], head: &[u8], body: &mut Vec<u8>) -> usize {
+    let last = len_at(body, 0);
+    let (mut places, mut rest) = ([None; PARTS], head);
+    for (part, len) in lens.into_iter().enumerate() {
+        let (bytes, behind) = rest.split_at(len);
+        rest = behind;
+        places[part] = find(part, bytes, body);
     }
-    body.extend_from_slice(head);
+    let is_last = (0..PARTS).all(|part| last != 0 && places[part] == Some(place(body, last, part)));
+    if is_last { last } else { begin_run(places, (lens, head), body) }
+}
+
+/// Where a part stands that a late run has too.
+fn find(part: usize, bytes: &[u8], body: &[u8]) -> Option<(usize, usize)> {
+    let mut run = len_at(body, 0);
+    for _ in 0..LOOKS {
+        if run == 0 {
+            return None;
+        }
+        let (start, len) = place(body, run, part);
+        if body[start..start + len] == *bytes {
+            return Some((start, len));
+        }
+        run = len_at(body, run + BEFORE);
+    }
+    None
+}
+
+/// Where a part of a run stands, and how long it is.
+fn place(body: &[u8], run: usize, part: usize) -> (usize, usize) {
+    let at = run + PLACES + part * 2 * LEN;
+    (len_at(body, at), len_at(body, at + LEN))
+}
+
+fn begin_run(
+    places: [Option<(usize, usize)>; PARTS],
+    (lens, head): ([usize; PARTS], &[u8]),
+    body: &mut Vec<u8>,
+) -> usize {
+    let run = body.len();
+    body.resize(run + HEAD, 0);
+    let mut rest = head;
+    for (part, (place, len)) in places.into_iter().zip(lens).enumerate() {
+        let (bytes, behind) = rest.split_at(len);
+        rest = behind;
+        let start = place.map_or_else(
+            || {
+                let start = body.len();
+                body.extend_from_slice(bytes);
+                start
+            },
+            |(start, _)| start,
+        );
+        set_len(body, run + PLACES + part * 2 * LEN, start);
+        set_len(body, run + PLACES + part * 2 * LEN + LEN, len);
+    }
+    let new = body.len() - run - HEAD;
+    set_len(body, run + NEW, new);
+    let before = len_at(body, 0);
+    set_len(body, run + BEFORE, before);
     set_len(body, 0, run);
     run
 }
@@ -110,34 +174,33 @@ pub(super) fn end(body: &mut Vec<u8>, scratch: &mut Vec<u8>) {
 /// Records with what they share.
 struct Run<'a> {
     /// The numbers of its resource, of its scope and of its metric: in the order in which each was first seen.
-    place: [usize; RECORDS],
+    place: [usize; PARTS],
     /// The bytes of these.
-    shared: [&'a [u8]; RECORDS],
+    shared: [&'a [u8]; PARTS],
     records: &'a [u8],
 }
 
 /// The runs of a body: those of one resource together, within them those of one scope, within them those of one metric.
 fn sorted(body: &[u8]) -> Vec<Run<'_>> {
-    let (mut runs, mut known) = (Vec::new(), HashMap::new());
-    let mut rest = body.get(START..).unwrap_or_default();
-    while rest.len() >= HEAD {
-        let (lens, mut parts) = rest.split_at(HEAD);
-        let mut part = |number: usize| {
-            let (part, behind) = parts.split_at(len_at(lens, number * LEN));
-            parts = behind;
-            part
-        };
-        let shared = [part(0), part(1), part(2)];
-        let records = part(RECORDS);
-        rest = parts;
-        let mut place = [0; RECORDS];
+    let (mut runs, mut known, mut read) = (Vec::new(), HashMap::new(), HashMap::new());
+    let mut run = START;
+    while run + HEAD <= body.len() {
+        let records = run + HEAD + len_at(body, run + NEW);
+        let end = records + len_at(body, run + RECORDS);
+        let places: [(usize, usize); PARTS] = std::array::from_fn(|part| place(body, run, part));
+        let shared = places.map(|(start, len)| &body[start..start + len]);
+        let mut numbers = [0; PARTS];
         let mut above = usize::MAX;
         for (level, bytes) in shared.iter().enumerate() {
-            let next = known.len();
-            above = *known.entry((level, above, *bytes)).or_insert(next);
-            place[level] = above;
+            // What stands at one place is one thing: most parts are looked up by that, and not by what is in them.
+            above = *read.entry((level, above, places[level])).or_insert_with(|| {
+                let next = known.len();
+                *known.entry((level, above, *bytes)).or_insert(next)
+            });
+            numbers[level] = above;
         }
-        runs.push(Run { place, shared, records });
+        runs.push(Run { place: numbers, shared, records: &body[records..end] });
+        run = end;
     }
     runs.sort_by_key(|run| run.place);
     runs

@@ -1,5 +1,7 @@
 //! Bodies as they are read: decompressed on the way, counted against the limit and the memory of the process.
 
+mod chunked;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder};
 use zstd::stream::zio;
 
 use crate::event::{Budget, Permit};
+
+use chunked::Chunked;
 
 /// How long a client may take from one piece of a body to the next, and for all of it besides what its bytes take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,11 +36,15 @@ pub(in crate::sources) enum Encoding {
     Zstd,
     /// What HTTP calls so: the zlib format.
     Deflate,
+    /// Its frames, or one block.
+    Snappy,
+    /// Its frames.
+    Lz4,
 }
 
 impl Encoding {
     /// What clients are told that they may use.
-    pub(in crate::sources) const ACCEPTED: &'static str = "identity,gzip,zstd,deflate";
+    pub(in crate::sources) const ACCEPTED: &'static str = "identity,gzip,zstd,deflate,snappy,lz4";
 
     /// The encoding of this name, which is compared without case.
     pub(in crate::sources) fn named(name: &str) -> Option<Self> {
@@ -46,6 +54,9 @@ impl Encoding {
             ("x-gzip", Self::Gzip),
             ("zstd", Self::Zstd),
             ("deflate", Self::Deflate),
+            ("snappy", Self::Snappy),
+            ("x-snappy-framed", Self::Snappy),
+            ("lz4", Self::Lz4),
         ];
         names.iter().find(|(known, _)| name.trim().eq_ignore_ascii_case(known)).map(|(_, encoding)| *encoding)
     }
@@ -90,7 +101,14 @@ impl Plain {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let len = self.buffer.len() + bytes.len();
+        self.reserve(bytes.len())?;
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Makes room for so many bytes more.
+    fn reserve(&mut self, bytes: usize) -> Result<(), Fault> {
+        let len = self.buffer.len().saturating_add(bytes);
         if len > self.limit {
             return Err(Fault::TooLarge);
         }
@@ -104,7 +122,6 @@ impl Plain {
             self.charged += more;
             self.buffer.reserve_exact(self.charged - self.buffer.len());
         }
-        self.buffer.extend_from_slice(bytes);
         Ok(())
     }
 }
@@ -130,14 +147,17 @@ enum Inflater {
     Gzip(Box<MultiGzDecoder<Plain>>),
     Zstd(Box<zio::Writer<Plain, ZstdDecoder<'static>>>),
     Deflate(Box<ZlibDecoder<Plain>>),
+    Chunked(Box<Chunked>),
 }
 
 impl Inflater {
-    fn new(encoding: Encoding, plain: Plain) -> Result<Self, Fault> {
+    fn new(encoding: Encoding, plain: Plain, budget: &Budget) -> Result<Self, Fault> {
         Ok(match encoding {
             Encoding::Identity => Self::Identity(plain),
             Encoding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(plain))),
             Encoding::Deflate => Self::Deflate(Box::new(ZlibDecoder::new(plain))),
+            Encoding::Snappy => Self::Chunked(Box::new(Chunked::snappy(plain, budget)?)),
+            Encoding::Lz4 => Self::Chunked(Box::new(Chunked::lz4(plain, budget)?)),
             Encoding::Zstd => {
                 let broken = |error: io::Error| Fault::Malformed(error.to_string());
                 let mut decoder = ZstdDecoder::new().map_err(broken)?;
@@ -150,6 +170,7 @@ impl Inflater {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let written = match self {
             Self::Identity(plain) => return plain.put(bytes),
+            Self::Chunked(chunked) => return chunked.put(bytes),
             Self::Gzip(gzip) => gzip.write_all(bytes),
             Self::Zstd(zstd) => zstd.write_all(bytes),
             Self::Deflate(deflate) => deflate.write_all(bytes),
@@ -160,17 +181,21 @@ impl Inflater {
     /// What a decompressor's error means.
     fn fault(&mut self, error: &io::Error) -> Fault {
         let plain = match self {
-            Self::Identity(plain) => plain,
-            Self::Gzip(gzip) => gzip.get_mut(),
-            Self::Zstd(zstd) => zstd.writer_mut(),
-            Self::Deflate(deflate) => deflate.get_mut(),
+            Self::Identity(plain) => Some(plain),
+            Self::Gzip(gzip) => Some(gzip.get_mut()),
+            Self::Zstd(zstd) => Some(zstd.writer_mut()),
+            Self::Deflate(deflate) => Some(deflate.get_mut()),
+            // It tells by itself.
+            Self::Chunked(_) => None,
         };
-        plain.fault.take().unwrap_or_else(|| Fault::Malformed(format!("the body cannot be decompressed: {error}")))
+        plain
+            .and_then(|plain| plain.fault.take())
+            .unwrap_or_else(|| Fault::Malformed(format!("the body cannot be decompressed: {error}")))
     }
 
     fn finish(mut self) -> Result<Bytes, Fault> {
         let finished = match &mut self {
-            Self::Identity(_) => Ok(()),
+            Self::Identity(_) | Self::Chunked(_) => Ok(()),
             Self::Gzip(gzip) => gzip.try_finish(),
             Self::Zstd(zstd) => zstd.finish(),
             Self::Deflate(deflate) => deflate.try_finish().and_then(|()| at_end(deflate)),
@@ -181,6 +206,7 @@ impl Inflater {
             Self::Gzip(gzip) => gzip.finish(),
             Self::Zstd(zstd) => Ok(zstd.into_inner().0),
             Self::Deflate(deflate) => deflate.finish(),
+            Self::Chunked(chunked) => Ok(chunked.finish()?),
         };
         let plain = plain.map_err(|error| Fault::Malformed(error.to_string()))?;
         Ok(plain.permit.block(plain.buffer))
@@ -217,7 +243,7 @@ impl Reader<'_> {
         while let Some(data) = clock.piece(&mut body).await? {
             inflate(&mut inflater, &data).await?;
         }
-        inflater.finish()
+        finish(inflater).await
     }
 
     fn inflater(self, told: usize, encoding: Encoding) -> Result<Inflater, Fault> {
@@ -225,7 +251,7 @@ impl Reader<'_> {
         if told > self.limit && encoding == Encoding::Identity {
             return Err(Fault::TooLarge);
         }
-        Inflater::new(encoding, Plain::new(self.budget, told.min(self.limit), self.limit)?)
+        Inflater::new(encoding, Plain::new(self.budget, told.min(self.limit), self.limit)?, self.budget)
     }
 
     /// Reads the one message of a gRPC request: a byte that tells whether it is compressed, its length, its bytes.
@@ -258,7 +284,7 @@ impl Reader<'_> {
             inflate(&mut inflater, &rest).await?;
             match clock.piece(&mut body).await? {
                 Some(data) => rest = data,
-                None if left == 0 => return inflater.finish(),
+                None if left == 0 => return finish(inflater).await,
                 None => return Err(Fault::Malformed("the message is cut short".to_owned())),
             }
         }
@@ -277,6 +303,17 @@ async fn inflate(inflater: &mut Inflater, data: &[u8]) -> Result<(), Fault> {
         inflater.put(piece)?;
     }
     Ok(())
+}
+
+/// Ends a body; where there is much to do for that, other work goes on.
+async fn finish(inflater: Inflater) -> Result<Bytes, Fault> {
+    match &inflater {
+        Inflater::Chunked(chunked) if chunked.ends_long() => {
+            let finished = tokio::task::spawn_blocking(|| inflater.finish()).await;
+            finished.unwrap_or_else(|_| Err(Fault::Malformed("the body cannot be decompressed".to_owned())))
+        }
+        _ => inflater.finish(),
+    }
 }
 
 /// The time that a body may take.

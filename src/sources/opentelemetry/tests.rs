@@ -128,6 +128,17 @@ fn compressed(encoding: &str, plain: &[u8]) -> Vec<u8> {
             zlib.finish().unwrap()
         }
         "zstd" => zstd::bulk::compress(plain, 1).unwrap(),
+        "snappy" => snap::raw::Encoder::new().compress_vec(plain).unwrap(),
+        "x-snappy-framed" => {
+            let mut frames = snap::write::FrameEncoder::new(Vec::new());
+            frames.write_all(plain).unwrap();
+            frames.into_inner().unwrap()
+        }
+        "lz4" => {
+            let mut frame = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            frame.write_all(plain).unwrap();
+            frame.finish().unwrap()
+        }
         _ => plain.to_vec(),
     }
 }
@@ -139,7 +150,8 @@ async fn each_signal_is_taken_in_each_encoding() {
     for (signal, count, form) in [("traces", 3, Form::Span), ("logs", 4, Form::LogRecord), ("metrics", 0, Form::Point)]
     {
         let plain = fixture(&format!("{signal}.pb"));
-        for encoding in ["identity", "gzip", "GZIP", "zstd", "deflate"] {
+        let encodings = ["identity", "gzip", "GZIP", "zstd", "deflate", "snappy", "x-snappy-framed", "lz4"];
+        for encoding in encodings {
             let headers =
                 format!("Content-Type: Application/X-Protobuf; charset=utf-8\r\nContent-Encoding: {encoding}\r\n");
             let body = compressed(&encoding.to_lowercase(), &plain);
@@ -152,7 +164,7 @@ async fn each_signal_is_taken_in_each_encoding() {
         }
         let caught = world.end.caught();
         assert!(caught[records..].iter().all(|caught| caught.form == form));
-        assert!(count == 0 || caught.len() - records == count * 5);
+        assert!(count == 0 || caught.len() - records == count * encodings.len());
         records = caught.len();
     }
     world.end().await;
@@ -180,7 +192,8 @@ async fn answers_are_those_of_the_specification() {
     let world = World::start(2_000).await;
     let traces = fixture("traces.pb");
     let gzip = "Content-Encoding: gzip\r\nContent-Type: application/x-protobuf\r\n";
-    let bomb = compressed("gzip", &vec![0; 1 << 20]);
+    let of_zeros = |encoding| compressed(encoding, &vec![0; 1 << 20]);
+    let bomb = of_zeros("gzip");
     let cut = compressed("gzip", &traces);
     let cut = &cut[..cut.len() - 9];
     let mut zstd_cut = compressed("zstd", &traces);
@@ -207,6 +220,11 @@ async fn answers_are_those_of_the_specification() {
         ("/v1/traces", gzip, cut, 400, "cannot be decompressed"),
         ("/v1/traces", &gzip.replace("gzip", "deflate"), &deflate_cut, 400, "cannot be decompressed"),
         ("/v1/traces", gzip, &traces, 400, "cannot be decompressed"),
+        ("/v1/traces", &gzip.replace("gzip", "snappy"), &of_zeros("snappy"), 413, "larger than 2000"),
+        ("/v1/traces", &gzip.replace("gzip", "snappy"), &of_zeros("x-snappy-framed"), 413, "larger than 2000"),
+        ("/v1/traces", &gzip.replace("gzip", "lz4"), &of_zeros("lz4"), 413, "larger than 2000"),
+        ("/v1/traces", &gzip.replace("gzip", "lz4"), &traces, 400, "cannot be decompressed"),
+        ("/v1/traces", &gzip.replace("gzip", "snappy"), b"\x09", 400, "cannot be decompressed"),
         ("/v1/traces", &gzip.replace("gzip", "zstd"), &zstd_cut, 400, "cannot be decompressed"),
     ] {
         let answer = world.post(path, headers, body).await;
@@ -215,7 +233,7 @@ async fn answers_are_those_of_the_specification() {
     }
     let answer = world.raw(b"GET /v1/traces HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_vec()).await;
     assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("allow: POST"), "{answer}");
-    assert_eq!((world.errors("too_large"), world.errors("malformed"), world.end.caught().len()), (2, 6, 0));
+    assert_eq!((world.errors("too_large"), world.errors("malformed"), world.end.caught().len()), (5, 8, 0));
     let slow = answer::Refusal::slow();
     assert_eq!((slow.http.as_u16(), slow.retry_after), (503, Some(1)));
     world.end().await;

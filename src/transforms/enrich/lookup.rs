@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::claims::Claims;
 use crate::component::meters::Meters;
 use crate::component::row::{Context, Problem};
 use crate::event::{Batch, Path};
@@ -93,7 +94,12 @@ type Row = Arc<[Vec<u8>]>;
 
 impl Lookup {
     /// Sets the members of each record; those of one without a row are removed: they could be forged.
-    pub(super) fn apply(&self, batch: &mut Batch, keep_existing: bool, (memo, meters): (&mut Memo, &Meters)) {
+    pub(super) fn apply(
+        &self,
+        batch: &mut Batch,
+        (keep_existing, claims): (bool, Claims),
+        (memo, meters): (&mut Memo, &Meters),
+    ) {
         let version = self.table.version();
         if memo.version != version || memo.found.len() >= KNOWN_KEYS {
             (memo.version, memo.found) = (version, HashMap::new());
@@ -107,12 +113,14 @@ impl Lookup {
             }
             let row = self.row(memo);
             missing += usize::from(row.is_none());
-            for (at, name) in self.select.iter().enumerate() {
-                let name = name.as_bytes();
+            for (at, key) in self.select.iter().enumerate() {
+                let name = key.as_bytes();
                 if keep_existing && records.get(index).member(name).is_some() {
                     continue;
                 }
-                match row.as_ref().and_then(|row| row.get(at)).filter(|value| !value.is_empty()) {
+                let value = row.as_ref().and_then(|row| row.get(at)).filter(|value| !value.is_empty());
+                claims.keep(&mut records, index, (key, value.map(Vec::as_slice)));
+                match value {
                     Some(value) => records.set_member(index, name, |out| out.extend_from_slice(value)),
                     None => _ = records.remove_member(index, name),
                 }

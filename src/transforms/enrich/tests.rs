@@ -1,6 +1,6 @@
 use super::*;
 use crate::transforms::remap::RemapSettings;
-use crate::transforms::test_kit::{Step, batch, batch_of, lines, origin, pairs, problems, step, text};
+use crate::transforms::test_kit::{Step, batch, batch_of, lines, origin, otlp, pairs, problems, receipt, step, text};
 
 fn enrich(settings: &str) -> Step {
     step::<EnrichSettings>(settings)
@@ -175,4 +175,46 @@ fn faults_name_the_field() {
     assert_eq!(told, [("fields.a", Some(1..6)), ("fields.c", Some(0..4))]);
     assert_eq!(problems::<EnrichSettings>("fields = {}")[0].setting, "");
     assert!(toml::from_str::<EnrichSettings>("fields.a = nan").is_err());
+}
+
+#[test]
+fn what_a_record_claims_is_kept_where_it_is_overwritten() {
+    let settings = "fields.env = 'prod'\nfields.unit = '{{ a }}'\nfields.zone = 7\nkeep_claimed = true";
+    let step = enrich(settings);
+    let lines = [
+        r#"{"env":"test","a":"x"}"#,
+        r#"{"env":"prod","unit":"x","zone":7,"a":"x"}"#,
+        r#"{"e\u006ev":{"b":1},"unit":"mine","zone":"7","claimed":{"of":1},"a":"x"}"#,
+        r#"{"unit":"mine","claimed":"text"}"#,
+    ];
+    let expected = [
+        r#"{"a":"x","claimed":{"env":"test"},"unit":"x","env":"prod","zone":7}"#,
+        r#"{"unit":"x","a":"x","env":"prod","zone":7}"#,
+        r#"{"unit":"x","claimed":{"of":1,"env":{"b":1},"zone":"7","unit":"mine"},"a":"x","env":"prod","zone":7}"#,
+        r#"{"claimed":{"unit":"mine"},"env":"prod","zone":7}"#,
+    ];
+    assert_eq!(step.main(batch(&lines)), expected);
+    // What the source brings is no claim.
+    let of_source = step.main(batch_of(&[r#"{"a":"x"}"#], origin(&[("env", "\"of the source\"")])));
+    assert_eq!(of_source, [r#"{"a":"x","unit":"x","env":"prod","zone":7}"#]);
+    let both = problems::<EnrichSettings>("fields.env = 'prod'\nkeep_claimed = true\nkeep_existing = true");
+    assert_eq!(both[0].setting, "keep_claimed");
+}
+
+#[test]
+fn what_a_peer_claims_of_its_resource_is_kept_as_an_attribute() {
+    let mut spans = otlp::spans("shop", &[otlp::Span::of(otlp::trace("00000000000001"))], receipt());
+    let step = enrich("fields.\"service.name\" = 'known'\nfields.name = 'GET'\nkeep_claimed = true");
+    let (out, _) = step.apply(spans.clone());
+    for (view, before) in out.iter().zip(spans.iter()) {
+        let read =
+            |view: crate::event::View<'_>, key: &str| view.member(key.as_bytes()).map(std::borrow::Cow::into_owned);
+        assert_eq!(read(view, "claimed.service.name"), before.resource_attribute(b"service.name"));
+        assert_eq!(read(view, "claimed.name"), read(before, "name"));
+        assert_eq!(read(view, "service.name").as_deref(), Some(&b"\"known\""[..]));
+    }
+    let path = crate::event::Path::parse(".resource.attributes.\"service.name\"").unwrap();
+    spans.edit().set(0, &path, b"5");
+    let (out, _) = step.apply(spans);
+    assert_eq!(out.get(0).member(b"claimed.service.name").as_deref(), Some(&b"5"[..]), "as steps have left it");
 }

@@ -205,11 +205,11 @@ impl Cover {
     #[inline]
     pub(super) fn document(&self, text: &[u8], tally: &mut Tally, out: &mut Vec<u8>) -> Option<bool> {
         let at = text.iter().position(|byte| !byte.is_ascii_whitespace())?;
-        if matches!(text[at], b'{' | b'[') { self.bracketed(text, at, tally, out) } else { None }
+        if matches!(text[at], b'{' | b'[') { self.bracketed((text, at), tally, out) } else { None }
     }
 
     /// The same for a text with a bracket at `at`.
-    fn bracketed(&self, text: &[u8], at: usize, tally: &mut Tally, out: &mut Vec<u8>) -> Option<bool> {
+    fn bracketed(&self, (text, at): (&[u8], usize), tally: &mut Tally, out: &mut Vec<u8>) -> Option<bool> {
         if json::check(text).is_err() {
             return None;
         }

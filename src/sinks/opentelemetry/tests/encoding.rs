@@ -332,6 +332,84 @@ fn message(salt: u64) -> Vec<u8> {
     message
 }
 
+/// A request of one resource, with as many scopes as there are numbers, each of which has a span.
+fn scopes(resource: &[u8], numbers: impl Iterator<Item = u64>) -> Vec<u8> {
+    let (mut of_resource, mut whole) = (Vec::new(), Vec::new());
+    put_bytes(1, resource, &mut of_resource);
+    for number in numbers {
+        let (mut span, mut scope) = (Vec::new(), Vec::new());
+        put_bytes(1, &[1; 16], &mut span);
+        put_bytes(2, &(number + 1).to_be_bytes(), &mut span);
+        put_bytes(1, &message(number), &mut scope);
+        put_bytes(2, &span, &mut scope);
+        put_bytes(2, &scope, &mut of_resource);
+    }
+    put_bytes(1, &of_resource, &mut whole);
+    whole
+}
+
+/// Attributes of so many bytes.
+fn large(len: usize, byte: u8) -> Vec<u8> {
+    let (mut pair, mut resource) = (Vec::new(), Vec::new());
+    put_bytes(1, &vec![byte; len], &mut pair);
+    put_bytes(1, &pair, &mut resource);
+    resource
+}
+
+#[test]
+fn a_resource_counts_once_in_a_request_however_its_records_come() {
+    const LARGE: usize = 100_000;
+    let sink = sink("endpoint = 'http://h:4317'");
+    let shared = Arc::new(Origin::new(StreamKey(2)).with(&[Shared::string("env", "prod")]));
+    for is_enriched in [false, true] {
+        let mut batches = [b'a', b'b', b'c'].map(|byte| records(Signal::Traces, &scopes(&large(LARGE, byte), 0..200)));
+        for batch in batches.iter_mut().filter(|_| is_enriched) {
+            batch.map_origins(|_| shared.clone());
+        }
+        let (mut encoder, mut body, mut expected) = (sink.encoder(), Vec::new(), Vec::new());
+        encoder.begin(&mut body);
+        for at in 0..200 {
+            for batch in &batches {
+                encoder.encode(batch.get(at), &mut body).unwrap();
+                expected.extend(rows(&batch.select(|other| other == at)));
+            }
+        }
+        assert!(body.len() < 3 * LARGE + 600 * 100, "{}", body.len());
+        encoder.end(&mut body);
+        assert!(body.len() < 3 * LARGE + 600 * 50, "{}", body.len());
+        assert_eq!(rows(&records(Signal::Traces, &body)), grouped(&expected));
+    }
+}
+
+#[test]
+fn what_records_share_is_known_again_only_where_it_is_the_same() {
+    let one = records(Signal::Traces, &scopes(&large(9, b'a'), 0..2));
+    let mut other = one.clone();
+    other.map_origins(|origin| Arc::new(origin.derive(&[Shared::string("env", "prod")])));
+    let mut hidden = other.clone();
+    hidden.edit().remove(0, &Path::parse(".env").unwrap());
+    let mut changed = other.clone();
+    changed.edit().set(0, &Path::parse(".resource.attributes.a").unwrap(), b"1");
+    let mut writer = Writer::default();
+    let mut read = |batch: &Batch, at: usize| writer.read(batch.get(at)).unwrap().shares;
+    let first = read(&one, 0);
+    assert_eq!(read(&one, 0), first);
+    let mut seen = vec![first];
+    for (batch, at) in [(&one, 1), (&other, 1), (&other, 0), (&hidden, 0), (&other, 0), (&changed, 0), (&one, 0)] {
+        let next = read(batch, at);
+        assert!(!seen.contains(&next), "{seen:?}: {next}");
+        seen.push(next);
+    }
+    let expected = [&one, &other, &hidden, &changed].map(rows);
+    let mut writer = Writer::default();
+    for _ in 0..2 {
+        for (batch, expected) in [&one, &other, &hidden, &changed].into_iter().zip(&expected) {
+            let shown = writer.read(batch.get(0)).unwrap();
+            assert_eq!((shown.resource, shown.record), (&*expected[0][0], &*expected[0][5]));
+        }
+    }
+}
+
 proptest! {
     /// Records of random resources, scopes and metrics, in any order.
     #[test]

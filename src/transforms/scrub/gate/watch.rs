@@ -91,11 +91,7 @@ impl<'a> Watch<'a> {
             b'@' => self.see(AT, at),
             b'J' if self.text[..at].ends_with(b"ey") => self.see(TOKEN, at - 2),
             b'\\' if RAW => self.see(ESCAPE, at),
-            b'%' | b'\\' => {
-                if fold::begins_odd(&self.text[at..]) {
-                    self.see(ODD, at);
-                }
-            }
+            b'%' | b'\\' if fold::begins_odd(&self.text[at..]) => self.see(ODD, at),
             b';' => {
                 if let Some(start) = fold::name_before(self.text, at) {
                     self.see(ODD, start);
