@@ -61,7 +61,10 @@ fn every_configuration_on_a_page_is_valid() {
             let rules = Rules { catalogue: &Shelves, environment: &environment, budget: &memory };
             let loaded = load_texts([("page.toml", text.as_str())], rules);
             let faults = render_report(&loaded.report, &loaded.sources, Color::Never);
-            assert_eq!(faults, "", "{}\n{text}", page.display());
+            // The files of tables are not here; anything else is a fault of the page.
+            let lost = faults.matches(".csv`: No such file").count();
+            let has_errors = loaded.report.errors().next().is_some();
+            assert!(!has_errors && faults.matches("warning[").count() == lost, "{}\n{text}\n{faults}", page.display());
             if block.contains("[[tests]]") {
                 let folder = tempfile::tempdir().unwrap();
                 let file = folder.path().join("levada.toml");
