@@ -180,6 +180,22 @@ async fn a_reload_names_settings_of_the_process_and_the_difference_shows_what_wa
     site.end();
 }
 
+/// A reload says what it does, before and after, and one with a fault changes nothing.
+fn assert_reloads_are_told(site: &Site) {
+    fs::write(site.path("conf/levada.toml"), site.pipeline("two")).unwrap();
+    let dry = text(&site.verb(&["reload", "--dry-run"]));
+    assert_eq!(dry, "~ transforms.marked: built anew\nvalid: nothing was changed\n");
+    let difference = text(&site.verb(&["config", "--diff"]));
+    assert_eq!(difference, "- transforms.marked.fields.mark = \"one\"\n+ transforms.marked.fields.mark = \"two\"\n");
+    let done = site.verb(&["reload"]);
+    assert!(done.status.success() && text(&done).ends_with("reloaded\n"), "{}", text(&done));
+    fs::write(site.path("conf/levada.toml"), "[sources.app]\ntype = 'fil'\n").unwrap();
+    let refused = site.verb(&["reload"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains("error[E015]") && text(&refused).contains("what runs stays as it is"));
+    assert!(text(&site.verb(&["status"])).contains("was read last has faults"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn verbs_show_and_change_what_runs() {
     let site = Site::new();
@@ -241,18 +257,7 @@ async fn verbs_show_and_change_what_runs() {
     drop(unread.stdout.take());
     assert!(unread.wait().unwrap().success(), "top ends with its reader");
 
-    fs::write(site.path("conf/levada.toml"), site.pipeline("two")).unwrap();
-    let dry = text(&site.verb(&["reload", "--dry-run"]));
-    assert_eq!(dry, "~ transforms.marked: built anew\nvalid: nothing was changed\n");
-    let difference = text(&site.verb(&["config", "--diff"]));
-    assert_eq!(difference, "- transforms.marked.fields.mark = \"one\"\n+ transforms.marked.fields.mark = \"two\"\n");
-    let done = site.verb(&["reload"]);
-    assert!(done.status.success() && text(&done).ends_with("reloaded\n"), "{}", text(&done));
-    fs::write(site.path("conf/levada.toml"), "[sources.app]\ntype = 'fil'\n").unwrap();
-    let refused = site.verb(&["reload"]);
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused).contains("error[E015]") && text(&refused).contains("what runs stays as it is"));
-    assert!(text(&site.verb(&["status"])).contains("was read last has faults"));
+    assert_reloads_are_told(&site);
     site.end();
     assert_private(&site.path("state"));
     assert_eq!(site.arrived(), (0..20).map(|number| (number, 1)).collect());
