@@ -243,10 +243,8 @@ async fn verbs_show_and_change_what_runs() {
     let top = text(&site.verb(&["top", "--json", "--count", "1"]));
     assert_eq!(top.lines().filter(|line| line.contains("received_events_per_second")).count(), 3, "{top}");
 
-    let status: serde_json::Value = serde_json::from_slice(&site.verb(&["status", "--json"]).stdout).unwrap();
     for (id, part) in [("marked", "working"), ("out", "working"), ("out", "waiting")] {
-        let component =
-            status["components"].as_array().unwrap().iter().find(|component| component["id"] == id).unwrap();
+        let component = site.status_of(id);
         assert!(component[part]["count"].as_u64().unwrap() > 0, "{id}, {part}: {component}");
     }
     let mut unread = Command::new(env!("CARGO_BIN_EXE_levada"))
