@@ -176,7 +176,7 @@ pub struct Context {
     pub meters: Meters,
     /// The process's memory.
     pub budget: Budget,
-    /// Where it may keep state: a folder of its own, made when first needed.
+    /// Where it may keep state: a folder of its own, made when first needed. Empty in a trial, which keeps none.
     pub state_dir: PathBuf,
     /// The files of its settings, as they were checked.
     pub files: Files,

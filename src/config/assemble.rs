@@ -11,7 +11,7 @@ use super::plan::{Component, OutputRef, Plan, Section};
 use super::schema::{Others, Schema};
 use super::secret::{self, Backend, Secrets};
 use super::tree::{Node, Value};
-use super::{Purpose, Rules, cases, check, graph, idle, interpolate, judge, merge, plain, privacy, teams};
+use super::{Purpose, Rules, cases, check, enrichment, graph, idle, interpolate, judge, merge, plain, privacy, teams};
 use crate::component::files::Files;
 use crate::component::size::show_size;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
@@ -42,6 +42,11 @@ pub(super) fn assemble(
     if let Some(globals) = &globals {
         let found = Ok(rules.catalogue.check_globals(&globals.settings));
         judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
+        // What runs says it itself, and has what the file held last.
+        if purpose != Purpose::Run && matches!(scope, Scope::Platform) {
+            let found = Ok(enrichment::check_files(&globals.settings));
+            judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
+        }
     }
     let tests: Vec<_> = merged
         .tests

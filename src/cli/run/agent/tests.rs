@@ -227,6 +227,52 @@ async fn a_start_with_faults_runs_what_ran_last() {
 }
 
 #[tokio::test]
+async fn a_start_with_broken_tables_and_files_has_what_they_held_last() {
+    let steps = "[enrichment_tables.prices]\ntype = 'file'\nfile.path = 'FOLDER/prices.csv'\n\
+                 [transforms.priced]\ntype = 'remap'\ninputs = ['app']\n\
+                 source = '.p = get_enrichment_table_record!(\"prices\", { \"id\": .id })'\n\
+                 [transforms.labelled]\ntype = 'enrich'\ninputs = ['priced']\nfiles.labels.path = 'FOLDER/labels'\n";
+    let desk = Desk::new(&format!("{}{steps}", PIPELINE.replace("'app'", "'labelled'")));
+    let shown = desk.fault().await;
+    assert!(shown.contains("error[E029]: cannot build the enrichment table `prices`"), "{shown}");
+    assert!(
+        shown.contains("FOLDER/levada.toml:12:13") && shown.contains("FOLDER/prices.csv`: No such file"),
+        "{shown}"
+    );
+    let loaded = desk.arguments.files.load();
+    let warned = render_report(&loaded.report, &loaded.sources, Color::Never);
+    assert!(loaded.plan.is_some() && warned.contains("warning[") && warned.contains("levada.toml:12:13"), "{warned}");
+    let put = |prices: &str, labels: &str| {
+        fs::write(desk.path().join("prices.csv"), prices).unwrap();
+        fs::write(desk.path().join("labels"), labels).unwrap();
+    };
+    put("id,price\n1,2\n", "blue");
+    drop(desk.start().await.map_err(|fault| panic!("{fault}")));
+    let loaded = desk.arguments.files.load();
+    assert!(!render_report(&loaded.report, &loaded.sources, Color::Never).contains("prices.csv"));
+    // A column is gone that a program looks up; a row is broken; the files are gone.
+    put("name,price\n1,2\n", "blue");
+    drop(desk.start().await.map_err(|fault| panic!("{fault}")));
+    put("id,price\n1\n", "blue");
+    drop(desk.start().await.map_err(|fault| panic!("{fault}")));
+    fs::remove_file(desk.path().join("prices.csv")).unwrap();
+    fs::remove_file(desk.path().join("labels")).unwrap();
+    drop(desk.start().await.map_err(|fault| panic!("{fault}")));
+    // The same where the configuration has faults, too.
+    let text = fs::read_to_string(desk.path().join("levada.toml")).unwrap();
+    desk.write(&text.replace("inputs = ", "inputs = = "));
+    let mut loaded = desk.arguments.files.load_to_run(None);
+    assert!(Agent::start(&mut loaded, mpsc::channel(1).0).await.is_none());
+    let agent = super::super::last_good::start(&loaded, mpsc::channel(1).0).await.expect("it runs what ran last");
+    assert!(agent.shown.roster.health("labelled").is_some());
+    let metrics = prometheus::TextEncoder::new().encode_to_string(&agent.shown.families.registry().gather()).unwrap();
+    assert!(
+        metrics.contains("levada_enrichment_table_reloads_total{status=\"failure\",table=\"prices\"} 1"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
 async fn a_team_with_faults_is_told_and_reloads_go_on() {
     let platform = format!("teams_dir = 'FOLDER/teams'\n[teams.'*']\nexports = ['app']\n{PIPELINE}");
     let platform = platform.replace("data_dir = 'FOLDER/state'\n", "");
