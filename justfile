@@ -12,7 +12,7 @@ test:
     cargo test
 
 # The agent against real servers and real writers of logs; needs Maven, a JDK 17, Python 3 with pip, curl, openssl,
-# conmon, runc, busybox-static and logrotate.
+# conmon, runc, busybox-static, logrotate, xz-utils, zstd and bzip2.
 real *names:
     LEVADA_REAL=1 cargo test --test real -- {{ names }}
 

@@ -72,6 +72,7 @@ fn measure(folder: &Path) -> Duration {
         files: Files::default(),
         tables: levada::lang::Tables::default(),
         pause: levada::component::pause::Pause::default(),
+        health: levada::component::health::Health::default(),
     };
     let table = settings.parse().expect("settings are TOML");
     let source = (row.read)(table).and_then(|settings| settings.build(context)).expect("settings are right");

@@ -102,6 +102,7 @@ fn step(folder: &std::path::Path) -> (Box<dyn Stateful>, Meters) {
         files: Files::default(),
         tables: levada::lang::Tables::default(),
         pause: Pause::default(),
+        health: levada::component::health::Health::default(),
     };
     let row = levada::transforms::STATEFUL.iter().find(|row| row.name == "tail_sample").expect("it is on the shelf");
     let settings = SETTINGS.parse().expect("they are TOML");

@@ -180,6 +180,22 @@ async fn a_reload_names_settings_of_the_process_and_the_difference_shows_what_wa
     site.end();
 }
 
+/// A reload says what it does, before and after, and one with a fault changes nothing.
+fn assert_reloads_are_told(site: &Site) {
+    fs::write(site.path("conf/levada.toml"), site.pipeline("two")).unwrap();
+    let dry = text(&site.verb(&["reload", "--dry-run"]));
+    assert_eq!(dry, "~ transforms.marked: built anew\nvalid: nothing was changed\n");
+    let difference = text(&site.verb(&["config", "--diff"]));
+    assert_eq!(difference, "- transforms.marked.fields.mark = \"one\"\n+ transforms.marked.fields.mark = \"two\"\n");
+    let done = site.verb(&["reload"]);
+    assert!(done.status.success() && text(&done).ends_with("reloaded\n"), "{}", text(&done));
+    fs::write(site.path("conf/levada.toml"), "[sources.app]\ntype = 'fil'\n").unwrap();
+    let refused = site.verb(&["reload"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains("error[E015]") && text(&refused).contains("what runs stays as it is"));
+    assert!(text(&site.verb(&["status"])).contains("was read last has faults"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn verbs_show_and_change_what_runs() {
     let site = Site::new();
@@ -227,10 +243,8 @@ async fn verbs_show_and_change_what_runs() {
     let top = text(&site.verb(&["top", "--json", "--count", "1"]));
     assert_eq!(top.lines().filter(|line| line.contains("received_events_per_second")).count(), 3, "{top}");
 
-    let status: serde_json::Value = serde_json::from_slice(&site.verb(&["status", "--json"]).stdout).unwrap();
     for (id, part) in [("marked", "working"), ("out", "working"), ("out", "waiting")] {
-        let component =
-            status["components"].as_array().unwrap().iter().find(|component| component["id"] == id).unwrap();
+        let component = site.status_of(id);
         assert!(component[part]["count"].as_u64().unwrap() > 0, "{id}, {part}: {component}");
     }
     let mut unread = Command::new(env!("CARGO_BIN_EXE_levada"))
@@ -241,18 +255,7 @@ async fn verbs_show_and_change_what_runs() {
     drop(unread.stdout.take());
     assert!(unread.wait().unwrap().success(), "top ends with its reader");
 
-    fs::write(site.path("conf/levada.toml"), site.pipeline("two")).unwrap();
-    let dry = text(&site.verb(&["reload", "--dry-run"]));
-    assert_eq!(dry, "~ transforms.marked: built anew\nvalid: nothing was changed\n");
-    let difference = text(&site.verb(&["config", "--diff"]));
-    assert_eq!(difference, "- transforms.marked.fields.mark = \"one\"\n+ transforms.marked.fields.mark = \"two\"\n");
-    let done = site.verb(&["reload"]);
-    assert!(done.status.success() && text(&done).ends_with("reloaded\n"), "{}", text(&done));
-    fs::write(site.path("conf/levada.toml"), "[sources.app]\ntype = 'fil'\n").unwrap();
-    let refused = site.verb(&["reload"]);
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused).contains("error[E015]") && text(&refused).contains("what runs stays as it is"));
-    assert!(text(&site.verb(&["status"])).contains("was read last has faults"));
+    assert_reloads_are_told(&site);
     site.end();
     assert_private(&site.path("state"));
     assert_eq!(site.arrived(), (0..20).map(|number| (number, 1)).collect());

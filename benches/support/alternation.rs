@@ -3,7 +3,7 @@
 use levada::transforms::scrub::{Kind, Profile};
 use regex::bytes::Regex;
 
-#[allow(dead_code, reason = "the tests make other lines, too")]
+#[allow(dead_code, clippy::unwrap_used, reason = "it is of the tests, which make other lines, too")]
 #[path = "../../tests/scrub/data.rs"]
 mod data;
 

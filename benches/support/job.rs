@@ -135,6 +135,7 @@ fn build<B: 'static>(rows: &[Row<B>], name: &str, settings: &str) -> B {
         files: Files::default(),
         tables: levada::lang::Tables::default(),
         pause: Pause::default(),
+        health: levada::component::health::Health::default(),
     };
     (row.read)(table).and_then(|settings| settings.build(context)).expect("settings are right")
 }

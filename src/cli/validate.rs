@@ -6,7 +6,7 @@ use super::FAULTY;
 use super::client::runtime;
 use super::files::Given;
 use super::screen::{self, Format};
-use crate::config::{Kind, Plan, unscrubbed};
+use crate::config::{Kind, Plan};
 use crate::topology::{Probed, probe};
 
 /// Check a configuration: opens no socket, reads no data, unless `--probe` is given.
@@ -26,10 +26,8 @@ pub(super) struct Validate {
 pub(super) fn validate(arguments: &Validate) -> ExitCode {
     let files = arguments.given.files();
     let mut loaded = if arguments.probe { files.load_to_probe() } else { files.load() };
-    if let Some(plan) = &loaded.plan {
-        for fault in unscrubbed(plan) {
-            loaded.report.push(fault);
-        }
+    for fault in std::mem::take(&mut loaded.unscrubbed) {
+        loaded.report.push(fault);
     }
     screen::print_faults_as(arguments.format, &loaded);
     match &loaded.plan {

@@ -54,6 +54,12 @@ impl Fresh {
         Ok((Self { path: path.to_owned(), most, mark, content: hash(&bytes) }, bytes))
     }
 
+    /// One that cannot be read now: whatever comes counts as a change.
+    pub fn lost(path: &Path, most: u64) -> Self {
+        let mark = Mark { file: (0, 0), size: 0, modified: (0, 0) };
+        Self { path: path.to_owned(), most, mark, content: hash(&[]) }
+    }
+
     /// Its content, if that is another than at the last look.
     ///
     /// # Errors
@@ -145,6 +151,7 @@ mod tests {
         assert!(file.changed().is_err());
         put("three");
         assert_eq!(file.changed().unwrap(), Some(b"three".to_vec()));
+        assert_eq!(Fresh::lost(&path, 10).changed().unwrap(), Some(b"three".to_vec()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod files;
 pub mod fresh;
 pub mod health;
 pub mod inspect;
+pub mod keepsake;
 pub mod machine;
 pub mod mask;
 pub mod meters;

@@ -47,6 +47,11 @@ pub trait Settings: DeserializeOwned + JsonSchema + 'static {
         Vec::new()
     }
 
+    /// Settings that have no effect beside the others, each by [`Problem::idle`]; those that are not written are not told.
+    fn idle(&self) -> Vec<Problem> {
+        Vec::new()
+    }
+
     /// Faults that the schema cannot tell. Opens nothing, reads nothing.
     fn check(&self) -> Vec<Problem> {
         Vec::new()
@@ -119,12 +124,19 @@ pub enum About {
     Program,
     /// An address that is open to the network without authentication.
     Door,
+    /// A setting without effect.
+    Idle,
 }
 
 impl Problem {
     /// An error at `setting`.
     pub fn new(setting: impl Into<String>, message: impl Into<String>) -> Self {
         Self { setting: setting.into(), message: message.into(), ..Self::default() }
+    }
+
+    /// A warning that `setting` has no effect, if it is written at all.
+    pub fn idle(setting: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { is_warning: true, ..Self::new(setting, why).about(About::Idle) }
     }
 
     /// Says what it is about.
@@ -164,7 +176,7 @@ pub struct Context {
     pub meters: Meters,
     /// The process's memory.
     pub budget: Budget,
-    /// Where it may keep state: a folder of its own, made when first needed.
+    /// Where it may keep state: a folder of its own, made when first needed. Empty in a trial, which keeps none.
     pub state_dir: PathBuf,
     /// The files of its settings, as they were checked.
     pub files: Files,
@@ -252,6 +264,7 @@ fn check<S: Settings>(table: &toml::Table, files: &Files, tables: &Tables) -> Re
         Some(problem.help("name a file that is there and that the user of the agent may read"))
     };
     let mut problems = settings.check_with(tables);
+    problems.extend(settings.idle());
     problems.extend(settings.files().into_iter().filter_map(unreadable));
     problems.extend(settings.check_files(files, tables));
     Ok(problems)

@@ -58,6 +58,14 @@ impl TlsSettings {
         problems
     }
 
+    /// What has no effect where none of these addresses is of TLS; `setting` is where these settings stand.
+    pub fn idle<'a>(&self, setting: &str, addresses: impl IntoIterator<Item = &'a str>) -> Option<Problem> {
+        let mut addresses = addresses.into_iter().peekable();
+        let is_plain = addresses.peek().is_some() && addresses.all(|address| address.starts_with("http://"));
+        let why = "there is no TLS where the address begins with `http://`: `https://` asks for it";
+        (is_plain && *self != Self::default()).then(|| Problem::idle(setting, why))
+    }
+
     /// The files; `setting` is where these settings stand.
     pub fn files(&self, setting: &str) -> Vec<Named> {
         let named = [("ca_file", &self.ca_file), ("crt_file", &self.crt_file), ("key_file", &self.key_file)];

@@ -11,7 +11,7 @@ use super::plan::{Component, OutputRef, Plan, Section};
 use super::schema::{Others, Schema};
 use super::secret::{self, Backend, Secrets};
 use super::tree::{Node, Value};
-use super::{Purpose, Rules, cases, check, graph, interpolate, judge, merge, privacy, teams};
+use super::{Purpose, Rules, cases, check, enrichment, graph, idle, interpolate, judge, merge, plain, privacy, teams};
 use crate::component::files::Files;
 use crate::component::size::show_size;
 use crate::diagnostic::{Code, Diagnostic, FileId, Report, Sources};
@@ -42,9 +42,17 @@ pub(super) fn assemble(
     if let Some(globals) = &globals {
         let found = Ok(rules.catalogue.check_globals(&globals.settings));
         judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
+        // What runs says it itself, and has what the file held last.
+        if purpose != Purpose::Run && matches!(scope, Scope::Platform) {
+            let found = Ok(enrichment::check_files(&globals.settings));
+            judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
+        }
     }
-    let tests: Vec<_> =
-        merged.tests.into_iter().map(|test| draft::section(test, rules.catalogue.tests(), "a test", report)).collect();
+    let tests: Vec<_> = merged
+        .tests
+        .into_iter()
+        .map(|test| draft::section(test, rules.catalogue.tests(), Subject::test("a test"), report))
+        .collect();
     let drafts: Vec<_> =
         merged.components.into_iter().map(|declared| draft::draft(declared, rules.catalogue, report)).collect();
     // Before anything is compiled, and before the programs of tests run.
@@ -54,16 +62,14 @@ pub(super) fn assemble(
         let may_run = |test: &Section, report: &mut Report| teams::judge_test(test, environment, (sources, report));
         tests = tests.into_iter().map(|test| test.filter(|test| may_run(test, report))).collect();
     }
-    let is_judged = |draft: &Draft| draft.soundness == Soundness::Whole && !refused.contains(&draft.id);
-    let judged = drafts.iter().filter(|draft| is_judged(draft));
-    for (draft, checked) in judged.filter_map(|draft| Some((draft, draft.checked.as_ref()?))) {
-        let found = (checked.check)(&checked.section.settings, files, &tables);
-        judge::judge((&checked.section, &draft.subject()), found, files, (sources, report));
-    }
-    let own: Vec<_> = drafts.iter().filter(|draft| is_judged(draft)).flat_map(claims::of_draft).collect();
-    claims::check(&own, &scope.held(globals.as_ref()), report);
+    let whole = drafts.iter().filter(|draft| draft.soundness == Soundness::Whole && !refused.contains(&draft.id));
+    let held = scope.held(globals.as_ref());
+    judge_each((&whole.collect::<Vec<_>>(), &held), (files, &tables), (sources, report));
     if let Scope::Team { environment, .. } = scope {
         teams::judge_files(files, environment, (sources, report));
+    }
+    if let (Scope::Platform, Some(globals), Soundness::Whole) = (scope, &globals, soundness) {
+        idle::tables(globals, (&drafts, &tests), files, report);
     }
     let links = scope.links(globals.as_ref());
     let inputs = graph::connect(&drafts, &links, soundness, report);
@@ -79,6 +85,22 @@ pub(super) fn assemble(
         privacy::check_exempt(&plan, report);
     }
     (!gaps).then_some(plan)
+}
+
+/// Reports the faults that components have in themselves, and those between them and what others hold.
+fn judge_each(
+    (drafts, held): (&[&Draft], &[Held]),
+    (files, tables): (&Files, &Tables),
+    (sources, report): (&mut Sources, &mut Report),
+) {
+    for (draft, checked) in drafts.iter().filter_map(|draft| Some((draft, draft.checked.as_ref()?))) {
+        let (subject, section) = (draft.subject(), &checked.section);
+        let found = (checked.check)(&section.settings, files, tables);
+        judge::judge((section, &subject), found, files, (sources, report));
+        plain::check((section, &subject), report);
+    }
+    let own: Vec<_> = drafts.iter().flat_map(|draft| claims::of_draft(draft)).collect();
+    claims::check(&own, held, report);
 }
 
 /// Whose files they are.
@@ -133,6 +155,9 @@ fn understood(
             Scope::Platform => secret::confine(&mut document.root, report),
             Scope::Team { .. } => teams::confine(&mut document.root, report),
         }
+    }
+    if let Scope::Platform = scope {
+        idle::backends(&documents, report);
     }
     let secrets = match purpose {
         // What cannot run need not know.

@@ -2,6 +2,7 @@
 //!
 //! The walk goes on after a fault. A value with a fault yields nothing, and so does the table around it.
 
+use super::moved::LIST;
 use super::schema::{Others, Schema};
 use super::tree::{Entry, Node, Table, Value};
 use crate::diagnostic::{Code, Diagnostic, Report, closest};
@@ -12,6 +13,7 @@ mod scalar;
 mod stand_in;
 
 pub(super) use moved::Subject;
+pub(super) use scalar::plain_secret;
 
 /// The settings of a table that satisfies the schema; None if something is wrong, which is then in the report.
 /// `subject` says in messages whose settings they are, such as ``source `app` ``.
@@ -40,6 +42,8 @@ impl Walk<'_> {
         let alternatives = schema.alternatives();
         match alternatives.as_slice() {
             [] => self.plain(node, schema),
+            // Of another type no setting is known.
+            [_] if Schema::tag_of(&alternatives).is_some() => self.choice(node, &alternatives),
             [only] => self.value(node, only),
             many => self.choice(node, many),
         }
@@ -162,7 +166,8 @@ impl Walk<'_> {
     }
 
     fn wrong_type<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
-        if self.tell_table(node) {
+        let is_list = matches!(node.value, Value::Array(_));
+        if self.tell_table(node) || is_list && self.tell_value(node, LIST) {
             return None;
         }
         let message = format!("wrong type of `{}` in {}", self.name(), self.subject);

@@ -33,7 +33,7 @@ impl GlobalScrub {
     pub(super) fn check(&self) -> Vec<Problem> {
         let below = |problem: Problem| Problem { setting: format!("scrub.{}", problem.setting), ..problem };
         match self.settings() {
-            Ok(settings) => settings.check().into_iter().map(below).collect(),
+            Ok(settings) => settings.check().into_iter().chain(settings.idle()).map(below).collect(),
             Err(refused) => vec![Problem::new("scrub", refused)],
         }
     }

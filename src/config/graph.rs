@@ -4,7 +4,7 @@ use super::catalogue::Kind;
 use super::document::Soundness;
 use super::draft::{DEAD_LETTER, Draft, Input};
 use super::plan::OutputRef;
-use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::diagnostic::{Code, Diagnostic, Report, closest};
 use glob::Pattern;
 use std::collections::{HashMap, HashSet};
 
@@ -26,10 +26,9 @@ pub(super) fn connect(
     let inputs: Vec<_> = drafts.iter().map(|draft| graph.inputs(draft, report)).collect();
     cycle::find(&graph, &inputs, report);
     let lost = drafts.iter().any(|draft| draft.inputs_soundness == Soundness::Broken);
-    let unknown = report.diagnostics().iter().any(|fault| fault.code == Code::UnknownInput);
-    // A misspelt or lost input may be the use of any output.
-    if soundness == Soundness::Whole && !lost && !unknown {
-        graph.unused(&inputs.iter().flatten().chain(&exported).collect(), report);
+    // A lost input may be the use of any output.
+    if soundness == Soundness::Whole && !lost {
+        graph.unused(&inputs.iter().flatten().chain(&exported).collect(), &graph.unresolved(links), report);
     }
     inputs
 }
@@ -76,8 +75,7 @@ impl Graph<'_> {
         if let Some(output) = self.exact(&input.name) {
             return vec![output];
         }
-        let is_pattern = input.name.contains(['*', '?', '[']);
-        let pattern = Pattern::new(&input.name).ok().filter(|_| is_pattern);
+        let pattern = Pattern::new(&input.name).ok().filter(|_| is_pattern(&input.name));
         let matches: Vec<_> = pattern.map(|pattern| self.matching(draft, &pattern)).unwrap_or_default();
         if matches.is_empty() && !self.could_exist(input) {
             report.push(self.unknown(draft, input));
@@ -119,7 +117,7 @@ impl Graph<'_> {
 
     fn could_exist(&self, input: &Input) -> bool {
         // A pattern may be meant for the outputs of a component that is faulty itself.
-        input.name.contains(['*', '?', '[']) && self.drafts.iter().any(|draft| draft.checked.is_none())
+        is_pattern(&input.name) && self.drafts.iter().any(|draft| draft.checked.is_none())
     }
 
     /// What a pattern means: all outputs of sources and transforms but the component's own and dead letters.
@@ -149,7 +147,12 @@ impl Graph<'_> {
             .drafts
             .iter()
             .filter(|other| other.id != draft.id)
-            .flat_map(outputs)
+            .flat_map(|other| {
+                // One with a fault has some outputs, too.
+                let is_faulty = other.checked.is_none() && other.kind != Kind::Sink;
+                let faulty = is_faulty.then(|| OutputRef { component: other.id.clone(), port: None });
+                outputs(other).into_iter().chain(faulty)
+            })
             .chain(self.imports.iter().cloned())
             .map(|output| output.to_string())
             .collect();
@@ -161,17 +164,31 @@ impl Graph<'_> {
         hinted
     }
 
-    fn unused(&self, used: &HashSet<&OutputRef>, report: &mut Report) {
+    /// Names of inputs and exports that are no output's.
+    fn unresolved<'n>(&self, links: &'n Links) -> Vec<&'n str>
+    where
+        Self: 'n,
+    {
+        let all = self.drafts.iter().flat_map(|draft| &draft.inputs).chain(&links.exports);
+        all.map(|input| input.name.as_str()).filter(|name| !is_pattern(name) && self.exact(name).is_none()).collect()
+    }
+
+    fn unused(&self, used: &HashSet<&OutputRef>, unresolved: &[&str], report: &mut Report) {
         for draft in self.drafts.iter().filter(|draft| draft.kind != Kind::Sink && draft.checked.is_some()) {
             let mut offered = outputs(draft);
             offered.retain(|output| output.port.as_deref() != Some(DEAD_LETTER));
             if offered.iter().any(|output| output.port.is_none()) {
                 offered.retain(|output| output.port.is_none());
             }
-            if offered.iter().any(|output| used.contains(output)) {
+            let names: Vec<_> = offered.iter().map(OutputRef::to_string).collect();
+            // A misspelt input may be its use.
+            let is_meant = |name: &&str| {
+                name.split('.').next() == Some(&draft.id) || closest(name, names.iter().map(String::as_str)).is_some()
+            };
+            if offered.iter().any(|output| used.contains(output)) || unresolved.iter().any(is_meant) {
                 continue;
             }
-            let names: Vec<_> = offered.iter().map(|output| format!("`{output}`")).collect();
+            let names: Vec<_> = names.iter().map(|output| format!("`{output}`")).collect();
             let fault = Diagnostic::new(Code::UnusedOutput, format!("nobody takes what {} sends out", draft.subject()));
             report.push(
                 fault
@@ -180,6 +197,10 @@ impl Graph<'_> {
             );
         }
     }
+}
+
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '['])
 }
 
 fn outputs(draft: &Draft) -> Vec<OutputRef> {

@@ -140,11 +140,11 @@ struct Reference<'t> {
 }
 
 impl Reference<'_> {
-    fn resolve(&self, environment: Environment<'_>) -> Result<String, Reason> {
+    fn resolve(&self, environment: Environment<'_>) -> Result<(String, From), Reason> {
         match environment(self.name) {
-            Some(value) if !value.is_empty() || self.empty == Empty::Counts => Ok(value),
+            Some(value) if !value.is_empty() || self.empty == Empty::Counts => Ok((value, From::Variable)),
             _ => match self.fallback {
-                Fallback::Use(default) => Ok(default.to_owned()),
+                Fallback::Use(default) => Ok((default.to_owned(), From::Default)),
                 Fallback::FailWith(message) => Err(Reason::Required(self.name.to_owned(), message.to_owned())),
                 Fallback::Fail => Err(Reason::Unset(self.name.to_owned())),
             },
@@ -169,10 +169,11 @@ fn expand(text: &str, outside: Outside<'_>) -> Result<Text, Vec<Fault>> {
                 expanded.content.push_str(&value);
                 expanded.whole = name.filter(|_| opening == 0 && at == text.len());
                 expanded.is_stand_in |= from == From::StandIn;
-                let secret = (from != From::Variable).then(|| text[opening..at].to_owned());
-                if secret.is_some() || text[opening..at] != value {
-                    let result = start..expanded.content.len();
-                    expanded.splices.push(Splice { written: opening..at, result, secret });
+                let is_secret = matches!(from, From::Secret | From::StandIn);
+                let secret = is_secret.then(|| text[opening..at].to_owned());
+                if is_secret || text[opening..at] != value {
+                    let (result, is_default) = (start..expanded.content.len(), from == From::Default);
+                    expanded.splices.push(Splice { written: opening..at, result, secret, is_default });
                 }
             }
             Err(reason) => faults.push(Fault { span: opening..at, reason }),
@@ -199,6 +200,7 @@ struct Replacement {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
     Variable,
+    Default,
     Secret,
     StandIn,
 }
@@ -236,7 +238,7 @@ fn replace(text: &str, environment: Environment<'_>) -> (Result<Replacement, Rea
         Fallback::Use(default) if default.contains(secret::OPENING) => Err(Reason::MalformedSecret),
         _ => reference.resolve(environment),
     };
-    (value.map(|value| Replacement { value, name, from: From::Variable }), length)
+    (value.map(|(value, from)| Replacement { value, name, from }), length)
 }
 
 fn reference(text: &str) -> Option<(Reference<'_>, usize)> {

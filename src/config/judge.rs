@@ -29,9 +29,14 @@ pub(super) fn judge(
     }
 }
 
-/// Does the problem lie in what is known? A program compiles with the stand-in of a secret as with the secret.
+/// Does the problem lie in what is known? A program compiles with the stand-in of a secret as with the secret, and what is
+/// not written cannot be without effect.
 fn is_known(section: &Section, problem: &Problem) -> bool {
-    matches!(problem.about, About::Program | About::Form) || !section.has_stand_in(&problem.setting)
+    match problem.about {
+        About::Program | About::Form => true,
+        About::Idle => section.written(&problem.setting).is_some(),
+        About::Value | About::Door => !section.has_stand_in(&problem.setting),
+    }
 }
 
 /// Where the fault is; and where the file is named, if it is in a file of its own.
@@ -50,6 +55,7 @@ fn places(section: &Section, problem: &Problem, files: &Files, sources: &mut Sou
 fn fault((section, subject): (&Section, &str), problem: &Problem, places: (Place, Option<Place>)) -> Diagnostic {
     let (code, verdict) = match (problem.about, problem.is_warning) {
         (About::Door, _) => (Code::OpenDoor, "is open to the network"),
+        (About::Idle, _) => (Code::IdleSetting, "has no effect"),
         (_, true) => (Code::DoubtfulValue, "may not do what was meant"),
         (About::Program, false) => (Code::BadProgram, "does not compile"),
         (About::Value | About::Form, false) => (Code::BadValue, "cannot work"),

@@ -21,12 +21,14 @@ mod global_changes;
 mod global_scrub;
 mod globals;
 mod graph;
+mod idle;
 mod interpolate;
 mod judge;
 mod last_good;
 mod literal;
 mod merge;
 mod moved;
+mod plain;
 mod plan;
 mod privacy;
 pub mod probe;
@@ -48,9 +50,8 @@ pub use global_scrub::GlobalScrub;
 pub use globals::{ApiSettings, Globals};
 pub use interpolate::Environment;
 pub use last_good::LastGood;
-pub use moved::{Moved, Of, Verdict, moved};
+pub use moved::{LIST, Moved, Of, Verdict, moved};
 pub use plan::{Component, OutputRef, Plan, Section};
-pub use privacy::unscrubbed;
 pub use quantity::parse_duration;
 pub use resolved::{Origin, Resolved, resolved};
 pub use secret::{Backend, VaultSettings, keep_token};
@@ -89,6 +90,9 @@ pub struct Loaded {
     pub plan: Option<Plan>,
     /// The teams, by name, with their own faults.
     pub teams: Vec<Team>,
+    /// A warning for each sink that records reach as they came; also of a plan with other faults, where none of its
+    /// components is missing.
+    pub unscrubbed: Vec<Diagnostic>,
     /// The state folder, where that can be told; also of a configuration with faults.
     pub data_dir: Option<PathBuf>,
     /// What the plan was made of, if there is one and it is to run.
@@ -228,12 +232,13 @@ fn plan_files(
             judge::something_to_do(plan, rules.catalogue, &mut report);
         }
     }
+    let unscrubbed = plan.as_ref().map(privacy::unscrubbed).unwrap_or_default();
     let plan = plan.filter(|_| !report.has_errors());
     report.sort();
     let of_teams = teams.iter().filter_map(|team| Some((team.name.clone(), team.kept()?.clone())));
     let kept = LastGood { platform, teams: of_teams.collect() };
     let kept = Some(kept).filter(|_| purpose == Purpose::Run && plan.is_some());
-    Loaded { sources, report, plan, teams, data_dir, kept, before, files }
+    Loaded { sources, report, plan, teams, unscrubbed, data_dir, kept, before, files }
 }
 
 #[cfg(test)]

@@ -68,13 +68,13 @@ impl Section {
         self.node.follow(setting).0.any_text(|text| text.is_stand_in)
     }
 
-    /// The message with stars for the values of variables, since these may be secrets.
+    /// The message with stars for the values of variables, since these may be secrets. Defaults stand in the file.
     pub fn without_variables(&self, message: &str) -> String {
         // A shorter value of a variable is no secret, and may be a part of any word.
         const SHORTEST: usize = 4;
         let mut shown = message.to_owned();
         self.node.for_each_text(&mut |text| {
-            for splice in &text.splices {
+            for splice in text.splices.iter().filter(|splice| !splice.is_default) {
                 let value = text.content.get(splice.result.clone()).unwrap_or_default();
                 if value.len() >= SHORTEST || splice.secret.is_some() && !value.is_empty() {
                     shown = shown.replace(value, STARS).replace(&value.escape_debug().to_string(), STARS);

@@ -13,7 +13,7 @@ const SCRUB: &str = "scrub";
 const NOWHERE: &str = "blackhole";
 
 /// A warning for each sink that records reach as they came.
-pub fn unscrubbed(plan: &Plan) -> Vec<Diagnostic> {
+pub(super) fn unscrubbed(plan: &Plan) -> Vec<Diagnostic> {
     let scrub = plan.globals.read::<Globals>().ok().and_then(|globals| globals.scrub);
     let is_bare = |source: &&Component| scrub.as_ref().is_none_or(|scrub| scrub.exempt.contains(&source.id));
     let bare: Vec<_> = plan.sources.iter().filter(is_bare).map(|source| (source, reached(plan, source))).collect();
@@ -62,9 +62,10 @@ pub(super) fn check_exempt(plan: &Plan, report: &mut Report) {
 
 #[cfg(test)]
 mod tests {
-    use super::unscrubbed;
+    use insta::assert_snapshot;
+
     use crate::config::{Memory, Rules, Shelves, load_texts};
-    use crate::diagnostic::Code;
+    use crate::diagnostic::{Code, Color, render_report};
 
     const PIPELINE: &str = "[sources.app]\ntype = 'file'\ninclude = ['/x/*.log']\n\
         [sources.other]\ntype = 'file'\ninclude = ['/y/*.log']\n\
@@ -76,12 +77,38 @@ mod tests {
         let text = format!("{globals}\n{PIPELINE}");
         let rules = Rules { catalogue: &Shelves, environment: &|_| None, budget: &Memory { default_limit: 1 << 30 } };
         let loaded = load_texts([("levada.toml", text.as_str())], rules);
-        match loaded.plan {
-            Some(plan) => unscrubbed(&plan).into_iter().map(|fault| fault.message).collect(),
-            None => {
-                loaded.report.diagnostics().iter().map(|fault| format!("{}: {}", fault.code, fault.message)).collect()
-            }
+        let (unscrubbed, others) = (loaded.unscrubbed.into_iter(), loaded.report.diagnostics().iter());
+        let others = others.map(|fault| format!("{}: {}", fault.code, fault.message));
+        unscrubbed.map(|fault| fault.message).chain(others).collect()
+    }
+
+    #[test]
+    fn as_a_person_sees_it_beside_other_faults() {
+        let text = PIPELINE.replace("inputs = ['other']", "inputs = ['other', 'none']");
+        let rules = Rules { catalogue: &Shelves, environment: &|_| None, budget: &Memory { default_limit: 1 << 30 } };
+        let mut loaded = load_texts([("levada.toml", text.as_str())], rules);
+        for fault in loaded.unscrubbed {
+            loaded.report.push(fault);
         }
+        assert_snapshot!(render_report(&loaded.report, &loaded.sources, Color::Never), @r#"
+        error[E018]: unknown input `none` of sink `raw`
+          --> levada.toml:16:20
+           |
+        16 | inputs = ['other', 'none']
+           |                    ^^^^^^ no component and no output has this name
+           |
+           = help: the outputs are `app`, `other`, `private`, `private.dead_letter`, `clean.dead_letter`
+
+        warning[W005]: records of `other` reach sink `raw` without a scrub
+          --> levada.toml:14:1
+           |
+        14 | [sinks.raw]
+           | ^^^^^^^^^^^ personal data and secrets in them arrive here
+           |
+           = help: `[scrub]` at the root masks them in everything, before anything else sees it
+
+        1 error, 1 warning
+        "#);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
+use super::privacy::unscrubbed;
 use super::{Budget, Catalogue, Files, Globals, Kind, Loaded, Memory, OutputRef, Plan, Purpose, Rules, Shelves};
-use super::{plan_files, resolved, unscrubbed};
+use super::{plan_files, resolved};
 use crate::diagnostic::{Color, Diagnostic, Report, Sources, render_report, to_github, to_json};
 
 /// The line between one file and the next.

@@ -24,7 +24,7 @@ use crate::component::files::Files;
 use crate::component::mask;
 use crate::component::row::Problem;
 
-pub(super) use reference::{OPENING, Reference, confine, reference};
+pub(super) use reference::{OPENING, Reference, collect, confine, reference};
 pub use vault::{VaultSettings, keep_token};
 
 /// Where secrets come from.

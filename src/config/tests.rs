@@ -3,9 +3,11 @@
 mod claim_faults;
 mod file_faults;
 mod graph_faults;
+mod idle_faults;
 mod judge_faults;
 pub(in crate::config) mod kit;
 mod named_files;
+mod plain_faults;
 mod setting_faults;
 
 use super::{Kind, OutputRef, Plan, Rules, load, probe};

@@ -77,6 +77,8 @@ pub(super) struct Splice {
     pub(super) result: Range<usize>,
     /// The reference as it is written, if it is a secret of a backend.
     pub(super) secret: Option<String>,
+    /// Is it the default of a variable, which stands in the file?
+    pub(super) is_default: bool,
 }
 
 /// Keys and values in the order of the file.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::backoff::Backoff;
 use super::gate::{Limit, Rate};
 use crate::buffer::WhenFull;
+use crate::component::row::Problem;
 use crate::component::size::{ByteSize, in_memory};
 
 /// When a request is closed and sent.
@@ -249,6 +250,13 @@ fn some_in_memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u
 }
 
 impl BufferSettings {
+    /// What has no effect.
+    pub fn idle(&self) -> Vec<Problem> {
+        let is_idle = !self.is_disk() && self.compression != BufferCompression::None;
+        let why = "records in memory are not compressed, those of `buffer.type = \"disk\"` are";
+        is_idle.then(|| Problem::idle("buffer.compression", why)).into_iter().collect()
+    }
+
     /// Is it on the disk?
     pub fn is_disk(&self) -> bool {
         self.kind == BufferKind::Disk

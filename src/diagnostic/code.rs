@@ -85,6 +85,7 @@ codes! {
     OpenDoor         "W003" Warning "an address is open to the network without authentication"
     PlainSecret      "W004" Warning "a secret stands in the configuration as plain text"
     Unscrubbed       "W005" Warning "records reach a sink without a scrub"
+    IdleSetting      "W006" Warning "a setting has no effect"
     NeedlessSetting  "W010" Warning "a setting of Vector that is not needed here"
 }
 

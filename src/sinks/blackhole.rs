@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::buffer::Queue;
-use crate::component::row::{Context, Reach, Settings};
+use crate::component::row::{Context, Problem, Reach, Settings};
 use crate::component::signal::Stop;
 use crate::component::source::Running;
 use crate::delivery::settings::{Acknowledgements, BufferSettings};
@@ -39,6 +39,10 @@ type = "blackhole"
 inputs = ["app"]
 "#;
     const REACH: Reach = Reach::Pipeline;
+
+    fn idle(&self) -> Vec<Problem> {
+        self.buffer.idle()
+    }
 
     fn build(self, _: Context) -> Result<Self::Built, String> {
         Ok(Box::new(Blackhole { is_required: self.acknowledgements.enabled, buffer: self.buffer }))

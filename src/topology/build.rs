@@ -99,11 +99,19 @@ impl Ground {
             pause: if component.kind == Kind::Source { self.pauses.of(&meters) } else { Pause::default() },
             meters,
             budget: self.budget.clone(),
-            state_dir: self.data_dir.join(component.kind.section()).join(&component.id),
+            state_dir: self.state_dir(component),
             files: Files::default(),
             tables: self.tables.clone(),
             health: Health::default(),
         }
+    }
+
+    /// None, as an empty path, where nothing is kept.
+    fn state_dir(&self, component: &Component) -> PathBuf {
+        if self.data_dir.as_os_str().is_empty() {
+            return PathBuf::new();
+        }
+        self.data_dir.join(component.kind.section()).join(&component.id)
     }
 
     fn build<B: 'static>(

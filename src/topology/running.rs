@@ -24,7 +24,7 @@ use super::retired::{HAND_OVER, Retired};
 use super::roster::{Member, Roster};
 use super::running_sink::{self, ClosedSink, RunningSink};
 use super::running_source::{NewSource, RunningSource};
-use super::tables::{self, Shelf};
+use super::tables::Shelf;
 use super::tap::Taps;
 use crate::buffer::Queue;
 use crate::component::health::Health;
@@ -136,52 +136,13 @@ impl Topology {
         self.alive.ended()
     }
 
-    fn build(&self, plan: &Plan, guests: &mut HashMap<String, Guest>) -> Result<Built, BuildError> {
-        let tables = self.tables.build(plan, &self.ground.families)?;
-        let ground = Ground { tables: tables.tables(), ..self.ground.clone() };
-        // A program holds the tables that it was compiled with.
-        let has_tables = self.tables.is_same(&tables);
-        let keepers = self.keepers.build(plan, &ground, has_tables)?;
-        let guards = Guards::of(plan)?;
-        let (sources, steps, sinks) = (Vec::new(), HashMap::new(), Vec::new());
-        let mut built = Built { tables, sources, steps, keepers, sinks, guards };
-        let files = &plan.files;
-        for component in &plan.sinks {
-            let made_of = Made::of(component, files);
-            let runs = self.sinks.get(&component.id).is_some_and(|sink| sink.made_of.is_same(&made_of));
-            let sink = match guests.remove(&component.id) {
-                Some(guest) => Some(guest(self.ground.sink(component, files)?)),
-                None if runs => None,
-                None => Some(self.ground.sink(component, files)?),
-            };
-            built.sinks.push((made_of, sink));
-        }
-        for component in plan.transforms.iter().filter(|component| !Ground::is_stateful(component)) {
-            let made_of = Made::of(component, files);
-            let runs =
-                |step: &&RunningStep| step.made_of.is_same(&made_of) && (has_tables || !tables::may_look_up(component));
-            let step = match self.steps.get(&component.id).filter(runs) {
-                Some(step) => step.built.clone(),
-                None => ground.transform(component, files)?,
-            };
-            built.steps.insert(component.id.clone(), RunningStep { made_of, built: step });
-        }
-        for component in &plan.sources {
-            let made_of = Made::of(component, files);
-            let runs = self.sources.get(&component.id).is_some_and(|source| source.made_of.is_same(&made_of));
-            let health = Health::default();
-            let source = if runs { None } else { Some((self.ground.source(component, files, &health)?, health)) };
-            built.sources.push((made_of, source));
-        }
-        Ok(built)
-    }
-
     fn swap(&mut self, plan: &Plan, built: Built) {
         self.retired.sweep();
         self.leave_free(entry::min_free(plan));
         let removed = self.swap_sinks(built.sinks, &plan.files);
         self.steps = built.steps;
         self.tables = built.tables;
+        self.tables.keep();
         self.ground.tables = self.tables.tables();
         let around = Around { ground: &self.ground, alive: &self.alive, dead_letters: &self.dead_letters };
         let mut keepers = self.keepers.swap(built.keepers, &plan.files, around);
@@ -395,5 +356,6 @@ fn running() -> Health {
     health
 }
 
+mod new;
 #[cfg(test)]
 mod tests;

@@ -60,7 +60,7 @@ impl<'p> Trial<'p> {
     /// Builds the transforms of `plan`, as new as at a start.
     pub fn new(plan: &'p Plan) -> Result<Self, BuildError> {
         let (families, budget, taps) = (Families::default(), Budget::new(usize::MAX), Taps::default());
-        let tables = Shelf::default().build(plan, &families)?.tables();
+        let tables = Shelf::default().build(plan, &families, Path::new(""))?.tables();
         let (pauses, nowhere) = (Pauses::default(), Path::new(""));
         let (data_dir, min_free) = (nowhere.into(), MinFree::new(nowhere));
         let ground = Ground { families, budget, data_dir, min_free, taps, tables, pauses };

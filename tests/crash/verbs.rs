@@ -82,7 +82,8 @@ async fn a_damaged_buffer_is_mended_and_the_rest_arrives() {
     let peer = Peer::start();
     peer.script(|_, _| Act::Answer(503, &[], ""));
     let home = Home::new(&sink(&peer));
-    let text: String = (0..500).map(|number| format!("{{\"n\":{number},\"pad\":\"{}\"}}\n", "x".repeat(200))).collect();
+    let lines: Vec<_> = (0..500).map(|number| format!("{{\"n\":{number},\"pad\":\"{}\"}}", "x".repeat(200))).collect();
+    let text = lines.join("\n") + "\n";
     std::fs::write(home.logs().join("app.log"), text).unwrap();
     let agent = home.start(None);
     let folder = home.state().join("buffers/out");

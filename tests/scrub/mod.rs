@@ -147,7 +147,8 @@ fn escaped(line: &str, number: usize) -> String {
     let mut before = ' ';
     let hide = |(at, character): (usize, char)| {
         // What stands behind a backslash is a part of an escape, and its digits have to stay.
-        let may_hide = before != '\\' && matches!(character, '@' | '0'..='9' | '.' | ' ') && (at + number) % 5 == 0;
+        let may_hide =
+            before != '\\' && matches!(character, '@' | '0'..='9' | '.' | ' ') && (at + number).is_multiple_of(5);
         before = character;
         if may_hide { format!("\\u{:04x}", u32::from(character)) } else { character.to_string() }
     };

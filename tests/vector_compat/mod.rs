@@ -6,7 +6,7 @@ mod page;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use levada::config::{self, Kind, Loaded, Memory, Moved, Of, Rules, Shelves, Verdict, moved};
+use levada::config::{self, Kind, LIST, Loaded, Memory, Moved, Of, Rules, Shelves, Verdict, moved};
 use levada::diagnostic::{Code, Color, render_report};
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -36,7 +36,10 @@ struct Sheet {
     refused: Vec<(String, String)>,
 }
 
-/// A sheet, and what it is about; no kind for the global options.
+/// The sheet of `[[tests]]`.
+const TESTS: &str = "tests";
+
+/// A sheet, and what it is about; no kind for the global options and for the tests.
 struct Page {
     kind: Option<Kind>,
     type_name: String,
@@ -62,6 +65,7 @@ fn read(path: &Path) -> Page {
     let stem = path.file_stem().unwrap().to_str().unwrap();
     let (section, name) = stem.split_once('.').unwrap_or((stem, ""));
     let kind = Kind::ALL.into_iter().find(|kind| kind.section() == section);
+    let name = if kind.is_some() { name } else { section };
     let type_name = sheet.type_name.clone().unwrap_or_else(|| name.to_owned());
     Page { kind, type_name, sheet }
 }
@@ -73,6 +77,11 @@ impl Page {
         lay_over(&mut settings, toml::from_str(setting).unwrap());
         let source = "[sources.in]\ntype = 'stdin'\n";
         let sink = |inputs: &[String]| format!("[sinks.out]\ntype = 'blackhole'\ninputs = {inputs:?}\n");
+        if self.type_name == TESTS {
+            let tests = Table::from_iter([(TESTS.to_owned(), Value::Array(vec![Value::Table(settings)]))]);
+            let step = "[transforms.it]\ntype = 'filter'\ninputs = ['in']\ncondition = 'true'\n";
+            return format!("{source}{step}{}{}", sink(&["it".to_owned()]), toml::to_string(&tests).unwrap());
+        }
         let Some(kind) = self.kind else {
             return format!("{}\n{source}{}", toml::to_string(&settings).unwrap(), sink(&["in".to_owned()]));
         };
@@ -95,7 +104,9 @@ impl Page {
     fn differs(&self, setting: &str, expected: Option<(&str, &str)>) -> Option<String> {
         let text = self.configuration(setting);
         let loaded = load(&text);
-        let found: Vec<_> = loaded.report.diagnostics().iter().collect();
+        // Nothing refers to a backend or a table that a sheet declares.
+        let all = loaded.report.diagnostics().iter();
+        let found: Vec<_> = all.filter(|fault| fault.code != Code::IdleSetting).collect();
         let is_so = match (expected, found.as_slice()) {
             (None, []) => loaded.plan.is_some(),
             (Some((code, "")), [_, ..]) => found.iter().all(|fault| fault.code.as_str() == code),
@@ -111,7 +122,8 @@ impl Page {
     /// Does a setting of this sheet come to this row?
     fn has(&self, row: &Moved) -> bool {
         let is_here = match row.of {
-            Of::Globals => self.kind.is_none(),
+            Of::Globals => self.kind.is_none() && self.type_name != TESTS,
+            Of::Tests => self.type_name == TESTS,
             Of::Components => self.kind.is_some(),
             Of::Kind(kind) => self.kind == Some(kind),
             Of::Types(kind, names) => self.kind == Some(kind) && names.contains(&self.type_name.as_str()),
@@ -149,6 +161,11 @@ fn leaves(setting: &str) -> Vec<(String, String)> {
             Value::Table(table) => {
                 let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
                 table.iter().for_each(|(key, value)| walk(&below(key), value, found));
+            }
+            Value::Array(items) => {
+                found.push((path.to_owned(), LIST.to_owned()));
+                let tables = items.iter().filter(|item| item.is_table());
+                tables.for_each(|item| walk(&format!("{path}[]"), item, found));
             }
             Value::String(text) => found.push((path.to_owned(), text.clone())),
             value => found.push((path.to_owned(), value.to_string())),

@@ -19,7 +19,7 @@ fn lists() -> String {
     let mut rows: Vec<(String, BTreeSet<String>)> = Vec::new();
     for page in pages() {
         let name =
-            page.kind.map_or_else(|| "global".to_owned(), |kind| format!("{} `{}`", kind.noun(), page.type_name));
+            page.kind.map_or_else(|| page.type_name.clone(), |kind| format!("{} `{}`", kind.noun(), page.type_name));
         let settings = page.sheet.works.iter().chain([&page.sheet.base]).flat_map(|setting| leaves(setting));
         let settings = settings.map(|(path, _)| format!("`{}`", wild(&path)));
         match rows.last_mut().filter(|(last, _)| *last == name) {
@@ -54,6 +54,7 @@ fn wild(path: &str) -> String {
 fn heading(of: Of) -> String {
     match of {
         Of::Globals => "Global options".to_owned(),
+        Of::Tests => "`[[tests]]`".to_owned(),
         Of::Components => "Every component".to_owned(),
         Of::Kind(kind) => format!("Every {}", kind.noun()),
         Of::Types(kind, names) => {

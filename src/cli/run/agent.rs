@@ -291,6 +291,10 @@ fn bad_data_dir(plan: &Plan, why: String) -> Diagnostic {
 fn not_built(plan: &Plan, error: &BuildError) -> Diagnostic {
     let fault = Diagnostic::new(Code::NotBuilt, format!("cannot build the {} `{}`", error.kind, error.id));
     let component = plan.components().find(|component| component.id == error.id);
+    if error.kind == "enrichment table" {
+        let place = plan.globals.place_of(&format!("enrichment_tables.{}.file.path", error.id));
+        return fault.at(place, plan.globals.without_variables(&error.why));
+    }
     match component {
         Some(component) => fault.at(component.section.place(), component.section.without_variables(&error.why)),
         None => fault.help(error.why.clone()),

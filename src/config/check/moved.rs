@@ -2,7 +2,7 @@
 
 use super::Walk;
 use crate::config::catalogue::Kind;
-use crate::config::moved::{Moved, Owner, Verdict, find, is_known_below};
+use crate::config::moved::{LIST, Moved, Owner, Verdict, find, is_known_below};
 use crate::config::tree::{Entry, Node, Table, Value};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use std::fmt;
@@ -18,6 +18,11 @@ impl<'a> Subject<'a> {
     /// The root table.
     pub(in crate::config) const fn globals(words: &'a str) -> Self {
         Self { words, owner: Some(Owner::Globals) }
+    }
+
+    /// An entry of `[[tests]]`.
+    pub(in crate::config) const fn test(words: &'a str) -> Self {
+        Self { words, owner: Some(Owner::Tests) }
     }
 
     /// A component of this kind and type.
@@ -133,6 +138,7 @@ fn word(node: &Node) -> Option<String> {
         Value::Text(text) => Some(text.content.clone()),
         Value::Boolean(truth) => Some(truth.to_string()),
         Value::Integer(number) => Some(number.to_string()),
+        Value::Array(_) => Some(LIST.to_owned()),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use super::{Schema, Walk, allows, found, listed, split_list};
 use crate::component::size::{parse_share, parse_size};
 use crate::config::quantity::parse_duration;
 use crate::config::tree::{Node, Text, Value};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Place};
 use serde_json::Value as Json;
 
 impl Walk<'_> {
@@ -32,10 +32,8 @@ impl Walk<'_> {
 
     /// Whoever can read the file, its history or a copy of it has the secret.
     fn plain_secret(&mut self, node: &Node) {
-        let message = format!("`{}` in {} is a secret in plain text", self.name(), self.subject);
-        let fault = Diagnostic::new(Code::PlainSecret, message).at(&node.place, "anyone who reads this file has it");
-        let fault = fault.help("take it from a variable of the environment: `\"${NAME}\"`");
-        self.report.push(fault.help("or from a secret backend, `[secret.NAME]`: `\"SECRET[NAME.key]\"`"));
+        let (name, subject) = (self.name(), self.subject.to_string());
+        self.report.push(plain_secret((&name, &subject), &node.place));
     }
 
     /// A string that is one variable: read it as the type of the setting.
@@ -160,6 +158,14 @@ impl Walk<'_> {
         let fault = Diagnostic::new(Code::NotAllowed, message).at(&node.place, format!("expected one of {list}"));
         self.fault(fault.suggest(written, names.iter().map(String::as_str)))
     }
+}
+
+/// The warning that a setting of `subject` holds a secret.
+pub(in crate::config) fn plain_secret((setting, subject): (&str, &str), place: &Place) -> Diagnostic {
+    let message = format!("`{setting}` in {subject} is a secret in plain text");
+    let fault = Diagnostic::new(Code::PlainSecret, message).at(place, "anyone who reads this file has it");
+    let fault = fault.help("take it from a variable of the environment: `\"${NAME}\"`");
+    fault.help("or from a secret backend, `[secret.NAME]`: `\"SECRET[NAME.key]\"`")
 }
 
 /// A piece of a variable, as a variable of its own.

@@ -12,8 +12,14 @@ fn load(texts: &[&str]) -> Loaded {
     load_texts(names.into_iter().zip(texts.iter().copied()), rules)
 }
 
+/// The faults, where the file of the table is there.
 fn shown(texts: &[&str]) -> String {
-    let loaded = load(texts);
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("owners.csv");
+    std::fs::write(&table, "name;age;born;seen\n").unwrap();
+    let texts: Vec<_> =
+        texts.iter().map(|text| text.replace("/etc/owners.csv", &table.display().to_string())).collect();
+    let loaded = load(&texts.iter().map(String::as_str).collect::<Vec<_>>());
     render_report(&loaded.report, &loaded.sources, Color::Never)
 }
 
@@ -35,7 +41,7 @@ fn programs_know_the_tables_of_all_files_before_any_is_read() {
 
 #[test]
 fn faults_of_a_table_stand_where_it_is_declared() {
-    let program = "source = '.a = 1'\n";
+    let program = "source = '.a = \"owners\"'\n";
     let fault = |table: &str| shown(&[&format!("{PIPELINE}{program}"), table]);
     let of = |table: &str, words: &[&str]| {
         let fault = fault(table);
@@ -48,7 +54,7 @@ fn faults_of_a_table_stand_where_it_is_declared() {
     of(&format!("{TABLE}schema.tier = 'number'\n"), &["schema.tier", "`number` is no type", "integer"]);
     of(&format!("{TABLE}file.encoding = {{ type = 'csv', delimiter = 'é' }}\n"), &["delimiter", "one ASCII character"]);
     of(&format!("{TABLE}file.encoding = {{ type = 'yaml' }}\n"), &["yaml", "csv"]);
-    let vectors = "[enrichment_tables.owners.file.encoding]\ntype = 'csv'\ninclude_headers = false\ndelimiter = ';'\n\
+    let vectors = "[enrichment_tables.owners.file.encoding]\ntype = 'csv'\ninclude_headers = true\ndelimiter = ';'\n\
                    [enrichment_tables.owners.schema]\nage = 'integer'\nborn = 'date|%d.%m.%Y'\nseen = 'timestamp|%F %T'\n";
     assert_eq!(fault(&format!("{TABLE}{vectors}")), "");
 }

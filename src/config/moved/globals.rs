@@ -44,5 +44,13 @@ pub(super) const ROWS: &[Moved] = rows! { Of::Globals;
     Needless "telemetry" "metrics name the component, not the members of its records"
     Kept "wildcard_matching" ["strict"] "a pattern in `inputs` that names nothing is a fault"
     Otherwise "wildcard_matching" ["relaxed"] "take the pattern out that names nothing: in `inputs` that is a fault"
+    Otherwise "enrichment_tables.*.type" ["geoip", "mmdb"]
+        "a pipeline of the store (`pipeline` of `elasticsearch`, with its processor `geoip`), or a file of single values: `type = \"file\"`"
+    Otherwise "enrichment_tables.*.type" ["memory"]
+        "a step that remembers: `reduce`, `dedupe` or `throttle`; or a file: `type = \"file\"`"
+    Otherwise "secret.*.type" ["aws_secrets_manager"]
+        "`type = \"exec\"` with a command that asks AWS, or a folder that an operator of Kubernetes fills: `type = \"directory\"`"
+    Kept "secret.*.protocol.version" ["v1"] "the command is asked by version 1.0"
+    Otherwise "secret.*.protocol" "leave it out: the command is asked by version 1.0; what else it needs are arguments in `command`"
     Otherwise "provider" "name files or folders: `--config`; `--watch-config` takes over what is written into them"
 };

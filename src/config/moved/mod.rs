@@ -4,6 +4,7 @@
 mod globals;
 mod sinks;
 mod sources;
+mod test_cases;
 mod transforms;
 
 use super::catalogue::Kind;
@@ -13,9 +14,9 @@ use super::catalogue::Kind;
 pub struct Moved {
     /// The tables it stands in.
     pub of: Of,
-    /// Its path in that table; `*` stands for any name.
+    /// Its path in that table; `*` stands for any name, `name[]` for any item of a list.
     pub setting: &'static str,
-    /// The values that are meant; empty for all.
+    /// The values that are meant, [`LIST`] for any list; empty for all.
     pub values: &'static [&'static str],
     /// What becomes of it.
     pub verdict: Verdict,
@@ -23,11 +24,16 @@ pub struct Moved {
     pub instead: &'static str,
 }
 
+/// What a list is called among the values.
+pub const LIST: &str = "[...]";
+
 /// The tables that a setting stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
     /// The root.
     Globals,
+    /// `[[tests]]`.
+    Tests,
     /// Components of every kind.
     Components,
     /// All components of a kind.
@@ -51,13 +57,16 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner<'a> {
     Globals,
+    Tests,
     Component(Kind, &'a str),
 }
 
 impl Of {
     fn covers(self, owner: Owner<'_>) -> bool {
         match (self, owner) {
-            (Self::Globals, Owner::Globals) | (Self::Components, Owner::Component(..)) => true,
+            (Self::Globals, Owner::Globals)
+            | (Self::Tests, Owner::Tests)
+            | (Self::Components, Owner::Component(..)) => true,
             (Self::Kind(kind), Owner::Component(found, _)) => kind == found,
             (Self::Types(kind, names), Owner::Component(found, name)) => kind == found && names.contains(&name),
             _ => false,
@@ -67,7 +76,7 @@ impl Of {
 
 /// Every such setting. Of two that fit, the first counts.
 pub fn moved() -> impl Iterator<Item = &'static Moved> {
-    globals::ROWS.iter().chain(sources::rows()).chain(transforms::rows()).chain(sinks::rows())
+    globals::ROWS.iter().chain(test_cases::ROWS).chain(sources::rows()).chain(transforms::rows()).chain(sinks::rows())
 }
 
 /// What becomes of `setting`, where it has this `value` (none for a list or a table): what is said of itself, else of a
@@ -102,10 +111,16 @@ fn fits(pattern: &str, setting: &str) -> Option<Fit> {
             (None, None) => return Some(Fit::Wholly),
             (None, Some(_)) => return Some(Fit::Inside),
             (Some(_), None) => return Some(Fit::Around),
-            (Some(step), Some(name)) if step == "*" || step == name => {}
+            (Some(step), Some(name)) if step == "*" || step == name || is_item(step, name) => {}
             _ => return None,
         }
     }
+}
+
+/// Is it an item of the list that the step `list[]` means?
+fn is_item(step: &str, name: &str) -> bool {
+    let index = step.strip_suffix("[]").and_then(|list| name.strip_prefix(list));
+    index.is_some_and(|index| index.starts_with('[') && index.ends_with(']'))
 }
 
 /// Rows for one place: verdict, setting, values, text.
@@ -130,6 +145,9 @@ mod tests {
     #[test]
     fn a_path_fits_wholly_or_as_a_beginning() {
         let pairs = [("a.b", "a.b"), ("a.b", "a"), ("a.*.c", "a.x.c"), ("a.b", "a.c"), ("a.b", "a.b.c"), ("a", "ab")];
+        let items = [("a[].b", "a[12].b"), ("a[].b", "a.b"), ("a[].b", "ab[1].b"), ("a[].b", "a[0]")];
+        let items = items.map(|(pattern, setting)| fits(pattern, setting));
+        assert_eq!(items, [Some(Fit::Wholly), None, None, Some(Fit::Around)]);
         let found = pairs.map(|(pattern, setting)| fits(pattern, setting));
         let (wholly, around) = (Some(Fit::Wholly), Some(Fit::Around));
         assert_eq!(found, [wholly, around, wholly, None, Some(Fit::Inside), None]);

@@ -136,6 +136,8 @@ const TLS: &[Moved] = rows! { Of::Types(Kind::Sink, &["http", "elasticsearch", "
 };
 
 const ALL: &[Moved] = rows! { Of::Kind(Kind::Sink);
+    Otherwise "buffer" ["[...]"]
+        "one table: `buffer.type = \"disk\"`, which writes only what the sink does not take in time"
     Otherwise "buffer.max_events" "`buffer.max_size`: queues are bounded in bytes, such as `\"4MiB\"` (the default)"
     Otherwise "buffer.when_full" ["overflow"] "`block`, or `drop_newest`, which counts what it drops"
     Needless "healthcheck"

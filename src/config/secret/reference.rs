@@ -34,7 +34,7 @@ fn references(text: &str) -> impl Iterator<Item = Reference<'_>> {
 }
 
 /// Adds every reference of a tree to the keys of its backend.
-pub(super) fn collect(node: &Node, keys: &mut BTreeMap<String, BTreeSet<String>>) {
+pub(in crate::config) fn collect(node: &Node, keys: &mut BTreeMap<String, BTreeSet<String>>) {
     node.for_each_text(&mut |text| {
         for Reference { backend, key } in references(&text.content) {
             keys.entry(backend.to_owned()).or_default().insert(key.to_owned());

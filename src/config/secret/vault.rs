@@ -91,6 +91,7 @@ const fn timeout() -> u64 {
 impl VaultSettings {
     pub(super) fn check(&self, setting: &str) -> Vec<Problem> {
         let mut problems = self.tls.check(&format!("{setting}.tls"));
+        problems.extend(self.tls.idle(&format!("{setting}.tls"), [self.endpoint.as_str()]));
         problems.extend(address(&format!("{setting}.endpoint"), &self.endpoint).err());
         problems
     }

@@ -2,15 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::kit;
-use crate::config::{Memory, Rules, Shelves, load_texts};
-
-/// The faults of the program's own components.
-fn faults(text: &str) -> String {
-    let rules =
-        Rules { catalogue: &Shelves, environment: &kit::environment, budget: &Memory { default_limit: 1 << 30 } };
-    kit::shown(&load_texts([("levada.toml", text)], rules))
-}
+use super::kit::own_faults as faults;
 
 #[test]
 fn a_port_is_listened_on_twice() {

@@ -280,6 +280,8 @@ inputs = ["work"]
       |
     8 | inputs = ["im"]
       |           ^^^^ no component and no output has this name
+      |
+      = help: the outputs are `in`
 
     error[E009]: wrong type of `source` in transform `work`
      --> one.toml:9:10

@@ -255,3 +255,36 @@ inputs = ['in']
     1 warning
     "#);
 }
+
+#[test]
+fn a_misspelt_name_of_a_faulty_component_and_what_is_unused_beside_it() {
+    let text = "[sources.app]\ntype = 'file'\nincude = ['/x']\n[sources.alone]\ntype = 'file'\ninclude = ['/y']\n\
+        [sinks.out]\ntype = 'blackhole'\ninputs = ['ap']\n";
+    assert_snapshot!(faults(text), @r#"
+    error[E008]: unknown setting `incude` in source `app`
+     --> levada.toml:3:1
+      |
+    3 | incude = ['/x']
+      | ^^^^^^ there is no such setting
+      |
+      = help: did you mean `include`?
+
+    warning[W001]: nobody takes what source `alone` sends out
+     --> levada.toml:4:10
+      |
+    4 | [sources.alone]
+      |          ^^^^^ its records go nowhere
+      |
+      = help: add `alone` to the `inputs` of a sink
+
+    error[E018]: unknown input `ap` of sink `out`
+     --> levada.toml:9:11
+      |
+    9 | inputs = ['ap']
+      |           ^^^^ no component and no output has this name
+      |
+      = help: did you mean `app`?
+
+    2 errors, 1 warning
+    "#);
+}

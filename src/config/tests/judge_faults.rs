@@ -113,3 +113,9 @@ fn a_problem_finds_keys_with_dots() {
     assert_eq!(place("fields.none"), place("fields"));
     assert_eq!(place("endpoints[7]"), place("endpoints"));
 }
+
+#[test]
+fn a_default_of_a_variable_is_shown() {
+    let shown = faults(&format!("{SOURCE}{}", SINK.replace("http://127.0.0.1:9200", "${NONE:-no address}")));
+    assert!(shown.contains("`no address` is no address"), "{shown}");
+}

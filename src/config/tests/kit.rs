@@ -3,8 +3,8 @@
 use crate::component::files::Files;
 use crate::component::row::{About, Problem, Reach};
 use crate::config::{
-    Budget, Catalogue, Check, Component, ComponentType, Globals, Kind, Loaded, Outputs, Rules, Section, load_texts,
-    parse_size,
+    Budget, Catalogue, Check, Component, ComponentType, Globals, Kind, Loaded, Memory, Outputs, Rules, Section,
+    Shelves, load_texts, parse_size,
 };
 use crate::diagnostic::{Color, render_report};
 use crate::lang::Tables;
@@ -283,6 +283,13 @@ pub(in crate::config) fn load(text: &str) -> Loaded {
 
 pub(in crate::config) fn shown(loaded: &Loaded) -> String {
     render_report(&loaded.report, &loaded.sources, Color::Never)
+}
+
+/// The faults that the program's own components have.
+pub(in crate::config) fn own_faults(text: &str) -> String {
+    let budget = Memory { default_limit: 1 << 30 };
+    let rules = Rules { catalogue: &Shelves, environment: &environment, budget: &budget };
+    shown(&load_texts([("levada.toml", text)], rules))
 }
 
 pub(in crate::config) fn faults(text: &str) -> String {

@@ -235,6 +235,12 @@ auth = { strategy = "basic", user = "levada", password = "${CLICKHOUSE_PASSWORD}
         problems
     }
 
+    fn idle(&self) -> Vec<Problem> {
+        let mut idle = self.buffer.idle();
+        idle.extend(self.tls.idle("tls", [self.endpoint.as_str()]));
+        idle
+    }
+
     fn files(&self) -> Vec<Named> {
         self.tls.files("tls")
     }

@@ -78,6 +78,10 @@ encoding.codec = "json"
         self.encoding.writer().err().map(Problem::from).into_iter().collect()
     }
 
+    fn idle(&self) -> Vec<Problem> {
+        self.buffer.idle()
+    }
+
     fn build(self, _: Context) -> Result<Self::Built, String> {
         let encoder = self.encoding.writer().map_err(|bad| bad.to_string())?;
         let is_required = self.acknowledgements.enabled;

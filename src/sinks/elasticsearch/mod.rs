@@ -259,6 +259,11 @@ bulk.index = "logs-{{ service }}"
         problems
     }
 
+    fn idle(&self) -> Vec<Problem> {
+        let tls = self.tls.idle("tls", self.endpoints.iter().map(String::as_str));
+        self.buffer.idle().into_iter().chain(tls).chain([self.mode.idle()]).collect()
+    }
+
     fn files(&self) -> Vec<Named> {
         self.tls.files("tls")
     }

@@ -22,6 +22,16 @@ pub(super) enum Mode {
     DataStream,
 }
 
+impl Mode {
+    /// The settings of the other one, which have no effect.
+    pub(super) fn idle(self) -> Problem {
+        match self {
+            Self::Bulk => Problem::idle("data_stream", "`mode` is `bulk`: these settings are those of `data_stream`"),
+            Self::DataStream => Problem::idle("bulk", "`mode` is `data_stream`: these settings are those of `bulk`"),
+        }
+    }
+}
+
 /// Settings of `mode = "bulk"`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

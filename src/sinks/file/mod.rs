@@ -107,6 +107,10 @@ compression = "gzip"
         problems
     }
 
+    fn idle(&self) -> Vec<Problem> {
+        self.buffer.idle()
+    }
+
     fn build(self, context: Context) -> Result<Self::Built, String> {
         Ok(Box::new(FileSink {
             path: self.template().map_err(|problem| problem.message)?,

@@ -152,6 +152,12 @@ auth = { strategy = "bearer", token = "${RECEIVER_TOKEN}" }
         problems
     }
 
+    fn idle(&self) -> Vec<Problem> {
+        let mut idle = self.buffer.idle();
+        idle.extend(self.tls.idle("tls", [self.uri.as_str()]));
+        idle
+    }
+
     fn files(&self) -> Vec<Named> {
         self.tls.files("tls")
     }

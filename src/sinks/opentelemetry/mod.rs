@@ -250,6 +250,10 @@ endpoint = "http://jaeger:4317"
         problems
     }
 
+    fn idle(&self) -> Vec<Problem> {
+        self.buffer.idle().into_iter().chain(self.idle_tls()).collect()
+    }
+
     fn files(&self) -> Vec<Named> {
         self.tls.files("tls")
     }

@@ -46,3 +46,11 @@ impl OpenTelemetrySettings {
         })
     }
 }
+
+impl OpenTelemetrySettings {
+    /// Settings of TLS that have no effect.
+    pub(super) fn idle_tls(&self) -> Option<Problem> {
+        let own = [&self.endpoint, &self.traces_endpoint, &self.logs_endpoint, &self.metrics_endpoint];
+        self.tls.idle("tls", own.into_iter().flatten().chain(&self.endpoints).map(String::as_str))
+    }
+}

@@ -21,6 +21,7 @@ use super::packed;
 use super::positions::{Entry, Node};
 use super::room::{Room, is_out};
 use super::rotated::Families;
+use super::saver::Saver;
 use super::search::Listing;
 use super::settings::Drain;
 use super::survey::Survey;
@@ -61,7 +62,9 @@ pub(super) struct Discovery {
     pub(super) started: i64,
     /// Did anyone tell of a change since the last look?
     pub(super) is_asked: bool,
-    scanned: Option<Instant>,
+    pub(super) scanned: Option<Instant>,
+    /// None where positions are saved between two looks.
+    pub(super) saver: Option<Saver>,
     /// How long to rest after a look, so that looking takes a small share of the time.
     rest: Duration,
     pub(super) saved: Instant,
@@ -100,6 +103,7 @@ impl Discovery {
             is_first: true,
             is_asked: false,
             scanned: None,
+            saver: None,
             rest: SHORTEST_REST,
             saved: Instant::now(),
             is_unsaved: false,
@@ -114,6 +118,7 @@ impl Discovery {
             return;
         }
         let share = links::Share::new();
+        self.saver = Saver::start(&self.job);
         while stop.deadline().is_none() {
             self.room.most = share.files();
             self.step(Instant::now());
@@ -143,6 +148,7 @@ impl Discovery {
 
     /// The last look before the end: what is there now is all that is read.
     pub(super) fn finish(&mut self, now: Instant) {
+        self.saver = None;
         self.read_notes();
         self.scan();
         self.save(now);
@@ -172,7 +178,7 @@ impl Discovery {
         self.job.notes.take(&mut notes);
         for note in notes {
             // A copy that was passed over may be wanted now.
-            if !matches!(note, Note::Report(_)) {
+            if !matches!(note, Note::Report(_) | Note::Saved(_)) {
                 judge_again(&mut self.passed);
                 self.is_asked = true;
             }
@@ -184,6 +190,7 @@ impl Discovery {
                     tracing::warn!("the kernel has lost changes that it was to tell of: all files are looked at");
                 }
                 Note::Closed(id, seen) => self.closed(id, seen),
+                Note::Saved(saved) => self.saved(saved, Instant::now()),
                 Note::Truncated(id, old) => {
                     let lane =
                         self.nodes.get(&id).and_then(|node| self.live.get(node)).map(|live| live.route.lane.clone());

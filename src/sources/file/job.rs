@@ -1,5 +1,6 @@
 //! What all threads of one `file` source share.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -75,6 +76,8 @@ pub(super) enum Note {
     Truncated(FileId, Option<FileId>),
     /// The kernel has lost changes that it was to tell of.
     Overflowed,
+    /// Positions were saved, or could not be.
+    Saved(io::Result<()>),
     /// Tell which files no lane has.
     Report(Weak<Survey<FileReport>>),
     /// Have a file that no lane has read from elsewhere.

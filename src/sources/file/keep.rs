@@ -7,7 +7,7 @@ use super::board::Bounds;
 use super::discovery::Discovery;
 use super::job::{FileId, Letter};
 use super::live::Live;
-use super::room::is_out;
+use super::saver::Saver;
 use super::shelf::LoadError;
 use super::tail::Tail;
 use super::watch::Route;
@@ -53,28 +53,19 @@ impl Discovery {
         if now.saturating_duration_since(self.saved) < SAVE_EVERY && self.waiting.is_empty() {
             return;
         }
+        if self.saver.as_ref().is_some_and(Saver::is_busy) {
+            // Its disk is slow; bounds are held all the same.
+            if now.saturating_duration_since(self.saved) >= SAVE_EVERY {
+                self.saved = now;
+                self.hold_bounds(now);
+            }
+            return;
+        }
         self.saved = now;
         self.hold_bounds(now);
         self.job.positions.seen(self.job.board.sizes().into_iter());
         self.job.files.abandoned(Abandoned::Gone, self.job.positions.expire(clock::now()));
-        match self.job.positions.save() {
-            Ok(()) => {
-                if std::mem::take(&mut self.is_unsaved) {
-                    tracing::info!("positions are saved again");
-                }
-                self.room.sufficed();
-                self.hand_out(now);
-            }
-            Err(error) => {
-                if is_out(&error) {
-                    self.close_waiting();
-                }
-                self.job.meters.error("positions_not_saved");
-                if !std::mem::replace(&mut self.is_unsaved, true) {
-                    tracing::error!(%error, "cannot save positions, new files wait for it; trying again every second");
-                }
-            }
-        }
+        self.ask_to_save(now);
     }
 
     /// Shows how files stand, and closes what is beyond the bounds.
@@ -97,10 +88,11 @@ impl Discovery {
         }
     }
 
-    /// Gives new files to lanes: their stream keys are durable. Files of one path go to one lane, in the order they
-    /// came there.
-    pub(super) fn hand_out(&mut self, now: Instant) {
-        for (id, found, entry) in std::mem::take(&mut self.waiting) {
+    /// Gives the first `count` new files to lanes: their stream keys are durable. Files of one path go to one lane, in the
+    /// order they came there.
+    pub(super) fn hand_out(&mut self, count: usize, now: Instant) {
+        let durable: Vec<_> = self.waiting.drain(..count.min(self.waiting.len())).collect();
+        for (id, found, entry) in durable {
             let base = found.base.clone();
             let lane = self.home(&base).unwrap_or_else(|| self.next_lane());
             let has_left = self.has_left_place(&found.path);

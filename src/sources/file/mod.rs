@@ -49,6 +49,7 @@ pub mod probe;
 mod read;
 mod room;
 mod rotated;
+mod saver;
 mod schedule;
 pub(super) mod search;
 mod set;

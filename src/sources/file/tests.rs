@@ -10,6 +10,7 @@ mod restart;
 mod rotation;
 mod seen;
 mod threads;
+mod turns;
 mod twins;
 
 use std::fs;

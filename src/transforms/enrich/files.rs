@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::component::fresh::{Fresh, Watch};
+use crate::component::keepsake::Keepsake;
 use crate::component::meters::Meters;
 use crate::component::row::Context;
 use crate::event::{Shared, json};
@@ -51,9 +52,14 @@ impl Constants {
         settings: BTreeMap<String, FileSettings>,
         context: &Context,
     ) -> Result<Self, String> {
-        let open = |(name, FileSettings { path, format }): (String, FileSettings)| Member::open(&name, &path, format);
+        let folder = context.state_dir.join("files");
+        let folder = if context.state_dir.as_os_str().is_empty() { PathBuf::new() } else { folder };
+        let open = |(name, FileSettings { path, format }): (String, FileSettings)| {
+            Member::open(&name, (&path, format), Keepsake::new(&folder, &path), &context.meters)
+        };
         let members: Vec<Member> = settings.into_iter().map(open).collect::<Result<_, _>>()?;
         let has_files = !members.is_empty();
+        Keepsake::tidy(&folder, &members.iter().map(|member| &member.keepsake).collect::<Vec<_>>());
         let mut files = Files { fixed, members, id: context.id.clone(), meters: context.meters.clone() };
         let now = Arc::new(ArcSwap::from_pointee(files.all()));
         if !has_files {
@@ -104,23 +110,40 @@ struct Member {
     file: Fresh,
     format: FileFormat,
     value: Shared,
+    keepsake: Keepsake,
     /// Could its file not be read at the last look?
     is_lost: bool,
 }
 
 impl Member {
-    fn open(name: &str, path: &Path, format: FileFormat) -> Result<Self, String> {
-        let failed = |why: String| format!("cannot use the file `{}` of `files.{name}`: {why}", path.display());
-        let (file, bytes) = Fresh::open(path, MOST_BYTES).map_err(|error| failed(error.to_string()))?;
-        let value = Shared { key: name.into(), value: format.read(&bytes).map_err(failed)?.into() };
-        Ok(Self { file, format, value, is_lost: false })
+    /// What its file holds; where that cannot be used, what it held last.
+    fn open(
+        name: &str,
+        (path, format): (&Path, FileFormat),
+        keepsake: Keepsake,
+        meters: &Meters,
+    ) -> Result<Self, String> {
+        let (file, read) = match Fresh::open(path, MOST_BYTES) {
+            Ok((file, bytes)) => (file, format.read(&bytes).inspect(|_| keepsake.keep(&bytes))),
+            Err(error) => (Fresh::lost(path, MOST_BYTES), Err(error.to_string())),
+        };
+        let is_lost = read.is_err();
+        let value = read.or_else(|why| {
+            let why = format!("cannot use the file `{}` of `files.{name}`: {why}", path.display());
+            let kept = keepsake.read(MOST_BYTES).and_then(|bytes| format.read(&bytes).ok());
+            let kept = kept.ok_or_else(|| why.clone())?;
+            meters.error("file_unreadable");
+            tracing::warn!("{why}; its member is what it was when the agent ran last");
+            Ok::<_, String>(kept)
+        });
+        Ok(Self { file, format, value: Shared { key: name.into(), value: value?.into() }, keepsake, is_lost })
     }
 
     /// Has it another value now? What cannot be read leaves it as it was; that is told when it begins.
     fn look(&mut self, component_id: &str, meters: &Meters) -> bool {
         let changed = match self.file.changed() {
             Ok(None) => return false,
-            Ok(Some(bytes)) => self.format.read(&bytes),
+            Ok(Some(bytes)) => self.format.read(&bytes).inspect(|_| self.keepsake.keep(&bytes)),
             Err(error) => Err(error.to_string()),
         };
         match changed {
@@ -227,7 +250,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("labels");
         let (_, context) = context(folder.path(), 1);
-        let open = || Member::open("labels", &path, FileFormat::KeyValue);
+        let keepsake = Keepsake::new(&folder.path().join("kept"), &path);
+        let open = || Member::open("labels", (&path, FileFormat::KeyValue), keepsake.clone(), &context.meters);
         assert!(open().err().unwrap().contains("files.labels"));
         std::fs::write(&path, "a=\"1\"\n").unwrap();
         let mut files = Files {
@@ -249,5 +273,19 @@ mod tests {
         std::fs::write(&path, "a=\"3\"\n").unwrap();
         assert!(files.look());
         assert_eq!(shown(&files), r#"{"a":"3"}"#);
+        // Another start finds the file broken, and then gone; then it is whole again.
+        std::fs::write(&path, "broken now").unwrap();
+        for errors in [2, 3] {
+            files.members = vec![open().unwrap()];
+            assert_eq!(
+                (shown(&files).as_str(), context.meters.error_count("file_unreadable")),
+                (r#"{"a":"3"}"#, errors)
+            );
+            assert!(!files.look());
+            let _gone = std::fs::remove_file(&path);
+        }
+        std::fs::write(&path, "a=\"4\"\n").unwrap();
+        assert!(files.look());
+        assert_eq!(shown(&files), r#"{"a":"4"}"#);
     }
 }

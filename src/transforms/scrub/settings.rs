@@ -87,7 +87,15 @@ impl ScrubSettings {
         Self { profile: Some(profile), ..Self::default() }
     }
 
+    /// All that are looked for.
     fn kinds(&self) -> Vec<Kind> {
+        let mut kinds = self.listed();
+        kinds.retain(|kind| self.action_of(kind.name()) != Action::Keep);
+        kinds
+    }
+
+    /// Those of the profile and those that are named.
+    fn listed(&self) -> Vec<Kind> {
         let profile = self.profile.or(self.detectors.is_none().then_some(Profile::Default));
         let listed = self.detectors.iter().flatten().copied();
         let mut kinds: Vec<Kind> =
@@ -97,7 +105,6 @@ impl ScrubSettings {
                 kinds.push(kind);
             }
         }
-        kinds.retain(|kind| self.action_of(kind.name()) != Action::Keep);
         kinds
     }
 
@@ -191,6 +198,39 @@ impl ScrubSettings {
         Some(Problem { is_warning: true, ..problem })
     }
 
+    /// The text for an action that nothing has.
+    fn idle_replacement(&self) -> Option<Problem> {
+        let mut all = [&self.action].into_iter().chain(self.actions.values()).chain(self.field_actions.values());
+        let is_used = all.any(|action| *action == Action::Replace);
+        (!is_used).then(|| Problem::idle("replacement", "no action is `replace`: nothing is replaced by it"))
+    }
+
+    /// Actions for what is not looked for.
+    fn idle_actions(&self) -> impl Iterator<Item = Problem> {
+        let kinds = self.listed();
+        let is_idle = move |name: &str| match name {
+            "pattern" => self.patterns.is_empty(),
+            "key_name" => self.key_names.as_ref().is_some_and(Vec::is_empty),
+            _ => Kind::ALL.iter().any(|kind| kind.name() == name) && !kinds.iter().any(|kind| kind.name() == name),
+        };
+        let idle = self.actions.keys().filter(move |name| is_idle(name));
+        idle.map(|name| Problem::idle(format!("actions.{name}"), format!("`{name}` is not looked for")))
+    }
+
+    /// Exempt fields that are not looked into anyway.
+    fn idle_exempt(&self) -> impl Iterator<Item = Problem> {
+        let fields: Option<Vec<Path>> = self.paths().ok().flatten();
+        let is_idle = move |text: &str| {
+            let (Some(fields), Ok(exempt)) = (&fields, Path::parse(text)) else { return false };
+            let meets = |field: &Path| field.segments().iter().zip(exempt.segments()).all(|(one, two)| *one == two);
+            !fields.iter().any(meets)
+        };
+        let all = self.exempt_fields.iter().enumerate().filter(move |(_, text)| is_idle(text));
+        all.map(|(at, text)| {
+            Problem::idle(format!("exempt_fields[{at}]"), format!("`fields` does not look into `{text}` anyway"))
+        })
+    }
+
     fn act(&self, action: Action, keys: Option<&Arc<Keys>>) -> Act {
         let replacement = self.replacement.clone().map_or_else(Replacement::default, Replacement::Fixed);
         match (action, keys) {
@@ -282,6 +322,10 @@ outputs = [{ extract_from = "private", conditions = [
         });
         let others = [self.named().err(), self.unknown_action(), self.key_fault(), self.warning()];
         fields.chain(patterns).chain(names).chain(others.into_iter().flatten()).collect()
+    }
+
+    fn idle(&self) -> Vec<Problem> {
+        self.idle_replacement().into_iter().chain(self.idle_actions()).chain(self.idle_exempt()).collect()
     }
 
     fn build(self, context: Context) -> Result<Self::Built, String> {

@@ -117,8 +117,15 @@ async fn an_address_in_use() {
 async fn a_component_that_cannot_be_built() {
     let source = "[sources.more]\ntype = 'file'\ninclude = ['FOLDER/*.txt']\ndata_dir = 'FOLDER/levada.toml'\n";
     let shown = Desk::new(&format!("{}{source}", PIPELINE.replace("'app'", "'*'"))).fault().await;
-    assert!(shown.contains("error[E029]: cannot build the source `more`\n  --> FOLDER/levada.toml:10:1"), "{shown}");
-    assert!(shown.contains("cannot keep positions in `FOLDER/levada.toml/more`: Not a directory"), "{shown}");
+    assert_snapshot!(shown, @r#"
+    error[E029]: cannot build the source `more`
+      --> FOLDER/levada.toml:10:1
+       |
+    10 | [sources.more]
+       |  cannot keep positions in `FOLDER/levada.toml/more`: Not a directory (os error 20); give `data_dir` a folder that this user may write to
+
+    1 error
+    "#);
 }
 
 #[tokio::test]
@@ -217,6 +224,52 @@ async fn a_start_with_faults_runs_what_ran_last() {
     let gauge = agent.shown.families.registry().gather();
     let gauge = gauge.iter().find(|family| family.name() == "levada_config_last_reload_successful").unwrap();
     assert_eq!(gauge.get_metric()[0].get_gauge().get_value().to_bits(), 0.0_f64.to_bits());
+}
+
+#[tokio::test]
+async fn a_start_with_broken_tables_and_files_has_what_they_held_last() {
+    let steps = "[enrichment_tables.prices]\ntype = 'file'\nfile.path = 'FOLDER/prices.csv'\n\
+                 [transforms.priced]\ntype = 'remap'\ninputs = ['app']\n\
+                 source = '.p = get_enrichment_table_record!(\"prices\", { \"id\": .id })'\n\
+                 [transforms.labelled]\ntype = 'enrich'\ninputs = ['priced']\nfiles.labels.path = 'FOLDER/labels'\n";
+    let desk = Desk::new(&format!("{}{steps}", PIPELINE.replace("'app'", "'labelled'")));
+    let shown = desk.fault().await;
+    assert!(shown.contains("error[E029]: cannot build the enrichment table `prices`"), "{shown}");
+    assert!(
+        shown.contains("FOLDER/levada.toml:12:13") && shown.contains("FOLDER/prices.csv`: No such file"),
+        "{shown}"
+    );
+    let loaded = desk.arguments.files.load();
+    let warned = render_report(&loaded.report, &loaded.sources, Color::Never);
+    assert!(loaded.plan.is_some() && warned.contains("warning[") && warned.contains("levada.toml:12:13"), "{warned}");
+    let put = |prices: &str, labels: &str| {
+        fs::write(desk.path().join("prices.csv"), prices).unwrap();
+        fs::write(desk.path().join("labels"), labels).unwrap();
+    };
+    put("id,price\n1,2\n", "blue");
+    drop(desk.start().await.map_err(|fault| panic!("{fault}")));
+    let loaded = desk.arguments.files.load();
+    assert!(!render_report(&loaded.report, &loaded.sources, Color::Never).contains("prices.csv"));
+    // A column is gone that a program looks up; a row is broken; the files are gone.
+    put("name,price\n1,2\n", "blue");
+    drop(desk.start().await.map_err(|fault| panic!("{fault}")));
+    put("id,price\n1\n", "blue");
+    drop(desk.start().await.map_err(|fault| panic!("{fault}")));
+    fs::remove_file(desk.path().join("prices.csv")).unwrap();
+    fs::remove_file(desk.path().join("labels")).unwrap();
+    drop(desk.start().await.map_err(|fault| panic!("{fault}")));
+    // The same where the configuration has faults, too.
+    let text = fs::read_to_string(desk.path().join("levada.toml")).unwrap();
+    desk.write(&text.replace("inputs = ", "inputs = = "));
+    let mut loaded = desk.arguments.files.load_to_run(None);
+    assert!(Agent::start(&mut loaded, mpsc::channel(1).0).await.is_none());
+    let agent = super::super::last_good::start(&loaded, mpsc::channel(1).0).await.expect("it runs what ran last");
+    assert!(agent.shown.roster.health("labelled").is_some());
+    let metrics = prometheus::TextEncoder::new().encode_to_string(&agent.shown.families.registry().gather()).unwrap();
+    assert!(
+        metrics.contains("levada_enrichment_table_reloads_total{status=\"failure\",table=\"prices\"} 1"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]

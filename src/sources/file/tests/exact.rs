@@ -315,41 +315,6 @@ fn a_file_is_removed_when_it_was_delivered_and_quiet() {
 }
 
 #[test]
-fn what_is_beyond_a_rate_limit_waits_or_is_dropped_and_counted() {
-    for (what, arrives) in [("delay", 10), ("drop", 2)] {
-        let limit = format!("rate_limit = {{ bytes_per_sec = 10, when_exceeded = \"{what}\" }}\nmax_read_bytes = 10");
-        let (bench, outlet) = named(&limit);
-        bench.append("app.log", "line\n".repeat(10));
-        let mut engine = Engine::start(&bench, &outlet);
-        engine.look();
-        for _ in 0..20 {
-            engine.turn();
-        }
-        assert_eq!(outlet.lines().len(), 2, "a second's worth");
-        engine.settle();
-        engine.settle();
-        assert_eq!(outlet.lines().len(), arrives, "{what}");
-        let dropped = engine.job.meters.discarded_events(crate::component::reason::Reason::Throttled);
-        assert_eq!(dropped as usize, 10 - arrives);
-    }
-}
-
-#[test]
-fn a_writer_that_is_always_too_fast_gets_through_what_the_limit_allows() {
-    let (bench, outlet) = named("rate_limit = { bytes_per_sec = 10, when_exceeded = \"drop\" }\nmax_read_bytes = 10");
-    let mut engine = Engine::start(&bench, &outlet);
-    for second in 1..=5 {
-        bench.append("app.log", "line\n".repeat(10));
-        engine.look();
-        for _ in 0..12 {
-            engine.turn();
-        }
-        assert_eq!(outlet.lines().len(), 2 * second);
-    }
-    assert_eq!(engine.job.meters.discarded_events(crate::component::reason::Reason::Throttled), 40);
-}
-
-#[test]
 fn a_link_whose_target_is_not_there_is_told_of() {
     let (bench, outlet) = (Bench::new(), Catcher::default());
     std::os::unix::fs::symlink(bench.path("not-mounted/a.log"), bench.path("a.log")).unwrap();
@@ -361,22 +326,6 @@ fn a_link_whose_target_is_not_there_is_told_of() {
     engine.settle();
     assert_eq!(outlet.lines(), ["one"]);
     assert_eq!(engine.job.files.polling.get(), 1, "this engine's watch is blind");
-}
-
-#[test]
-fn a_younger_file_of_a_path_waits_for_the_older() {
-    let (bench, outlet) = named("max_read_bytes = 4");
-    outlet.refuse(|record| record.text() == b"002");
-    bench.append("app.log", "001\n002\n");
-    let mut engine = Engine::start(&bench, &outlet);
-    engine.settle();
-    fs::rename(bench.path("app.log"), bench.path("app.log.1")).unwrap();
-    bench.append("app.log", "003\n");
-    engine.settle();
-    assert_eq!(outlet.lines(), ["001"], "002 waits, and so does what came after it");
-    outlet.accept_all();
-    engine.settle();
-    assert_eq!(outlet.lines(), ["001", "002", "003"]);
 }
 
 #[test]

@@ -171,3 +171,27 @@ fn settings_judge_paths() {
     }
     assert_eq!(inspect.pod_folders(), [Path::new("/l/pods")]);
 }
+
+#[test]
+fn files_are_found_and_opened_while_positions_are_being_saved() {
+    use rustix::fs::{CWD, FileType as Kind, Mode, mknodat};
+
+    let (bench, outlet) = (Bench::new(), Catcher::default());
+    fs::create_dir_all(bench.state()).unwrap();
+    // A disk that takes its time: whoever writes to a pipe waits until someone reads from it.
+    let disk = bench.state().join("positions.next.json");
+    mknodat(CWD, &disk, Kind::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    bench.append("first.log", "first\n");
+    let running = bench.start(&outlet);
+    wait_for(&bench, running.inspect(), "first.log", |file| file.state == FileState::Found);
+    bench.append("second.log", "second\n");
+    wait_for(&bench, running.inspect(), "second.log", |file| file.state == FileState::Found);
+    fs::remove_file(bench.path("second.log")).unwrap();
+    let reader = fs::File::open(&disk).unwrap();
+    fs::remove_file(&disk).unwrap();
+    outlet.wait_for_line("first");
+    outlet.wait_for_line("second");
+    drop(reader);
+    running.stop();
+    assert_eq!(outlet.lines().len(), 2);
+}

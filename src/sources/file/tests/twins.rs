@@ -152,3 +152,66 @@ fn what_others_have_compressed_is_never_text_and_told_of_once() {
     let why = told.iter().find(|file| file.path.contains("app.log.1")).and_then(|file| file.reason.clone()).unwrap();
     assert!(why.contains("compressed by xz") && why.contains("gzip"), "{why}");
 }
+
+/// One run: a few services write the same line again and again, and rotate by names; an agent comes and goes.
+fn play(seed: u64) -> Result<(), String> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let pattern = if rng.bool() { "*" } else { "" };
+    let settings = format!("include = [\"LOGS[0-9].log{pattern}\"]\nmax_read_bytes = {}", rng.usize(20..2048));
+    let (bench, outlet) = (Bench::with(&settings), Catcher::default());
+    let mut engine = Some(Engine::start(&bench, &outlet));
+    let (mut written, mut story) = (0, Vec::new());
+    let mut append = |rng: &mut fastrand::Rng, file: usize| {
+        let count = rng.usize(1..150);
+        bench.append(&format!("{file}.log"), lines(count));
+        written += count;
+    };
+    (0..2).for_each(|file| append(&mut rng, file));
+    engine.as_mut().unwrap().look();
+    for _ in 0..rng.usize(5..40) {
+        let file = rng.usize(0..2);
+        let path = |rotation: usize| {
+            bench.path(&if rotation == 0 { format!("{file}.log") } else { format!("{file}.log.{rotation}") })
+        };
+        let act = rng.u32(0..100);
+        story.push((act, file));
+        match act {
+            0..35 => append(&mut rng, file),
+            35..60 if path(0).exists() => {
+                (0..20)
+                    .rev()
+                    .filter(|at| path(*at).exists())
+                    .for_each(|at| fs::rename(path(at), path(at + 1)).unwrap());
+            }
+            // Deleted when it is read: it may come again with the same inode.
+            60..66 if path(0).exists() => {
+                let engine = engine.get_or_insert_with(|| Engine::start(&bench, &outlet));
+                (0..3).for_each(|_| engine.settle());
+                fs::remove_file(path(0)).unwrap();
+                (0..3).for_each(|_| engine.settle());
+            }
+            66..90 => {
+                let engine = engine.get_or_insert_with(|| Engine::start(&bench, &outlet));
+                if rng.bool() {
+                    engine.look();
+                } else {
+                    engine.turn();
+                }
+            }
+            90.. => engine.take().into_iter().for_each(Engine::stop),
+            _ => {}
+        }
+    }
+    let engine = engine.get_or_insert_with(|| Engine::start(&bench, &outlet));
+    (0..4).for_each(|_| engine.settle());
+    let came = outlet.lines().len();
+    if came == written { Ok(()) } else { Err(format!("seed {seed}: {came} of {written} lines, after {story:?}")) }
+}
+
+/// `LEVADA_TAIL_SEEDS` as of the model.
+#[test]
+fn every_one_of_the_same_lines_arrives_once_however_its_file_is_renamed() {
+    let seeds = std::env::var("LEVADA_TAIL_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let failed: Vec<String> = (0..seeds).filter_map(|seed| play(seed).err()).collect();
+    assert!(failed.is_empty(), "{} of {seeds} seeds:\n{}", failed.len(), failed[..failed.len().min(3)].join("\n"));
+}

@@ -135,7 +135,7 @@ fn the_last_word_of_a_name_tells() {
     // As long as a line: a look that began anew at each byte would not come to an end.
     let long = format!("{}zpassword", "_".repeat(1 << 20));
     assert_eq!(names.telling(long.as_bytes()), Telling::No);
-    assert_eq!(names.telling(long.replace('z', "").as_bytes()), Telling::End);
+    assert_eq!(names.telling(format!("x{}", long.replace('z', "")).as_bytes()), Telling::End);
     let own = KeyNames::new(["build"]).unwrap();
     for name in ["old_password", "last_build", "build2"] {
         assert_eq!(own.telling(name.as_bytes()), Telling::No, "{name}");
