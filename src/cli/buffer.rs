@@ -5,6 +5,7 @@ mod look;
 mod mend;
 
 use std::fmt::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use crate::buffer::inspect;
 use crate::buffer::repair::How;
 use crate::component::size::show_size;
 use crate::config::{Globals, Kind, Plan};
+use crate::delivery::settings::{BufferKind, BufferSettings};
 use crate::topology::DataDir;
 
 /// Look at disk buffers, mend them, and empty those that no sink has.
@@ -97,9 +99,10 @@ pub(super) fn buffer(arguments: &Buffer) -> ExitCode {
         What::Dump { place, id, limit } => look::dump(place, id, *limit),
         What::Repair { place, ids, dry_run } => {
             let how = if *dry_run { How::DryRun } else { How::ForReal };
-            place.find().and_then(|found| mend::mend(&found, ids, how))
+            let found = if *dry_run { place.find() } else { place.find_own() };
+            found.and_then(|found| mend::mend(&found, ids, how))
         }
-        What::Drain { place, orphan, to } => place.find().and_then(|found| drain(&found, orphan, to)),
+        What::Drain { place, orphan, to } => place.find_own().and_then(|found| drain(&found, orphan, to)),
     };
     done.unwrap_or_else(|(why, code)| {
         eprintln!("error: {why}");
@@ -133,19 +136,56 @@ impl Place {
         which.agent().ok().filter(Agent::is_there)
     }
 
+    /// The folder of buffers, to look at.
     fn find(&self) -> Result<Found, Fault> {
+        self.look().and_then(Found::open)
+    }
+
+    /// The same, to write in: what is written belongs to whoever asks, and only the owner of the folder may.
+    fn find_own(&self) -> Result<Found, Fault> {
+        let looked = self.look()?;
+        let about = looked.0.metadata().map_err(|error| unreadable(&looked.0, &error))?;
+        is_own(&looked.0, about.uid(), rustix::process::geteuid().as_raw()).map_err(|why| (why, FAULTY))?;
+        Found::open(looked)
+    }
+
+    /// The state folder, and the plan if there is one.
+    fn look(&self) -> Result<(PathBuf, Option<Plan>), Fault> {
         let loaded = self.files.load();
         let unknown = || ("where are the buffers? name `--data-dir`, or the configuration".to_owned(), USAGE);
         let data_dir = self.data_dir.clone().or(loaded.data_dir).ok_or_else(unknown)?;
         if !data_dir.is_dir() {
             return Err((format!("there is no folder `{}`", data_dir.display()), FAULTY));
         }
-        let alone = DataDir::open(&data_dir).map_err(|why| (format!("{why}; stop the agent first"), FAULTY))?;
-        Ok(Found { folder: data_dir.join(inspect::FOLDER), plan: loaded.plan, alone })
+        Ok((data_dir, loaded.plan))
     }
 }
 
+/// May `user` write in a state folder of `owner`? Else its agent could not open what is written, and would not start.
+fn is_own(data_dir: &Path, owner: u32, user: u32) -> Result<(), String> {
+    if owner == user {
+        return Ok(());
+    }
+    let shown = data_dir.display();
+    Err(format!(
+        "`{shown}` belongs to user {owner}, and you are user {user}: its agent could not open the files that are written; \
+         do it as its owner: `sudo -u '#{owner}' levada buffer ...`"
+    ))
+}
+
 impl Found {
+    fn open((data_dir, plan): (PathBuf, Option<Plan>)) -> Result<Self, Fault> {
+        let alone = DataDir::open(&data_dir).map_err(|why| (format!("{why}; stop the agent first"), FAULTY))?;
+        Ok(Self { folder: data_dir.join(inspect::FOLDER), plan, alone })
+    }
+
+    /// What the disk buffer of a sink may take, if the configuration says it.
+    fn max_size(&self, id: &str) -> Option<u64> {
+        let sink = self.plan.as_ref()?.sinks.iter().find(|sink| sink.id == id)?;
+        let buffer: BufferSettings = sink.section.settings.get("buffer")?.clone().try_into().ok()?;
+        (buffer.kind == BufferKind::Disk).then(|| buffer.max_size() as u64)
+    }
+
     fn min_free(&self) -> MinFree {
         let min_free = self.alone.min_free();
         let globals = self.plan.as_ref().and_then(|plan| plan.globals.read::<Globals>().ok());
@@ -185,7 +225,7 @@ fn show(buffers: &[BufferOf]) {
             (*lacks_free, "full: less than `min_free` of its file system is free".to_owned()),
             (summary.newer > 0, format!("{} files of a later version", summary.newer)),
             (summary.broken > 0, format!("{} damaged files", summary.broken)),
-            (summary.has_lost_ledger, "no ledger".to_owned()),
+            (summary.has_lost_ledger, "its ledger is lost".to_owned()),
             (summary.quarantined > 0, format!("{} damaged bytes kept", summary.quarantined)),
         ];
         notes.iter().filter(|(is_so, _)| *is_so).for_each(|(_, note)| _ = write!(text, "; {note}"));
@@ -214,4 +254,18 @@ fn drain(found: &Found, orphan: &str, to: &str) -> Result<ExitCode, Fault> {
         if is_removed { "and nothing is left of it" } else { "what is left of it stays: see `levada buffer ls`" };
     say(&format!("{moved} records of `{orphan}` are in the buffer of `{to}` now, {rest}\n"));
     Ok(if is_removed { ExitCode::SUCCESS } else { ExitCode::from(FAULTY) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_writes_what_the_agent_cannot_open() {
+        let folder = Path::new("/var/lib/levada");
+        assert_eq!(is_own(folder, 998, 998), Ok(()));
+        let why = is_own(folder, 998, 0).unwrap_err();
+        assert!(why.contains("belongs to user 998, and you are user 0") && why.contains("sudo -u '#998'"), "{why}");
+        assert!(is_own(folder, 0, 998).is_err());
+    }
 }

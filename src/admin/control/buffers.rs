@@ -21,8 +21,10 @@ use crate::diagnostic::closest;
 use crate::event::Batch;
 use crate::transforms::protection;
 
-/// Lines of an answer that wait for whoever reads it.
-const WAITING: usize = 64;
+/// Parts of an answer that wait for whoever reads it.
+const WAITING: usize = 4;
+/// Bytes of records that are sent together, but for a single record that is larger: one frame shows as any number.
+const PIECE: usize = 64 << 10;
 
 /// A disk buffer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -136,17 +138,26 @@ fn show_all(folder: &Path, (mut left, tell): (u64, &mpsc::Sender<Bytes>)) {
     let mut scrub = protection();
     let each = |mut batch: Batch| {
         scrub.apply(&mut batch, &mut Ports::default());
-        let mut lines = Vec::new();
-        for record in batch.iter().take(left.try_into().unwrap_or(usize::MAX)) {
-            record.write_json(&mut lines);
-            lines.push(b'\n');
-        }
+        let is_read = show(&batch, left, tell);
         left = left.saturating_sub(batch.len() as u64);
-        tell.blocking_send(lines.into()).is_ok() && left > 0
+        is_read && left > 0
     };
     if let Err(error) = inspect::read(folder, Owner::Agent, each) {
         tracing::warn!(%error, folder = %folder.display(), "cannot read a disk buffer to its end");
     }
+}
+
+/// Shows so many records of a batch at most, in pieces; false if nobody reads.
+fn show(batch: &Batch, left: u64, tell: &mpsc::Sender<Bytes>) -> bool {
+    let mut lines = Vec::new();
+    for record in batch.iter().take(left.try_into().unwrap_or(usize::MAX)) {
+        record.write_json(&mut lines);
+        lines.push(b'\n');
+        if lines.len() >= PIECE && tell.blocking_send(std::mem::take(&mut lines).into()).is_err() {
+            return false;
+        }
+    }
+    if lines.is_empty() { !tell.is_closed() } else { tell.blocking_send(lines.into()).is_ok() }
 }
 
 /// The buffers there are; those that are asked for must be among them.
@@ -164,5 +175,39 @@ async fn known(folder: &Path, asked: Vec<String>) -> Result<Vec<String>, Box<Res
             let hint = meant.unwrap_or_else(|| format!("there are {}", found.join(", ")));
             Err(Box::new(refusal(StatusCode::NOT_FOUND, &format!("there is no disk buffer `{id}`; {hint}"))))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::test_kit::{Ledger, batch};
+
+    #[test]
+    fn a_frame_of_any_size_is_shown_in_small_pieces() {
+        let line = "x".repeat(1_000);
+        let lines = vec![line.as_str(); 1_000];
+        let batch = batch(&Arc::new(Ledger::default()), &lines);
+        let (tell, mut told) = mpsc::channel(WAITING);
+        let shown = std::thread::spawn(move || {
+            let is_read = show(&batch, 900, &tell);
+            batch.close();
+            is_read
+        });
+        let pieces: Vec<Bytes> = std::iter::from_fn(|| told.blocking_recv()).collect();
+        assert!(shown.join().unwrap());
+        assert!(pieces.len() > 10 && pieces.iter().all(|piece| piece.len() < PIECE + 2_000), "{}", pieces.len());
+        assert_eq!(String::from_utf8(pieces.concat()).unwrap().lines().count(), 900);
+    }
+
+    #[test]
+    fn nothing_more_is_shown_when_nobody_reads() {
+        let (tell, told) = mpsc::channel(WAITING);
+        drop(told);
+        let batch = batch(&Arc::new(Ledger::default()), &["a"]);
+        assert!(!show(&batch, 1, &tell) && !show(&batch, 0, &tell));
+        batch.close();
     }
 }

@@ -164,7 +164,8 @@ fn choose(mut judge: Judge, mut lines: Lines, is_dry: bool) -> io::Result<(Judge
     let Judged { letters, unreadable, failed, .. } = judge.judge(&chunk);
     let counts = [letters.len() as u64, unreadable as u64, failed as u64];
     let (numbers, letters): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
-    let batch = if is_dry { Batch::default() } else { Letter::records(&letters).0 };
+    let (batch, places) = if is_dry { Default::default() } else { Letter::records(&letters) };
+    let numbers: Vec<usize> = places.into_iter().map(|at| numbers[at]).collect();
     Ok((judge, lines, Some(Chosen { numbers, batch, counts, bytes })))
 }
 

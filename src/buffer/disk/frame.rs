@@ -133,7 +133,8 @@ impl Draft<'_> {
 }
 
 impl Head {
-    fn bytes(&self) -> [u8; HEAD] {
+    /// As it is written.
+    pub(super) fn bytes(&self) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
         bytes[..4].copy_from_slice(&MAGIC);
         let zstd = if self.is_compressed { FLAG_ZSTD } else { 0 };

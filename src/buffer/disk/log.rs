@@ -114,6 +114,11 @@ pub(crate) fn epoch_of(sequence: u64) -> u16 {
     (sequence >> EPOCH) as u16
 }
 
+/// Damaged bytes that a log of so many bytes keeps at most.
+pub(super) fn kept_at_most(max_size: u64) -> u64 {
+    QUARANTINE.min(max_size / SEGMENTS)
+}
+
 impl Log {
     /// Takes other settings; what is stored stays.
     pub(crate) fn configure(&mut self, options: Options) {
@@ -269,8 +274,8 @@ impl Log {
 
     /// Keeps damaged bytes, as far as there is room for such.
     pub(super) fn quarantine(&mut self, name: &str, bytes: &[u8]) {
-        let bound = QUARANTINE.min(self.options.max_size / SEGMENTS);
-        let room = bound.saturating_sub(self.quarantined).min(bytes.len() as u64) as usize;
+        let room =
+            kept_at_most(self.options.max_size).saturating_sub(self.quarantined).min(bytes.len() as u64) as usize;
         if room == 0 || !self.fits(room as u64) {
             return;
         }

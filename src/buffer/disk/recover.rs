@@ -10,7 +10,7 @@ use std::io;
 use super::acks::Acks;
 use super::frame;
 use super::ledger::{self, Found as FoundLedger, Ledger};
-use super::log::{Log, Options, Segment, Tools, first_of};
+use super::log::{Log, Options, Segment, Tools, first_of, kept_at_most};
 use super::positions::Positions;
 use super::read::Reader;
 use super::scan::{Found, Scanner};
@@ -32,7 +32,7 @@ pub(crate) struct Report {
     pub(crate) broken: Vec<String>,
     /// Files of a later program, left alone.
     pub(crate) newer: Vec<String>,
-    /// There was a ledger, and it is damaged; or there is none though there are segments.
+    /// There was a ledger, and it is damaged or gone. One is not written before there is an outcome.
     pub(crate) lost_ledger: bool,
 }
 
@@ -197,7 +197,7 @@ pub(super) fn survey(disk: &dyn Disk, max_size: u64) -> io::Result<Survey> {
             survey.set_aside(disk, (&name, len), max_size)?;
         }
     }
-    survey.report.lost_ledger |= survey.ledgers.is_empty() && survey.segments.len() > 1;
+    survey.report.lost_ledger |= survey.ledgers.is_empty() && survey.lacks_first();
     Ok(survey)
 }
 
@@ -238,6 +238,11 @@ impl Survey {
         Ok(())
     }
 
+    /// Does the oldest segment not begin with the first frame of its epoch? Those before went by a ledger.
+    fn lacks_first(&self) -> bool {
+        self.segments.first().is_some_and(|oldest| oldest.first > first_of(oldest.id.0))
+    }
+
     /// The first frame that may have no outcome, given the oldest segment.
     fn unsettled_from(&self, oldest: &Segment) -> u64 {
         let Some((ledger, _)) = self.ledgers.get(&oldest.id.0) else { return oldest.first };
@@ -247,7 +252,7 @@ impl Survey {
     /// A file without a frame that can be read: an empty one goes, others are kept for a person to look at, if small.
     fn set_aside(&mut self, disk: &dyn Disk, (name, len): (&str, u64), max_size: u64) -> io::Result<()> {
         self.report.broken.push(name.to_owned());
-        if len == 0 || self.quarantined + len > max_size / 8 {
+        if len == 0 || self.quarantined + len > kept_at_most(max_size) {
             return disk.remove(name);
         }
         disk.rename(name, &format!("{QUARANTINE}/{name}"))?;

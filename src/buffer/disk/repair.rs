@@ -2,30 +2,29 @@
 //!
 //! First all of it is read, and nothing changed; what is to be done follows from that. A torn end is cut off, by the rule of
 //! a start. A segment with damage is written anew without it, under its own name, in one step; what is damaged goes to
-//! `quarantine`, first and durably. A head that is damaged is made again: its positions are those of the segments before,
+//! `quarantine`, first and durably, as much as a start would keep. A frame that holds no records is damage. A head that is damaged is made again: its positions are those of the segments before,
 //! and of their frames. A ledger that is lost is made again with nothing settled, as a start takes it: what the oldest
 //! segments hold may be sent once more. Where a later version wrote a part nothing is touched.
+
+mod walk;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use super::frame;
+use super::frame::{self, HEAD};
 use super::inspect::Untouched;
 use super::ledger::{self, Ledger};
-use super::log::{Segment, epoch_of};
+use super::log::{Segment, kept_at_most};
 use super::positions::Positions;
-use super::recover::{COPY, Survey, survey, whole_groups};
-use super::scan::{Found, Scanner};
+use super::recover::{COPY, Survey, survey};
+use super::scan::Scanner;
 use super::segment;
 use super::storage::{Create, Disk, Folder, Handle, QUARANTINE, write_all};
+use walk::Walk;
 
 /// Bytes that are copied at once.
 const PIECE: usize = 1 << 20;
-/// Damaged bytes that are kept at most, those of before included.
-const KEPT: u64 = 64 << 20;
-/// Frames that are missing in one place are counted up to here.
-const MISSING: usize = 1 << 16;
 /// What the head of a segment may take for positions.
 const HEAD_ROOM: usize = 4 << 20;
 
@@ -51,8 +50,10 @@ pub struct Repaired {
     pub rewritten: usize,
     /// Of these, with another head.
     pub heads: usize,
-    /// Files moved away as a whole: nothing can be read of them.
+    /// Files taken out as a whole: nothing can be read of them.
     pub set_aside: Vec<String>,
+    /// Bytes of all that is taken out for which there is no room in `quarantine`: they are removed.
+    pub unkept: u64,
     /// Ledgers made again.
     pub ledgers: usize,
     /// Files of a later version: then nothing was done.
@@ -73,9 +74,9 @@ struct Rewrite {
     body: u64,
     /// Another head, where its own is damaged.
     head: Option<Vec<u8>>,
-    /// Bytes to keep: where they begin and end.
-    frames: Vec<(u64, u64)>,
-    /// The same, of damage.
+    /// Frames to keep, and where they begin.
+    frames: Vec<(u64, frame::Head)>,
+    /// Damage to keep: where it begins and ends.
     damaged: Vec<(u64, u64)>,
 }
 
@@ -95,37 +96,39 @@ struct Plan {
     torn: Option<(String, u64)>,
     ledgers: Vec<(u16, Ledger)>,
     bad_ledgers: Vec<String>,
-    /// Damaged bytes that are kept already.
-    quarantined: u64,
+    /// Files that go to `quarantine`, and files that are removed.
+    moved: Vec<String>,
+    removed: Vec<String>,
 }
 
-/// Repairs the buffer in `folder`; `now` is in minutes since the Unix epoch. It fails where another process has it open.
+/// Repairs the buffer in `folder`; `now` is in minutes since the Unix epoch. `max_size` is what the buffer may take, if that
+/// is known: it bounds what is kept of the damage. It fails where another process has the buffer open.
 ///
 /// # Errors
 /// If the disk fails. What was done until then is whole: it can be called again.
-pub fn repair(folder: &Path, how: How, now: u32) -> io::Result<Repaired> {
+pub fn repair(folder: &Path, how: How, max_size: Option<u64>, now: u32) -> io::Result<Repaired> {
     if how == How::DryRun {
-        return Ok(Plan::of(&Untouched(Folder::look(folder)), now)?.told);
+        return Ok(Plan::of(&Untouched(Folder::look(folder)), max_size, now)?.told);
     }
     let disk = Folder::open(folder)?;
-    let plan = Plan::of(&Untouched(Folder::look(folder)), now)?;
+    let plan = Plan::of(&Untouched(Folder::look(folder)), max_size, now)?;
     plan.carry_out(&disk)?;
     Ok(plan.told)
 }
 
 /// The same, for a disk of any kind and another view of it.
 #[cfg(test)]
-pub(super) fn repair_on<D: Disk + Clone>(disk: &D, now: u32) -> io::Result<Repaired> {
-    let plan = Plan::of(&Untouched(disk.clone()), now)?;
+pub(super) fn repair_on<D: Disk + Clone>(disk: &D, max_size: Option<u64>, now: u32) -> io::Result<Repaired> {
+    let plan = Plan::of(&Untouched(disk.clone()), max_size, now)?;
     plan.carry_out(disk)?;
     Ok(plan.told)
 }
 
 impl Plan {
     /// Reads all of it; `look` changes nothing.
-    fn of(look: &dyn Disk, now: u32) -> io::Result<Self> {
+    fn of(look: &dyn Disk, max_size: Option<u64>, now: u32) -> io::Result<Self> {
         let survey = survey(look, u64::MAX)?;
-        let mut plan = Self { quarantined: survey.quarantined, ..Self::default() };
+        let mut plan = Self::default();
         plan.told.newer = survey.report.newer.len();
         if plan.told.newer > 0 {
             return Ok(plan);
@@ -141,7 +144,31 @@ impl Plan {
         let known: BTreeSet<String> = survey.segments.iter().map(|one| segment::name(one.id.0, one.id.1)).collect();
         plan.told.set_aside = survey.report.broken.iter().filter(|name| !known.contains(*name)).cloned().collect();
         plan.told.set_aside.dedup();
+        plan.bound_kept(&look.list()?, max_size);
         Ok(plan)
+    }
+
+    /// Says what of the damage is kept, and what is removed.
+    fn bound_kept(&mut self, files: &[(String, u64)], max_size: Option<u64>) {
+        let (kept, held): (Vec<_>, Vec<_>) = files.iter().partition(|(name, _)| name.starts_with(QUARANTINE));
+        let sum = |files: &[&(String, u64)]| files.iter().map(|(_, len)| len).sum::<u64>();
+        let mut room = kept_at_most(max_size.unwrap_or_else(|| sum(&held))).saturating_sub(sum(&kept));
+        for name in self.told.set_aside.iter().chain(&self.bad_ledgers) {
+            let len = held.iter().find(|(known, _)| known == name).map_or(0, |(_, len)| *len);
+            if len == 0 || len > room {
+                self.told.unkept += len;
+                self.removed.push(name.clone());
+            } else {
+                room -= len;
+                self.moved.push(name.clone());
+            }
+        }
+        for (from, to) in self.rewrites.iter_mut().flat_map(|rewrite| &mut rewrite.damaged) {
+            let len = (*to - *from).min(room);
+            self.told.unkept += *to - *from - len;
+            *to = *from + len;
+            room -= len;
+        }
     }
 
     fn see_ledgers(&mut self, look: &dyn Disk, survey: &Survey) -> io::Result<()> {
@@ -174,7 +201,7 @@ impl Plan {
         State { positions, records, now }: State<'_>,
     ) -> io::Result<()> {
         let name = segment::name(segment.id.0, segment.id.1);
-        let mut walk = Walk::over(look, segment, end)?;
+        let mut walk = Walk::over(look, segment, (end, ledger))?;
         let own = own_head(look, &name, segment)?;
         if end.is_none() && walk.cut_off_torn(segment) {
             self.told.torn = segment.len - walk.end;
@@ -196,8 +223,7 @@ impl Plan {
             self.told.rewritten += 1;
             self.told.heads += usize::from(head.is_some());
             self.told.damaged += damaged.iter().map(|(from, to)| to - from).sum::<u64>();
-            let frames = walk.frames.iter().map(|(at, head)| (*at, at + head.len())).collect();
-            self.rewrites.push(Rewrite { name, body: segment.body, head, frames, damaged });
+            self.rewrites.push(Rewrite { name, body: segment.body, head, frames: walk.frames, damaged });
         }
         Ok(())
     }
@@ -206,9 +232,11 @@ impl Plan {
         if self.told.newer > 0 || self.told.is_sound() && self.bad_ledgers.is_empty() {
             return Ok(());
         }
-        let mut room = KEPT.saturating_sub(self.quarantined);
-        for name in self.told.set_aside.iter().chain(&self.bad_ledgers) {
+        for name in &self.moved {
             disk.rename(name, &format!("{QUARANTINE}/{name}"))?;
+        }
+        for name in &self.removed {
+            disk.remove(name)?;
         }
         if let Some((name, end)) = &self.torn {
             let file = disk.open(name, Create::No)?;
@@ -216,93 +244,13 @@ impl Plan {
             file.sync()?;
         }
         for rewrite in &self.rewrites {
-            rewrite.keep_damage(disk, &mut room)?;
+            rewrite.keep_damage(disk)?;
             rewrite.carry_out(disk)?;
         }
         for (epoch, ledger) in &self.ledgers {
             ledger.save(disk, *epoch, 1)?;
         }
         disk.sync_folder()
-    }
-}
-
-/// What stands in a segment.
-#[derive(Default)]
-struct Walk {
-    frames: Vec<(u64, frame::Head)>,
-    /// What is no frame: where it begins and ends.
-    gaps: Vec<(u64, u64)>,
-    /// Streams of the frames, as far as their positions count.
-    runs: Vec<Vec<frame::Run>>,
-    /// Where what is to be kept ends.
-    end: u64,
-}
-
-impl Walk {
-    /// Over frames below `end`: the others are void.
-    fn over(look: &dyn Disk, segment: &Segment, end: Option<u64>) -> io::Result<Self> {
-        let mut scanner = Scanner::new(look.open(&segment::name(segment.id.0, segment.id.1), Create::No)?);
-        let (mut at, mut next, mut walk) = (segment.body, segment.first, Self { end: segment.len, ..Self::default() });
-        loop {
-            match scanner.look(at, segment.len)? {
-                Found::Frame(head) => {
-                    if head.sequence >= next && end.is_none_or(|end| head.sequence < end) {
-                        next = head.sequence + 1;
-                        let runs = frame::Head::runs(scanner.body(at, &head, segment.len)?).unwrap_or_default();
-                        walk.runs.push(if head.is_counted { runs } else { Vec::new() });
-                        walk.frames.push((at, head));
-                    }
-                    at += head.len();
-                }
-                Found::Damage(len) => {
-                    walk.gaps.push((at, at + len));
-                    at += len;
-                }
-                Found::End => return Ok(walk),
-            }
-        }
-    }
-
-    /// Of the last segment: forgets what is behind the last whole group; tells whether there was anything.
-    fn cut_off_torn(&mut self, segment: &Segment) -> bool {
-        let kept = whole_groups(&self.frames, segment).len();
-        self.frames.truncate(kept);
-        self.runs.truncate(kept);
-        self.end = self.frames.last().map_or(segment.body, |(at, head)| at + head.len());
-        self.gaps.retain(|(from, _)| *from < self.end);
-        self.end < segment.len
-    }
-
-    /// Adds its frames to `positions`.
-    fn tell(&self, positions: &mut Positions, now: u32) {
-        self.runs.iter().flatten().for_each(|run| positions.wrote(run, now));
-        positions.keep();
-    }
-
-    /// Frames that should be there, from `first` to `end`, and were not settled.
-    fn missing(&self, first: u64, end: Option<u64>, ledger: Option<&Ledger>) -> u64 {
-        let is_open = |sequence: &u64| !ledger.is_some_and(|ledger| ledger.is_settled(*sequence));
-        let last = self.frames.last().map_or(first, |(_, head)| head.sequence + 1);
-        // The end of an epoch is not known.
-        let end = end.filter(|end| epoch_of(*end) == epoch_of(first)).unwrap_or(last);
-        let after = self.frames.iter().map(|(_, head)| head.sequence).chain([end]);
-        let mut next = first;
-        let gaps = after.map(|sequence| {
-            let gap = next..sequence;
-            next = sequence + 1;
-            gap.take(MISSING).filter(is_open).count() as u64
-        });
-        gaps.sum()
-    }
-
-    /// The gaps in which frames were. Where none is missing a write that failed has left them.
-    fn damage(&self, first: u64, end: Option<u64>) -> Vec<(u64, u64)> {
-        let is_damage = |(from, to): &(u64, u64)| {
-            let before = self.frames.iter().rfind(|(at, _)| at < from).map_or(first, |(_, head)| head.sequence + 1);
-            let after = self.frames.iter().find(|(at, _)| at >= to).map(|(_, head)| head.sequence).or(end);
-            *from == 0 || after.is_some_and(|after| after > before)
-        };
-        self.gaps.iter().copied().filter(is_damage).collect()
     }
 }
 
@@ -315,20 +263,18 @@ fn own_head(look: &dyn Disk, name: &str, segment: &Segment) -> io::Result<Option
 }
 
 impl Rewrite {
-    /// Keeps what is damaged, durably, as far as there is `room` for such.
-    fn keep_damage(&self, disk: &dyn Disk, room: &mut u64) -> io::Result<()> {
+    /// Keeps damage, durably.
+    fn keep_damage(&self, disk: &dyn Disk) -> io::Result<()> {
         let file = disk.open(&self.name, Create::No)?;
-        for (from, to) in &self.damaged {
-            let len = (to - from).min(*room);
+        for (from, to) in self.damaged.iter().filter(|(from, to)| from < to) {
             let kept = format!("{QUARANTINE}/{}.{from}", self.name);
             let copy = match disk.open(&kept, Create::New) {
                 // It was found before.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 copy => copy?,
             };
-            pass(&*file, (*from, from + len), (&*copy, 0))?;
+            pass(&*file, (*from, *to), (&*copy, 0))?;
             copy.sync()?;
-            *room -= len;
         }
         Ok(())
     }
@@ -344,8 +290,10 @@ impl Rewrite {
             Some(head) => write_all(&*copy, 0, head).map(|()| head.len() as u64)?,
             None => pass(&*file, (0, self.body), (&*copy, 0))?,
         };
-        for frame in &self.frames {
-            at = pass(&*file, *frame, (&*copy, at))?;
+        for (from, frame) in &self.frames {
+            write_all(&*copy, at, &frame.bytes())?;
+            let body = (from + HEAD as u64, from + frame.len());
+            at = pass(&*file, body, (&*copy, at + HEAD as u64))?;
         }
         copy.sync()?;
         disk.rename(&name, &self.name)

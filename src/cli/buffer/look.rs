@@ -43,7 +43,7 @@ fn line(id: &str, contents: &Contents) -> String {
     let mut text = format!("{id}: {records} records in {frames} frames, {damaged} bytes damaged");
     let notes = [
         (*broken > 0, format!("{broken} files without a whole head")),
-        (*has_lost_ledger, "no ledger: what was delivered last may be sent once more".to_owned()),
+        (*has_lost_ledger, "its ledger is lost: what was delivered last may be sent once more".to_owned()),
         (*newer > 0, format!("{newer} files of a later version, not read")),
         (!contents.is_sound(), "`levada buffer repair` mends it, while no agent runs".to_owned()),
     ];

@@ -14,7 +14,7 @@ pub(super) fn mend(found: &Found, ids: &[String], how: How) -> Result<ExitCode, 
     for id in found.meant(ids)? {
         let path = found.path(&id)?;
         let failed = |error| (format!("cannot repair the buffer in `{}`: {error}", path.display()), FAULTY);
-        let told = repair(&path, how, now).map_err(failed)?;
+        let told = repair(&path, how, found.max_size(&id), now).map_err(failed)?;
         is_done &= told.newer == 0;
         say(&format!("{id}: {}\n", words(&told, how)));
     }
@@ -22,7 +22,7 @@ pub(super) fn mend(found: &Found, ids: &[String], how: How) -> Result<ExitCode, 
 }
 
 fn words(told: &Repaired, how: How) -> String {
-    let Repaired { torn, damaged, lost, rewritten, heads, set_aside, ledgers, newer } = told;
+    let Repaired { torn, damaged, lost, rewritten, heads, set_aside, unkept, ledgers, newer } = told;
     if *newer > 0 {
         return format!("nothing done: a later version wrote {newer} of its files; repair it with that version");
     }
@@ -35,6 +35,7 @@ fn words(told: &Repaired, how: How) -> String {
         (*rewritten > 0, format!("{rewritten} files written anew, {damaged} damaged bytes moved to `quarantine`")),
         (*heads > 0, format!("{heads} of them with a new head")),
         (!set_aside.is_empty(), format!("{} unreadable files moved to `quarantine`", set_aside.len())),
+        (*unkept > 0, format!("{unkept} bytes of these removed, since `quarantine` has no room for them")),
         (*ledgers > 0, format!("{ledgers} ledgers made again: what was delivered last may be sent once more")),
         (*lost > 0, format!("{lost} frames are lost")),
     ];

@@ -18,6 +18,10 @@ use message::Otlp;
 /// Kinds of records.
 const KINDS: [&str; 3] = ["log", "span", "metric"];
 
+/// Encodings of a payload: the record as it is, where that is UTF-8, or in base64.
+const JSON: &str = "json";
+const BASE64: &str = "base64";
+
 /// What kind of record it is.
 const fn kind(form: Form) -> &'static str {
     match form {
@@ -80,8 +84,8 @@ impl<'a> Letter<'a> {
         let mut json = Vec::new();
         view.write_json(&mut json);
         let (encoding, payload) = match String::from_utf8(json) {
-            Ok(text) => ("json", text),
-            Err(raw) => ("base64", STANDARD.encode(raw.as_bytes())),
+            Ok(text) => (JSON, text),
+            Err(raw) => (BASE64, STANDARD.encode(raw.as_bytes())),
         };
         let time = chrono::DateTime::from_timestamp_nanos(clock::now()).to_rfc3339();
         Self {
@@ -109,17 +113,16 @@ impl<'a> Letter<'a> {
         let mut records = Records::default();
         let numbers = letters.iter().enumerate().filter_map(|(number, letter)| records.add(letter).map(|()| number));
         let numbers = numbers.collect();
-        (records.batch(), numbers)
+        records.batch().map(|batch| (batch, numbers)).unwrap_or_default()
     }
 
-    /// Appends the record's bytes; tells how many they are.
-    fn payload(&self, text: &mut Vec<u8>) -> Option<u32> {
-        let before = text.len();
+    /// The record's bytes, if they are in an encoding that is known here.
+    fn payload(&self) -> Option<Cow<'_, [u8]>> {
         match &*self.encoding {
-            "json" => text.extend_from_slice(self.payload.as_bytes()),
-            _ => STANDARD.decode_vec(&*self.payload, text).ok()?,
+            JSON => Some(self.payload.as_bytes().into()),
+            BASE64 => STANDARD.decode(&*self.payload).ok().map(Cow::from),
+            _ => None,
         }
-        u32::try_from(text.len() - before).ok()
     }
 }
 
@@ -162,36 +165,43 @@ impl Records {
         let stream = StreamKey(u128::from_str_radix(&letter.record.stream, 16).ok()?);
         if let Some(read) = letter.otlp.as_ref().and_then(|message| message.read(&letter.record)) {
             let message::Read { text, mut row, places, shared } = read;
+            let origin = self.origin(stream, &shared).filter(|_| self.has_room(text.len()))?;
             let head = self.heads.len() as u32;
             row.message = row.message.map(|message| crate::event::StoredMessage { head, ..message });
             let base = self.shared.len() as u32;
             self.shared.extend_from_slice(&text[row.size() as usize..]);
             self.text.extend_from_slice(&text[..row.size() as usize]);
             self.heads.push(places.map(|place| place.moved(base)));
-            row.origin = self.origin(stream, &shared);
-            self.rows.push(row);
+            self.rows.push(Stored { origin, ..row });
             return Some(());
         }
-        let len = letter.payload(&mut self.text)?;
-        let origin = self.origin(stream, &[]);
-        self.rows.push(Stored { origin, ..letter.record.row(len, true) });
+        let payload = letter.payload().filter(|payload| self.has_room(payload.len()))?;
+        let origin = self.origin(stream, &[])?;
+        self.text.extend_from_slice(&payload);
+        self.rows.push(Stored { origin, ..letter.record.row(payload.len() as u32, true) });
         Some(())
     }
 
-    /// The number of an origin: letters of one follow each other.
-    fn origin(&mut self, stream: StreamKey, shared: &[Shared]) -> u16 {
-        let is_it = |last: &Arc<Origin>| last.stream() == stream && last.members() == shared;
-        if !self.origins.last().is_some_and(is_it) {
-            self.origins.push(Arc::new(Origin::new(stream).with(shared)));
-        }
-        self.origins.len() as u16 - 1
+    /// Offsets in a batch are of 32 bits.
+    fn has_room(&self, bytes: usize) -> bool {
+        u32::try_from(self.text.len() + self.shared.len() + bytes).is_ok()
     }
 
-    fn batch(mut self) -> Batch {
+    /// The number of an origin: letters of one follow each other. None if there are more than a batch has numbers for.
+    fn origin(&mut self, stream: StreamKey, shared: &[Shared]) -> Option<u16> {
+        let is_it = |last: &Arc<Origin>| last.stream() == stream && last.members() == shared;
+        if !self.origins.last().is_some_and(is_it) {
+            u16::try_from(self.origins.len()).ok()?;
+            self.origins.push(Arc::new(Origin::new(stream).with(shared)));
+        }
+        u16::try_from(self.origins.len() - 1).ok()
+    }
+
+    fn batch(mut self) -> Option<Batch> {
         let base = self.text.len() as u32;
         self.text.append(&mut self.shared);
         let heads = self.heads.into_iter().map(|places| places.map(|place| place.moved(base))).collect();
         let stock = Stock { text: self.text.into(), origins: self.origins, heads };
-        Batch::restore(stock, self.rows.into_iter()).expect("each message has been read alone")
+        Batch::restore(stock, self.rows.into_iter())
     }
 }

@@ -199,3 +199,32 @@ fn one_sends_letters_again_at_a_time() {
     drop(turn);
     assert!(dead_letters.turn().is_some());
 }
+
+#[test]
+fn a_letter_with_a_bad_payload_is_left_out_and_the_others_are_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let dead_letters = DeadLetters::new(folder.path().to_owned());
+    for line in ["a", "b", "c", "d"] {
+        assert_eq!(write(&dead_letters, line), Outcome::DeadLettered);
+    }
+    let text = std::fs::read_to_string(&dead_letters.seal().unwrap()[0]).unwrap();
+    let change = |line: &str, encoding: &str, payload: &str| {
+        let mut letter: serde_json::Value = serde_json::from_str(line).unwrap();
+        (letter["encoding"], letter["payload"]) = (encoding.into(), payload.into());
+        letter.to_string()
+    };
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    // Much of it is base64; the end is not.
+    lines[1] = change(&lines[1], "base64", &("eHh4".repeat(100) + "!"));
+    lines[2] = change(&lines[2], "base85", "eHh4");
+    let letters: Vec<_> = lines.iter().map(|line| Letter::read(line.as_bytes()).unwrap()).collect();
+    let (again, numbers) = Letter::records(&letters);
+    assert_eq!(numbers, [0, 3]);
+    for (record, said) in again.iter().zip(["a", "d"]) {
+        let mut json = Vec::new();
+        record.write_json(&mut json);
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json["message"], said);
+    }
+    assert_eq!(again.len(), 2);
+}
