@@ -169,8 +169,10 @@ async fn a_reload_names_settings_of_the_process_and_the_difference_shows_what_wa
     );
     let told = "`memory_limit` waits for the next start\n`[scrub] profile` changes now\n";
     let dry = text(&site.verb(&["reload", "--dry-run"]));
-    assert_eq!(dry, format!("{told}valid: nothing was changed\n"));
-    assert_eq!(text(&site.verb(&["reload"])), format!("{told}reloaded\n"));
+    // Behind it stands that nothing refers to one of the backends.
+    assert!(dry.starts_with(&format!("{told}valid: nothing was changed\n")), "{dry}");
+    let done = text(&site.verb(&["reload"]));
+    assert!(done.starts_with(&format!("{told}reloaded\n")), "{done}");
     assert!(
         site.log().contains("`memory_limit` waits for the next start; `[scrub] profile` changes now"),
         "{}",

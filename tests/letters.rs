@@ -44,7 +44,7 @@ impl Site {
     /// Starts an agent with this configuration.
     async fn run(&mut self, configuration: &str) {
         let state = self.path("state");
-        let configuration = format!("data_dir = '{}'\n{configuration}", state.display());
+        let configuration = format!("data_dir = '{}'\nmin_free = '0%'\n{configuration}", state.display());
         fs::write(self.path("levada.toml"), configuration).unwrap();
         let log = File::options().create(true).append(true).open(self.path("agent.log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_levada"));

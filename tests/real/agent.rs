@@ -62,7 +62,7 @@ impl Home {
     fn config(&self, server: &Server, sink: &str) -> String {
         let authority = server.authority().map_or_else(String::new, |path| format!("tls.ca_file = {path:?}\n"));
         format!(
-            "data_dir = {:?}\n\n\
+            "data_dir = {:?}\nmin_free = \"0%\"\n\n\
              [sources.app]\ntype = \"file\"\ninclude = [{:?}]\ndecoding.codec = \"json\"\n\n\
              [sinks.store]\ntype = \"elasticsearch\"\ninputs = [\"app\"]\nendpoints = [{:?}]\n{authority}\
              batch.timeout_secs = 0.1\nrequest.retry_initial_backoff_secs = 0.1\n\
