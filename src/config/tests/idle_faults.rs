@@ -98,6 +98,14 @@ fn of_backends_and_tables() {
       |
       = help: take it out, or refer to it: `SECRET[unused.key]`
 
+    warning[W002]: `enrichment_tables.pods.file.path` in the global settings may not do what was meant
+     --> levada.toml:9:13
+      |
+    9 | file.path = '/t.csv'
+      |             ^^^^^^^^ cannot read `/t.csv`: No such file or directory (os error 2)
+      |
+      = help: the agent starts with such a table only where it has run with it before
+
     warning[W006]: `enrichment_tables.lost` in the global settings has no effect
       --> levada.toml:10:1
        |
@@ -106,6 +114,6 @@ fn of_backends_and_tables() {
        |
        = help: take it out, or look into it: `get_enrichment_table_record("lost", ...)`
 
-    2 warnings
+    3 warnings
     "#);
 }
