@@ -5,6 +5,7 @@
 //! - [`project`]: a message, or one field of it, as JSON text;
 //! - [`encode`]: JSON text as a message, the other way;
 //! - [`write`]: a record with its overlay, as the messages it now is;
+//! - [`memo`]: what a shared message became, for the record after;
 //! - [`log`]: a line or a JSON object as a log record;
 //! - [`members`]: which top-level members a record of each form reads as;
 //! - [`facts`]: what sampling asks of a record, in one walk over it;
@@ -20,6 +21,7 @@ pub mod facts;
 mod keep;
 mod log;
 pub(crate) mod members;
+mod memo;
 pub(crate) mod project;
 pub mod schema;
 pub mod stamp;
