@@ -171,11 +171,11 @@ fn what_is_labelled_does_not_leave() {
             let Line { text, value } = maker.line_with(kind);
             let line = if number % 2 == 0 { text } else { escaped(&text, *number) };
             let mut out = Vec::new();
-            scrubber.line(line.as_bytes(), &mut out);
+            let is_covered = scrubber.line(line.as_bytes(), &mut out);
             let (_, value) = value.unwrap();
             let is_json = serde_json::from_str::<Value>(&line).is_ok();
-            assert!(!is_json || out.is_empty() || serde_json::from_slice::<Value>(&out).is_ok(), "{line}");
-            let shown = if out.is_empty() { line } else { String::from_utf8(out).unwrap() };
+            assert!(!is_json || !is_covered || serde_json::from_slice::<Value>(&out).is_ok(), "{line}");
+            let shown = if is_covered { String::from_utf8(out).unwrap() } else { line };
             texts(&shown).iter().any(|text| text.contains(&value))
         });
         let left = left.count();

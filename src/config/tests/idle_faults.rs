@@ -114,6 +114,14 @@ fn of_backends_and_tables() {
        |
        = help: take it out, or look into it: `get_enrichment_table_record("lost", ...)`
 
-    3 warnings
+    warning[W002]: `enrichment_tables.lost.file.path` in the global settings may not do what was meant
+      --> levada.toml:12:13
+       |
+    12 | file.path = '/t.csv'
+       |             ^^^^^^^^ cannot read `/t.csv`: No such file or directory (os error 2)
+       |
+       = help: the agent starts with such a table only where it has run with it before
+
+    4 warnings
     "#);
 }

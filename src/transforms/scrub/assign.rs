@@ -1,5 +1,5 @@
-//! Values that a telling name is given in plain text: `password=x`, `"token": "x"`, `?sig=x`, `--password x`,
-//! `пароль: x1`.
+//! Values that a telling name is given in plain text: `password=x`, `"token": "x"`, `"token" => "x"`, `?sig=x`,
+//! `--password x`, `пароль: x1`.
 //!
 //! Names are the key names of the step, whole, or what stands behind the last dot (`db.password=x`); of names in
 //! the style of variables the end tells too (`POSTGRES_PASSWORD=x`, `PGPASSWORD=x`, `dbPassword=x`), and a number behind
@@ -141,6 +141,8 @@ impl Assigned {
         let (end, is_quoted) = match text[..at] {
             [.., b'\\', b'"' | b'\''] => (at - 2, true),
             [.., b'"' | b'\''] => (at - 1, true),
+            [.., b'\\', b'"' | b'\'', b' '] if text[at] == b'=' => (at - 3, true),
+            [.., b'"' | b'\'', b' '] if text[at] == b'=' => (at - 2, true),
             [.., b' '] if text[at] == b'=' => (at - 1, false),
             _ => (at, false),
         };
@@ -199,7 +201,11 @@ fn value_of(text: &[u8], name: &Name, at: usize) -> Option<Range<usize>> {
     if WHOLE_LINE.iter().any(|line| line.eq_ignore_ascii_case(word)) {
         return rest_of_line(text, at + 1);
     }
-    let Value { span, has_quotes } = value_behind(text, at + 1, name.form)?;
+    let [is_arrow, is_compared] = [b"=>", b"=="].map(|sign| text[at..].starts_with(sign));
+    let Value { span, has_quotes } = value_behind(text, at + 1 + usize::from(is_arrow || is_compared), name.form)?;
+    if is_compared && !has_quotes {
+        return None;
+    }
     if !has_quotes
         && name.is_header
         && let Some(span) = credentials(text, &span)

@@ -32,6 +32,7 @@ pub struct Finding {
 impl Scrubber {
     /// Appends a line, JSON or text, with what is found in it covered, if there is anything; tells whether there is. A
     /// line that is JSON stays JSON. What was found is counted when [`report`](Self::report) is called.
+    #[must_use = "a line in which nothing is covered is not appended"]
     pub fn line(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         let Self { rules, tally, .. } = self;
         let start = out.len();

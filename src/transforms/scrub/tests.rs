@@ -61,6 +61,8 @@ fn escapes_in_text_are_seen_through() {
         r"written by ann\x40example.com",
         "charged 4111%201111%201111%201111 now",
         "q=%7B%22password%22%3A%22hunter2%22%7D&page=2",
+        r"url postgres:\/\/app:s3cretX@db\/x",
+        "&quot;password&quot;:&quot;hunter2&quot;",
     ] {
         let out = step.main(text(&[hidden])).remove(0);
         let message: Value = serde_json::from_str(&out).unwrap();

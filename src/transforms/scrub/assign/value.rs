@@ -79,11 +79,36 @@ pub(super) fn value_behind(text: &[u8], from: usize, form: Form) -> Option<Value
     let (span, has_quotes) = match text[start..] {
         [b'\\', quote @ (b'"' | b'\''), ..] => (start + 2..quoted_end(text, start + 2, (quote, 1)), true),
         [quote @ (b'"' | b'\'' | b'`'), ..] => (start + 1..quoted_end(text, start + 1, (quote, 0)), true),
+        [b'[' | b'{', ..] if holds_json(text, start) => (start..closed(text, start), true),
         [b'[' | b'(', ..] => (start + 1..bare_end(text, start + 1, form), false),
         _ => (start..bare_end(text, start, form), false),
     };
     let value = &text[span.clone()];
     (!value.is_empty() && !value.starts_with(b"//") && value[0] != b'=').then_some(Value { span, has_quotes })
+}
+
+/// Does an array or an object of JSON begin here: a bracket with a quote or another bracket in it?
+fn holds_json(text: &[u8], at: usize) -> bool {
+    let inside = text[at + 1..].trim_ascii_start();
+    matches!(inside, [b'"' | b'[' | b'{', ..] | [b'\\', b'"', ..])
+}
+
+/// Behind the bracket that closes the one at `at`, or the end of the text.
+fn closed(text: &[u8], at: usize) -> usize {
+    let (mut depth, mut slashes, mut opened) = (0_usize, 0, None);
+    for (offset, byte) in text[at..].iter().enumerate() {
+        match (byte, opened) {
+            // A quote with as many backslashes as the one that began the string.
+            (b'"', None) => opened = Some(slashes),
+            (b'"', Some(before)) if before == slashes => opened = None,
+            (b'[' | b'{', None) => depth += 1,
+            (b']' | b'}', None) if depth <= 1 => return at + offset + 1,
+            (b']' | b'}', None) => depth -= 1,
+            _ => {}
+        }
+        slashes = if *byte == b'\\' { slashes + 1 } else { 0 };
+    }
+    text.len()
 }
 
 /// Where a quoted value ends, whose quote has so many backslashes before it: with its line, and a quote with more
@@ -123,8 +148,9 @@ fn goes_on(text: &[u8], at: usize) -> bool {
 
 /// The rest of the line behind blanks, or up to a quote.
 pub(super) fn rest_of_line(text: &[u8], from: usize) -> Option<Range<usize>> {
-    let start = from + text[from..].iter().take_while(|byte| matches!(byte, b' ' | b'"')).count();
-    let length = text[start..].iter().take_while(|byte| !matches!(byte, b'\n' | b'\r' | b'"' | b'\'')).count();
+    let is_before = |byte: &&u8| matches!(byte, b' ' | b'"' | b'\\' | b'[');
+    let start = from + text[from..].iter().take_while(is_before).count();
+    let length = text[start..].iter().take_while(|byte| !matches!(byte, b'\n' | b'\r' | b'"' | b'\'' | b'\\')).count();
     (length > 0).then_some(start..start + length)
 }
 

@@ -130,7 +130,7 @@ fn what_a_detector_fails_on_is_masked_whole() {
     assert_eq!(out[1], r#"{"a":"fine","peer":"p"}"#);
     assert_eq!(meters.error_count("scrub_failed"), 1);
     let mut line = b"> ".to_vec();
-    scrubber.line(MAIL.as_bytes(), &mut line);
+    assert!(scrubber.line(MAIL.as_bytes(), &mut line));
     assert_eq!(line, b"> [REDACTED]");
     batch.settle(crate::event::Outcome::Delivered);
 }
