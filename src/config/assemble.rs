@@ -40,13 +40,7 @@ pub(super) fn assemble(
     let root = Subject::globals(judge::GLOBALS);
     let globals = draft::section(merged.globals, rules.catalogue.globals(), root, report);
     if let Some(globals) = &globals {
-        let found = Ok(rules.catalogue.check_globals(&globals.settings));
-        judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
-        // What runs says it itself, and has what the file held last.
-        if purpose != Purpose::Run && matches!(scope, Scope::Platform) {
-            let found = Ok(enrichment::check_files(&globals.settings));
-            judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
-        }
+        judge_globals(globals, (rules, purpose, scope), files, (sources, report));
     }
     let tests: Vec<_> = merged
         .tests
@@ -85,6 +79,22 @@ pub(super) fn assemble(
         privacy::check_exempt(&plan, report);
     }
     (!gaps).then_some(plan)
+}
+
+/// Reports the faults of the global settings, and of the files of tables.
+fn judge_globals(
+    globals: &Section,
+    (rules, purpose, scope): (Rules<'_>, Purpose, &Scope<'_>),
+    files: &Files,
+    (sources, report): (&mut Sources, &mut Report),
+) {
+    let found = Ok(rules.catalogue.check_globals(&globals.settings));
+    judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
+    // What runs says it itself, and has what the file held last.
+    if purpose != Purpose::Run && matches!(scope, Scope::Platform) {
+        let found = Ok(enrichment::check_files(&globals.settings));
+        judge::judge((globals, judge::GLOBALS), found, files, (sources, report));
+    }
 }
 
 /// Reports the faults that components have in themselves, and those between them and what others hold.
